@@ -1,0 +1,91 @@
+"""The one form in which every room sees a table: named columns of numbers or of coded text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Physical(StrEnum):
+    """How the values of a column are written."""
+
+    NUMBER = "number"  # float64, NaN = missing
+    BOOLEAN = "boolean"  # float64 0 or 1, NaN = missing
+    DATE = "date"  # float64 seconds since 1970-01-01 UTC, NaN = missing
+    TEXT = "text"  # int32 codes into `levels`, -1 = missing
+
+
+class Kind(StrEnum):
+    """What a column is to a network."""
+
+    NUMBER = "number"
+    CATEGORY = "category"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TEXT = "text"  # free text: left out, with a warning
+    IDENTIFIER = "identifier"  # names the row: left out
+    CONSTANT = "constant"  # one value or none: left out
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `values` has shape (rows,); text is coded, so that a million rows of ten words stay small."""
+
+    name: str
+    physical: Physical
+    values: NDArray[np.float64] | NDArray[np.int32]
+    levels: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        """Which rows have no value; shape (rows,)."""
+        return self.values < 0 if self.physical is Physical.TEXT else np.isnan(self.values)
+
+    def take(self, rows: NDArray[np.integer]) -> Column:
+        """The same column with these rows, in this order."""
+        return replace(self, values=self.values[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record of the file that could not become a row."""
+
+    line: int  # 1-based line in the file; the first line is 1
+    column: str | None
+    reason: str
+    text: str  # the start of the record, at most 80 characters
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as read: every record of the source is a row here or a reject."""
+
+    name: str
+    columns: tuple[Column, ...]
+    row_ids: NDArray[np.int64]  # line number in a text file, else 0-based row number; shape (rows,)
+    rejects: tuple[Reject, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return len(self.row_ids)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def take(self, rows: NDArray[np.integer]) -> Table:
+        """The same table with these rows, in this order."""
+        return replace(self, columns=tuple(c.take(rows) for c in self.columns), row_ids=self.row_ids[rows])
+
+    def drop(self, *names: str) -> Table:
+        """The same table without these columns."""
+        return replace(self, columns=tuple(c for c in self.columns if c.name not in names))

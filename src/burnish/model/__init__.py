@@ -1,0 +1,1 @@
+"""Networks as values: layers, initialisation, application, losses, metrics. Pure functions, no training."""

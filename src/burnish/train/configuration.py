@@ -1,0 +1,60 @@
+"""What a person or a search can set about one network and its training: plain values, one line each."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Activation = Literal["relu", "gelu", "silu", "tanh", "selu", "leaky_relu", "identity"]
+Norm = Literal["none", "batch"]
+Optimizer = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam"]
+Decay = Literal["none", "cosine", "one_cycle", "inverse", "exponential", "sqrt_epoch", "sqrt_step", "staircase"]
+Initializer = Literal["he", "lecun", "glorot", "zeros", "small", "large"]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One network and how to train it. The first six fields shape the compiled program; the others flow through it."""
+
+    widths: tuple[int, ...] = (128, 128)
+    activation: Activation = "relu"
+    norm: Norm = "none"
+    frequencies: int = 0  # periodic embedding of each continuous input: how many frequencies (0: none)
+    residual: bool = False  # skip connections around hidden layers of equal width
+    batch_size: int = 128
+
+    optimizer: Optimizer = "adam"
+    learning_rate: float = 1e-3
+    beta1: float = 0.9  # momentum's β, Adam's β₁
+    beta2: float = 0.999  # RMSprop's and Adam's β₂
+    epsilon: float = 1e-8
+    l2: float = 0.0  # λ: the cost gains (λ/2m) Σ‖W‖², m the number of training rows
+    weight_decay: float = 0.0  # decoupled: each step shrinks W by (1 − α·weight_decay)
+    dropout: tuple[float, ...] | float = 0.0  # dropout_rate = 1 − keep_prob, one for all hidden layers or one each
+    input_dropout: float = 0.0
+    label_smoothing: float = 0.0
+    input_noise: float = 0.0  # standard deviation of Gaussian noise on continuous inputs, in training only
+    initializer: Initializer = "he"
+    init_scale: float = 1.0
+    frequency_scale: float = 1.0  # standard deviation of the periodic embedding's initial frequencies
+    decay: Decay = "cosine"
+    decay_rate: float = 1.0
+    warmup: float = 0.0  # share of all steps over which the learning rate rises linearly from 0
+    clip_norm: float = 0.0  # the gradient's norm is clipped to this (0: no clipping)
+    epochs: int = 100
+    patience: int = 0  # epochs without a better dev cost before training stops (0: never)
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of JSON values; `from_json` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Configuration:
+        """Raises TypeError for an unknown name."""
+        tuples = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
+        return cls(**{**values, **tuples})
+
+    @property
+    def program(self) -> tuple[Any, ...]:
+        """What decides which compiled program runs it: trials that agree here share one compilation."""
+        return (self.widths, self.activation, self.norm, self.frequencies, self.residual, self.batch_size)

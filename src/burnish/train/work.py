@@ -1,0 +1,89 @@
+"""The seam between deciding and executing: work goes out, outcomes come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.train.configuration import Configuration
+
+
+class Ending(IntEnum):
+    """How a piece of training ended: an integer inside the program, a message outside."""
+
+    COMPLETED = 0
+    STOPPED_EARLY = 1
+    DIVERGED = 2
+    PAUSED = 3  # reached `until`, could go on
+    INTERRUPTED = 4  # told to stop by the clock or the person; state kept
+    FAILED = 5  # the worker died under it (out of memory, for one)
+
+
+MESSAGES = {
+    Ending.COMPLETED: "Trained for all its epochs.",
+    Ending.STOPPED_EARLY: "The dev cost had not improved for `patience` epochs; the best weights were restored.",
+    Ending.DIVERGED: "The loss stopped being finite. Lower the learning rate or clip the gradient.",
+    Ending.PAUSED: "Paused at a rung; it can go on from its state.",
+    Ending.INTERRUPTED: "Interrupted; its state is kept.",
+    Ending.FAILED: "Its worker process died, most often for lack of memory. Use a smaller network or batch.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Train one network on one fold, up to `until` epochs of its `configuration.epochs`.
+
+    The same `trial` with a larger `until` goes on from where the smaller one paused. Results depend on (configuration, fold,
+    seed, rows) alone: not on `trial`, the worker, the order, or the slices.
+    """
+
+    trial: str  # unique name, used in files and tables, such as "tune-003-f0-s1"
+    configuration: Configuration
+    fold: int
+    seed: int
+    until: int  # epochs
+    rows: int | None = None  # train on the first so many rows of a fixed random order (learning curves); None: all
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One entry for each evaluation; all arrays have shape (evaluations,)."""
+
+    epoch: NDArray[np.float64]
+    train_loss: NDArray[np.float64]  # mean over the epoch's mini-batches, in training mode
+    dev_loss: NDArray[np.float64]  # evaluation mode: cross-entropy in nats, or squared error in standardised units
+    gradient_norm: NDArray[np.float64]
+    learning_rate: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What training gave. Predictions are probabilities (rows, classes), or numbers in the target's units (rows, 1).
+
+    `dev` is cross-fitted: the rows of half A are predicted by the weights that half B would have stopped at, and the other way
+    round, so that no row helped to choose the weights that predict it.
+    """
+
+    work: Work
+    ending: Ending
+    epochs: float
+    best_epoch: float
+    dev_loss: float  # at the best epoch, as it was chosen by (raw, so a little too good)
+    dev: NDArray[np.float32]
+    train: NDArray[np.float32]  # for the fold's first TRAIN_SAMPLE training rows (in fold order), best weights
+    train_dev: NDArray[np.float32] | None
+    curve: Curve
+    weights: str  # file with the best weights (safetensors)
+    seconds: float  # training, without compilation
+    compile_seconds: float
+
+
+class Executor(Protocol):
+    """Runs work in any order, on anything; yields outcomes as they come (an iterator, not a barrier)."""
+
+    def __call__(self, work: Iterable[Work]) -> Iterator[Outcome]: ...
