@@ -1,0 +1,1 @@
+"""What is delivered: preparation, networks, weights, calibration; data, never code."""

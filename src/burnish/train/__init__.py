@@ -1,0 +1,1 @@
+"""Training as pure functions: (state, data, hyperparameters) → state."""

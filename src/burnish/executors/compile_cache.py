@@ -1,0 +1,40 @@
+"""Where compiled programs are kept between runs."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+from pathlib import Path
+
+import jax
+import platformdirs
+
+
+def folder() -> Path:
+    """The cache of this JAX and this kind of CPU: it holds native code, which another CPU must not run.
+
+    Made with mode 0700, since who can write there can run code here.
+    """
+    version = importlib.metadata.version("jaxlib")
+    features = hashlib.sha256(_cpu().encode()).hexdigest()[:12]
+    path = Path(platformdirs.user_cache_dir("burnish")) / "programs" / f"jaxlib-{version}-{features}"
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.chmod(0o700)
+    return path
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return platform.processor() + platform.machine()
+    wanted = ("model name", "flags", "Features")
+    lines = [line for line in info.read_text().splitlines() if line.startswith(wanted)]
+    return "\n".join(sorted(set(lines)))
+
+
+def use(path: Path) -> None:
+    """Keep every compiled program of this process in `path`, however quick it was to compile."""
+    jax.config.update("jax_compilation_cache_dir", str(path))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)

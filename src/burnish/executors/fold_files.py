@@ -1,0 +1,62 @@
+"""Folds on disk: written once by the driver, mapped into memory by every worker."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.data.inputs import InputSpec, Prepared
+from burnish.train.fold_data import FoldData, Part, TargetScale
+
+
+def _arrays(fold: FoldData) -> dict[str, NDArray]:
+    out = {"half": fold.half, "probe_x": fold.probe.x, "probe_codes": fold.probe.codes}
+    for name, part in (("train", fold.train), ("dev", fold.dev)):
+        out |= {f"{name}_x": part.inputs.x, f"{name}_codes": part.inputs.codes}
+        out |= {f"{name}_y": part.y, f"{name}_weight": part.weight}
+    return out
+
+
+def write(folder: Path, number: int, fold: FoldData) -> None:
+    """Write fold `number` under `folder`."""
+    target = folder / f"fold{number}"
+    target.mkdir(parents=True, exist_ok=True)
+    for name, array in _arrays(fold).items():
+        np.save(target / f"{name}.npy", np.ascontiguousarray(array))
+    facts = {
+        "inputs": asdict(fold.inputs),
+        "task": fold.task,
+        "outputs": fold.outputs,
+        "target": asdict(fold.target),
+        "probe_train": fold.probe_train,
+    }
+    (target / "fold.json").write_text(json.dumps(facts))
+
+
+def read(folder: Path, number: int) -> FoldData:
+    """Read fold `number`; arrays are mapped, not loaded."""
+    source = folder / f"fold{number}"
+    facts = json.loads((source / "fold.json").read_text())
+
+    def array(name: str) -> NDArray:
+        return np.load(source / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+
+    def part(name: str) -> Part:
+        return Part(Prepared(array(f"{name}_x"), array(f"{name}_codes")), array(f"{name}_y"), array(f"{name}_weight"))
+
+    inputs = facts["inputs"]
+    return FoldData(
+        inputs=InputSpec(inputs["numbers"], inputs["flags"], tuple(inputs["vocabularies"])),
+        task=facts["task"],
+        outputs=facts["outputs"],
+        target=TargetScale(**facts["target"]),
+        train=part("train"),
+        dev=part("dev"),
+        half=array("half"),
+        probe=Prepared(array("probe_x"), array("probe_codes")),
+        probe_train=facts["probe_train"],
+    )

@@ -1,0 +1,69 @@
+"""A worker process: reads work from its driver, trains, sends outcomes back. Run as `python -m burnish.executors.worker`.
+
+It is started with a command line of its own, not by `multiprocessing`, so that a plain script needs no `__main__` guard, a notebook
+that has already imported JAX works, and nothing is ever forked after JAX has started.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+
+def serve(connection: Connection, data_folder: Path, state_folder: Path) -> None:
+    """Answer messages until the driver says to end, or is gone.
+
+    Messages in: ("work", Work), ("stop",), ("end",). Messages out: ("ready",), ("outcome", Outcome), ("failed", trial, text).
+    """
+    # JAX may be imported only here, in the worker, after its environment was set.
+    from burnish.executors.trainer import Trainer
+
+    trainer = Trainer(data_folder, state_folder)
+    connection.send(("ready",))
+    ended = False
+    while not ended:
+        message = connection.recv()
+        if message[0] == "end":
+            return
+        if message[0] == "stop":
+            continue  # it crossed the outcome of the work that it meant to stop
+        work = message[1]
+
+        def should_stop() -> bool:
+            nonlocal ended
+            while connection.poll():
+                said = connection.recv()[0]
+                ended = ended or said == "end"
+                if said in ("stop", "end"):
+                    return True
+            return False
+
+        try:
+            answer: tuple[Any, ...] = ("outcome", trainer.run(work, should_stop))
+        except (ArithmeticError, LookupError, OSError, TypeError, ValueError, RuntimeError, MemoryError):
+            answer = ("failed", work.trial, traceback.format_exc())
+        connection.send(answer)
+
+
+def main(arguments: list[str]) -> int:
+    """Arguments: the driver's socket (a file descriptor), the data folder, the state folder, the compile cache."""
+    descriptor, data_folder, state_folder, cache = arguments
+    # A Ctrl+C in the terminal reaches the whole process group: the driver alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from burnish.executors import compile_cache
+
+    compile_cache.use(Path(cache))
+    with Connection(int(descriptor)) as connection:
+        try:
+            serve(connection, Path(data_folder), Path(state_folder))
+        except (EOFError, ConnectionError):
+            return 1  # the driver is gone: its run folder holds all that it had received
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,57 @@
+"""What shapes a compiled program: another value here is another program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from burnish.data.inputs import InputSpec
+
+Task = Literal["classification", "regression"]
+
+# Columns of a learned embedding: min(this, half of the vocabulary, rounded up), as in entity embeddings (Guo and Berkhahn 2016)
+# but capped, since a table of thousands of rows cannot fill more.
+EMBEDDING_COLUMNS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A multi-layer perceptron with optional batch norm, skip connections and embeddings; hashable."""
+
+    inputs: InputSpec
+    outputs: int  # classes, or 1 for regression
+    task: Task
+    widths: tuple[int, ...]
+    activation: str
+    norm: str
+    frequencies: int
+    residual: bool
+    batch_size: int
+
+    @property
+    def embedding_columns(self) -> tuple[int, ...]:
+        """Columns of each coded category's learned embedding."""
+        return tuple(min(EMBEDDING_COLUMNS, (size + 1) // 2) for size in self.inputs.vocabularies)
+
+    @property
+    def fan_in(self) -> int:
+        """Width of what the first layer reads: continuous and 0/1 columns, periodic features, embeddings."""
+        periodic = 2 * self.frequencies * self.inputs.numbers
+        return max(1, self.inputs.width + periodic + sum(self.embedding_columns))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """n[0], n[1], …, n[L]."""
+        return (self.fan_in, *self.widths, self.outputs)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are learned."""
+        sizes = self.sizes
+        dense = sum(a * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        per_unit = 2 if self.norm == "batch" else 1
+        offsets = per_unit * sum(self.widths) + self.outputs
+        embedded = sum(
+            size * columns for size, columns in zip(self.inputs.vocabularies, self.embedding_columns, strict=True)
+        )
+        return dense + offsets + embedded + self.frequencies * self.inputs.numbers

@@ -1,0 +1,86 @@
+"""Starting weights, drawn on the host: inside the program they would add about a second of compilation to each."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.model.architecture import Architecture
+
+# σ of the two wrong initialisations that exist to be compared with, as in the common course: weights ×0.01 and ×10.
+SMALL, LARGE = 0.01, 10.0
+
+Params = dict[str, Any]
+Stats = tuple[dict[str, Any], ...]
+
+
+def variance(name: str, fan_in: int, fan_out: int) -> float:
+    """Variance of a starting weight.
+
+    `he` 2/n[l−1] for ReLU (He et al. 2015), `lecun` 1/n[l−1] for tanh (LeCun et al. 1998; course texts call it Xavier),
+    `glorot` 2/(n[l−1] + n[l]) (Glorot and Bengio 2010). `zeros`, `small` and `large` are for comparison.
+    """
+    table = {
+        "he": 2.0 / fan_in,
+        "lecun": 1.0 / fan_in,
+        "glorot": 2.0 / (fan_in + fan_out),
+        "zeros": 0.0,
+        "small": SMALL**2,
+        "large": LARGE**2,
+    }
+    return table[name]
+
+
+def parameters(
+    architecture: Architecture, seed: int, *, initializer: str = "he", scale: float = 1.0, frequency_scale: float = 1.0
+) -> Params:
+    """Starting parameters: a function of the architecture and the seed alone.
+
+    Hidden weights follow `initializer`; the last layer is linear and takes half of He's variance. `scale` multiplies all
+    hidden weights.
+    """
+    rng = np.random.Generator(np.random.Philox(seed))
+
+    def normal(shape: tuple[int, ...], deviation: float) -> NDArray[np.float32]:
+        return rng.standard_normal(shape, dtype=np.float32) * np.float32(deviation)
+
+    sizes = architecture.sizes
+    hidden = []
+    for fan_in, fan_out in zip(sizes[:-2], sizes[1:-1], strict=True):
+        layer = {"w": normal((fan_in, fan_out), scale * math.sqrt(variance(initializer, fan_in, fan_out)))}
+        if architecture.norm == "batch":
+            layer["gamma"] = np.ones(fan_out, np.float32)
+            layer["beta"] = np.zeros(fan_out, np.float32)
+        else:
+            layer["b"] = np.zeros(fan_out, np.float32)
+        hidden.append(layer)
+    last = "lecun" if initializer == "he" else initializer
+    params: Params = {
+        "hidden": tuple(hidden),
+        "output": {
+            "w": normal(sizes[-2:], math.sqrt(variance(last, *sizes[-2:]))),
+            "b": np.zeros(sizes[-1], np.float32),
+        },
+    }
+    if architecture.frequencies:
+        params["frequency"] = normal((architecture.inputs.numbers, architecture.frequencies), frequency_scale)
+    if architecture.inputs.vocabularies:
+        shapes = zip(architecture.inputs.vocabularies, architecture.embedding_columns, strict=True)
+        params["embedding"] = tuple(normal(shape, 1.0 / math.sqrt(shape[1])) for shape in shapes)
+    return params
+
+
+def statistics(architecture: Architecture) -> Stats:
+    """Running averages of batch norm before the first step: nothing seen yet."""
+    if architecture.norm != "batch":
+        return ()
+    return tuple({"mean": np.zeros(n, np.float32), "variance": np.zeros(n, np.float32)} for n in architecture.widths)
+
+
+def is_weight(path: tuple[Any, ...]) -> bool:
+    """Whether a leaf is decayed: weights and embeddings are; biases, batch norm's γ and β, and frequencies are not."""
+    names = [getattr(entry, "key", None) for entry in path]
+    return "w" in names or "embedding" in names

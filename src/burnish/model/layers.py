@@ -1,0 +1,89 @@
+"""Layers as pure functions of one mini-batch, in training and in evaluation mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, UInt32
+
+from burnish.model import random_bits
+
+# ε of batch norm, in the units of z². Ioffe and Szegedy 2015 leave it open; 1e-5 is the value of the common frameworks.
+BATCH_NORM_EPSILON = 1e-5
+
+# Lets the variance of SELU's output stay 1 (Klambauer et al. 2017); here only through jax.nn.selu.
+ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
+    "relu": jax.nn.relu,
+    "gelu": jax.nn.gelu,
+    "silu": jax.nn.silu,
+    "tanh": jnp.tanh,
+    "selu": jax.nn.selu,
+    "leaky_relu": jax.nn.leaky_relu,
+    "identity": lambda z: z,
+}
+
+
+def batch_norm(
+    z: Float[Array, "row unit"],
+    gamma: Float[Array, " unit"],
+    beta: Float[Array, " unit"],
+    counted: Float[Array, " row"],
+) -> tuple[Float[Array, "row unit"], Float[Array, " unit"], Float[Array, " unit"]]:
+    """Batch norm in training: `γ (z − μ)/√(σ² + ε) + β`, with μ and σ² of this mini-batch (Ioffe and Szegedy 2015).
+
+    The moments are taken in one pass, of z less its first row: E[z²] − E[z]² of z itself loses all digits where the mean is large
+    against the spread.
+
+    Args:
+        z: Pre-activations; the layer has no bias, β does its work.
+        gamma: Learned scale.
+        beta: Learned offset.
+        counted: 1 for rows of the mini-batch, 0 for padding.
+
+    Returns:
+        The normalised pre-activations, the mean, and the unbiased variance (B/(B−1)) for the running averages.
+    """
+    shift = lax.stop_gradient(z[0])
+    rows = counted.sum()
+    centred = (z - shift) * counted[:, None]
+    first = centred.sum(0) / rows
+    variance = jnp.maximum((centred * centred).sum(0) / rows - first * first, 0.0)
+    mean = shift + first
+    scale = lax.rsqrt(variance + BATCH_NORM_EPSILON) * gamma
+    return (z - mean) * scale + beta, mean, variance * rows / jnp.maximum(rows - 1.0, 1.0)
+
+
+def batch_norm_evaluation(
+    z: Float[Array, "row unit"],
+    gamma: Float[Array, " unit"],
+    beta: Float[Array, " unit"],
+    mean: Float[Array, " unit"],
+    variance: Float[Array, " unit"],
+) -> Float[Array, "row unit"]:
+    """Batch norm at prediction, with the averages of training, so that one row alone gets the answer it gets in a batch."""
+    return (z - mean) * (lax.rsqrt(variance + BATCH_NORM_EPSILON) * gamma) + beta
+
+
+def dropout(h: Float[Array, "row unit"], rate: Float[Array, ""], start: UInt32[Array, ""]) -> Float[Array, "row unit"]:
+    """Inverted dropout: `h · d / keep_prob`, d drawn anew for each row and unit; E[h] is unchanged (Srivastava et al. 2014).
+
+    Args:
+        h: Activations.
+        rate: 1 − keep_prob, in [0, 1).
+        start: Start of the random stream of this step and layer.
+    """
+    keep = 1.0 - rate
+    mask = random_bits.keep_mask(start, h.shape, keep)
+    return jnp.where(mask, h * (1.0 / keep), 0.0)
+
+
+def periodic(x: Float[Array, "row number"], frequency: Float[Array, "number k"]) -> Float[Array, "row features"]:
+    """Sines and cosines of learned frequencies of each number (Gorishniy, Rubachev, Babenko 2022), `2·k` a number.
+
+    A plain network bends slowly along one input; these features let it follow steps and narrow peaks.
+    """
+    angle = (x[:, :, None] * (2 * jnp.pi * frequency)[None]).reshape(x.shape[0], -1)
+    return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=1)

@@ -1,0 +1,260 @@
+"""The compiled unit of training: from one state to a later one, never longer than the caller's patience.
+
+A compiled call cannot be interrupted, so training is cut into slices; the state carries everything, and results do not depend
+on where it is cut. Two things make a trial a function of its seed alone: the order of rows in an epoch and the dropout masks
+of a step are computed from (seed, epoch) and (seed, step).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float, Int32
+
+from burnish.model import initialise, losses, network, random_bits
+from burnish.model.architecture import Architecture
+from burnish.train import optimizer, schedule
+from burnish.train.hyperparameters import Hyperparameters
+from burnish.train.work import Ending
+
+# Evaluations that one slice can record; a slice ends when its record is full.
+RECORD_LENGTH = 256
+
+# Random streams of a trial.
+ORDER_STREAM, NOISE_STREAM = 1, 2
+
+RUNNING = -1  # `State.ending` while training goes on
+
+
+class Rows(NamedTuple):
+    """Rows of a table, padded to `capacity` so that small tables share programs. Padding has `counted` 0."""
+
+    x: Float[Array, "capacity d"]
+    codes: Int32[Array, "capacity c"]
+    y: Array  # (capacity,) int32 classes or float32 standardised numbers
+    weight: Float[Array, " capacity"]  # of the row in the cost; mean 1
+    counted: Float[Array, " capacity"]  # 1 for a row, 0 for padding
+
+
+class Data(NamedTuple):
+    """What a slice reads."""
+
+    train: Rows
+    rows: Int32[Array, ""]  # how many training rows are used
+    dev: Rows
+    half: Float[Array, " dev"]  # 1 where a dev row is in half A, else 0
+    probe_x: Float[Array, "probe d"]  # further rows to predict with the best weights
+    probe_codes: Int32[Array, "probe c"]
+
+
+class State(NamedTuple):
+    """Everything that the next step needs."""
+
+    params: Any
+    averages: tuple[Any, Any]
+    statistics: Any  # batch norm's averages, uncorrected
+    step: Int32[Array, ""]  # steps done
+    ending: Int32[Array, ""]
+    best_params: Any
+    best_statistics: Any  # corrected, ready for evaluation
+    best_loss: Float[Array, ""]
+    best_epoch: Int32[Array, ""]
+    half_best: Float[Array, "2"]  # lowest dev cost so far on half A, on half B
+    dev_output: Float[Array, "dev output"]  # cross-fitted: see Outcome.dev
+    epoch_loss: Float[Array, ""]  # Σ loss over the rows of the epoch so far
+    epoch_norm: Float[Array, ""]  # Σ gradient norm over its steps
+
+
+class Record(NamedTuple):
+    """What diagnosis wants; the next step never reads it. One row an evaluation."""
+
+    values: Float[Array, "record 5"]  # epoch, train loss, dev loss, gradient norm, learning rate
+    length: Int32[Array, ""]
+
+
+class Result(NamedTuple):
+    """What a slice gives back."""
+
+    state: State
+    record: Record
+    probe_output: Float[Array, "probe output"]  # with the best weights
+
+
+def start(architecture: Architecture, params: Any, dev_rows: int) -> State:
+    """The state before the first step; arrays of the host, so that it costs no compilation."""
+
+    zeros = jax.tree.map(np.zeros_like, params)
+    statistics = initialise.statistics(architecture)
+    return State(
+        params=params,
+        averages=(zeros, zeros),
+        statistics=statistics,
+        step=np.int32(0),
+        ending=np.int32(RUNNING),
+        best_params=params,
+        best_statistics=tuple({"mean": s["mean"], "variance": s["variance"] + 1} for s in statistics),
+        best_loss=np.float32(np.inf),
+        best_epoch=np.int32(0),
+        half_best=np.full(2, np.inf, np.float32),
+        dev_output=np.zeros((dev_rows, architecture.outputs), np.float32),
+        epoch_loss=np.float32(0),
+        epoch_norm=np.float32(0),
+    )
+
+
+def row_losses(architecture: Architecture, z: Array, y: Array, smoothing: Array | float = 0.0) -> Float[Array, " row"]:
+    """Loss of each row: cross-entropy in nats, or squared error in standardised units."""
+    if architecture.task == "classification":
+        return losses.cross_entropy(z, y, smoothing)
+    return losses.squared_error(z, y)
+
+
+def _positions(batch_size: int, index: Array, rows: Array) -> tuple[Array, Array]:
+    """Places in the epoch's order that make up mini-batch `index`, and which of them count.
+
+    The last mini-batch may be smaller. One of a single row would leave batch norm without a variance, so it takes one row from
+    the mini-batch before it.
+    """
+    latest = jnp.maximum(rows - min(2, batch_size), 0)
+    begin = jnp.minimum(index * batch_size, latest)
+    end = jnp.where((index + 1) * batch_size >= rows, rows, jnp.minimum((index + 1) * batch_size, latest))
+    places = begin + lax.iota(jnp.int32, batch_size)
+    return places, (places < end).astype(jnp.float32)
+
+
+def train_step(architecture: Architecture, hp: Hyperparameters, state: State, data: Data, order: Array | None) -> State:
+    """One mini-batch: gather, forward, backward, update."""
+    batch, rows = architecture.batch_size, data.rows
+    per_epoch = (rows + batch - 1) // batch
+    epoch, index = state.step // per_epoch, state.step % per_epoch
+    places, counted = _positions(batch, index, rows)
+    if order is None:
+        chosen = random_bits.row_order(
+            random_bits.stream(hp.seed, ORDER_STREAM, epoch), places, rows, data.train.y.shape[0]
+        )
+    else:
+        chosen = order[jnp.minimum(places, data.train.y.shape[0] - 1)]
+    x, codes, y = data.train.x[chosen], data.train.codes[chosen], data.train.y[chosen]
+    weight = data.train.weight[chosen] * counted
+    noise = network.Noise(
+        random_bits.stream(hp.seed, NOISE_STREAM, state.step), hp.dropout, hp.input_dropout, hp.input_noise
+    )
+
+    def cost(params: Any) -> tuple[Array, tuple[Array, Any]]:
+        z, moments = network.apply_training(architecture, params, x, codes, counted, noise)
+        mean_loss = (row_losses(architecture, z, y, hp.label_smoothing) * weight).sum() / counted.sum()
+        penalty = 0.5 * hp.l2 / rows.astype(jnp.float32) * optimizer.squared_weights(params)
+        return mean_loss + penalty, (mean_loss, moments)
+
+    gradients, (mean_loss, moments) = jax.grad(cost, has_aux=True)(state.params)
+    norm = optimizer.global_norm(gradients)
+    clipped = jnp.minimum(1.0, hp.clip_norm / jnp.maximum(norm, jnp.finfo(jnp.float32).tiny))
+    gradients = jax.tree.map(lambda g: g * clipped, gradients)
+    step = state.step + 1
+    rate = schedule.learning_rate(hp, step, per_epoch)
+    params, averages = optimizer.update(state.params, gradients, state.averages, hp, step=step, rate=rate)
+    keep = hp.average_decay
+    statistics = jax.tree.map(lambda old, new: keep * old + (1.0 - keep) * new, state.statistics, moments)
+    return state._replace(
+        params=params,
+        averages=averages,
+        statistics=statistics,
+        step=step,
+        epoch_loss=state.epoch_loss + mean_loss * counted.sum(),
+        epoch_norm=state.epoch_norm + norm,
+    )
+
+
+def evaluate(
+    architecture: Architecture, hp: Hyperparameters, state: State, data: Data, record: Record
+) -> tuple[State, Record]:
+    """The end of an epoch: dev cost, best weights, early and non-finite stop, one line of the record."""
+    per_epoch = (data.rows + architecture.batch_size - 1) // architecture.batch_size
+    epoch = state.step // per_epoch
+    correction = 1.0 / (1.0 - hp.average_decay ** state.step.astype(jnp.float32))
+    statistics = jax.tree.map(lambda a: a * correction, state.statistics)
+    z = network.apply_evaluation(architecture, state.params, statistics, data.dev.x, data.dev.codes)
+    loss = row_losses(architecture, z, data.dev.y) * data.dev.weight * data.dev.counted
+    in_a, in_b = data.half * data.dev.counted, (1.0 - data.half) * data.dev.counted
+    half_loss = jnp.stack([(loss * m).sum() / jnp.maximum(m.sum(), 1.0) for m in (in_a, in_b)])
+    dev_loss = loss.sum() / jnp.maximum(data.dev.counted.sum(), 1.0)
+    train_loss = state.epoch_loss / data.rows.astype(jnp.float32)
+    better, half_better = dev_loss < state.best_loss, half_loss < state.half_best
+    # Rows of A take the outputs of the moment at which B was best, and the other way round.
+    takes = jnp.where(data.half > 0, half_better[1], half_better[0])
+
+    def keep(new: Any, old: Any) -> Any:
+        return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old)
+
+    best_epoch = jnp.where(better, epoch, state.best_epoch)
+    finite = jnp.isfinite(train_loss) & jnp.isfinite(dev_loss)
+    waited = (hp.patience > 0) & (epoch - best_epoch >= hp.patience)
+    ending = jnp.where(epoch >= hp.epochs, int(Ending.COMPLETED), RUNNING)
+    ending = jnp.where(waited, int(Ending.STOPPED_EARLY), ending)
+    ending = jnp.where(finite, ending, int(Ending.DIVERGED)).astype(jnp.int32)
+    line = jnp.stack(
+        [
+            epoch.astype(jnp.float32),
+            train_loss,
+            dev_loss,
+            state.epoch_norm / per_epoch.astype(jnp.float32),
+            schedule.learning_rate(hp, state.step, per_epoch),
+        ]
+    )
+    state = state._replace(
+        ending=ending,
+        best_params=keep(state.params, state.best_params),
+        best_statistics=keep(statistics, state.best_statistics),
+        best_loss=jnp.where(better, dev_loss, state.best_loss),
+        best_epoch=best_epoch,
+        half_best=jnp.where(half_better, half_loss, state.half_best),
+        dev_output=jnp.where(takes[:, None], z, state.dev_output),
+        epoch_loss=jnp.float32(0),
+        epoch_norm=jnp.float32(0),
+    )
+    return state, Record(record.values.at[record.length].set(line), record.length + 1)
+
+
+def train_slice(
+    architecture: Architecture, hp: Hyperparameters, state: State, data: Data, until_step: Int32[Array, ""]
+) -> Result:
+    """Train until `until_step`, an ending, or a full record, whichever comes first."""
+    batch, capacity = architecture.batch_size, data.train.y.shape[0]
+    per_epoch = (data.rows + batch - 1) // batch
+    by_sort = random_bits.use_sort(capacity)
+
+    def going(carry: tuple[State, Record]) -> Array:
+        state, record = carry
+        return (state.step < until_step) & (state.ending == RUNNING) & (record.length < RECORD_LENGTH)
+
+    def part_of_epoch(carry: tuple[State, Record]) -> tuple[State, Record]:
+        state, record = carry
+        epoch = state.step // per_epoch
+        epoch_end = (epoch + 1) * per_epoch
+        order = None
+        if by_sort:
+            order = random_bits.sorted_order(random_bits.stream(hp.seed, ORDER_STREAM, epoch), data.rows, capacity)
+        state = lax.fori_loop(
+            state.step,
+            jnp.minimum(epoch_end, until_step),
+            lambda _, s: train_step(architecture, hp, s, data, order),
+            state,
+        )
+        return lax.cond(
+            state.step == epoch_end,
+            lambda s, r: evaluate(architecture, hp, s, data, r),
+            lambda s, r: (s, r),
+            state,
+            record,
+        )
+
+    record = Record(jnp.zeros((RECORD_LENGTH, 5), jnp.float32), jnp.int32(0))
+    state, record = lax.while_loop(going, part_of_epoch, (state, record))
+    probe = network.apply_evaluation(
+        architecture, state.best_params, state.best_statistics, data.probe_x, data.probe_codes
+    )
+    return Result(state, record, probe)
