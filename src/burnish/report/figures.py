@@ -1,0 +1,186 @@
+"""Dots with intervals: the answer, the error budget, the experiments, the importance of the hyperparameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+
+from burnish.report import svg, wording
+from burnish.report.summary import Budget, ExperimentResult, Importance, Summary
+from burnish.stats.interval import Interval
+
+ROW = 38.0  # units from one row to the next: a line of text, and the mark below it
+TEXT_AT, MARK_AT = 13.0, 25.0  # within a row
+LINE_OF_TEXT = 55  # characters of TEXT size that fit the width
+OVERFLOW = 3.0  # a whisker longer than this times the greatest |value| is cut, with an arrow, so that the rest stays legible
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One dot with its interval, and how it looks."""
+
+    interval: Interval
+    color: str
+    filled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of text with marks below it."""
+
+    label: str
+    note: str
+    marks: tuple[Mark, ...]
+    strong: bool = False
+
+
+def answer(summary: Summary) -> str:
+    """Baselines, first network and final model on one scale. "" where there is nothing to compare."""
+    task, unit = summary.task, wording.unit_of(summary.task)
+    rows = [
+        Row(b.name, wording.span(b.dev, unit), (Mark(b.dev, svg.MUTED), *_hollow(b.test, svg.MUTED)))
+        for b in summary.baselines
+    ]
+    if summary.first is not None:
+        rows.append(Row("First network", wording.span(summary.first.dev, unit), (Mark(summary.first.dev, svg.COOL),)))
+    if summary.final is not None:
+        final = summary.final
+        marks = (Mark(final.dev, svg.ACCENT), *_hollow(final.test, svg.ACCENT))
+        rows.append(Row("Final model", wording.span(final.dev, unit), marks, strong=True))
+    if not rows:
+        return ""
+    axes = _rows(rows, start=0.0)
+    svg.ticks(axes, "x", shares=task.shares)
+    svg.x_title(axes, axis_name(summary))
+    said = "; ".join(f"{row.label} {row.note}" for row in rows)
+    return svg.finish(axes, "answer", f"{task.error} of each model, smaller is better. {said}.")
+
+
+def _hollow(interval: Interval | None, color: str) -> tuple[Mark, ...]:
+    return () if interval is None else (Mark(interval, color, filled=False),)
+
+
+def axis_name(summary: Summary) -> str:
+    """The name of an axis of errors."""
+    task = summary.task
+    unit = f" in {task.unit}" if task.unit and not task.shares else ""
+    return f"{task.error}{unit} (smaller is better)"
+
+
+def budget(summary: Summary, item: Budget, name: str) -> str:
+    """A waterfall from the floor to the last error: each gap starts where the one before ended."""
+    unit = wording.unit_of(summary.task)
+    axes = _canvas(len(item.gaps) + 1)
+    floor = item.floor
+    _label(axes, 0, Row("Lowest possible error (range)", _range(floor, unit), ()))
+    axes.barh(MARK_AT, floor.high - floor.low, left=floor.low, height=11, color=svg.SOFT)
+    level, furthest = floor.value, max(floor.high, 0.0)
+    for index, part in enumerate(item.gaps, start=1):
+        color = svg.ACCENT if part.found else svg.MUTED
+        found = "" if part.found else ", not told from 0"
+        _label(axes, index, Row(f"{part.name[:1].upper()}{part.name[1:]}{found}", wording.difference(part.gap, unit), ()))
+        y, end = index * ROW + MARK_AT, level + part.gap.value
+        axes.plot([level, level], [y - ROW, y + 6], color=svg.MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
+        axes.barh(y, part.gap.value, left=level, height=11, color=color, alpha=0.45)
+        _whisker(axes, y, Mark(Interval(end, level + part.gap.low, level + part.gap.high), color))
+        furthest = max(furthest, level + part.gap.high, end)
+        level = end
+    axes.set_xlim(0, furthest * 1.04 or 1.0)
+    svg.ticks(axes, "x", shares=summary.task.shares)
+    svg.x_title(axes, f"{summary.task.error}, adding up")
+    said = "; ".join(f"{part.name} {wording.difference(part.gap, unit)}" for part in item.gaps)
+    return svg.finish(axes, name, f"Error budget of {item.of}: floor {_range(floor, unit)}; {said}.")
+
+
+def _range(floor: Interval, unit: str) -> str:
+    scale = 100.0 if unit == "%" else 1.0
+    return f"{wording.number(floor.low * scale)} to {wording.number(floor.high * scale)} {unit}".rstrip()
+
+
+def experiments(items: Sequence[ExperimentResult], name: str) -> str:
+    """A forest plot of gains in one unit; right of zero is better, kept ones stand out."""
+    rows = [
+        Row(
+            f"{'✓ ' if item.kept else ''}{item.title}",
+            wording.gain(item),
+            (Mark(Interval(item.gain, item.low, item.high), svg.ACCENT if item.kept else svg.MUTED, item.kept),),
+            strong=item.kept,
+        )
+        for item in items
+    ]
+    axes = _rows(rows)
+    axes.axvline(0, color=svg.INK, linewidth=1)
+    unit = wording.gain_unit(items[0].unit)
+    svg.ticks(axes, "x", shares=False)
+    if items[0].unit == "%":
+        axes.xaxis.set_major_formatter(lambda value, _: svg.tick(value * 100))
+    svg.x_title(axes, f"← worse   gain{f' in {unit}' if unit else ''}   better →")
+    said = "; ".join(f"{item.title} {wording.gain(item)}{', kept' if item.kept else ''}" for item in items)
+    return svg.finish(axes, name, f"Gain of each remedy, with its interval: {said}.")
+
+
+def importance(items: Sequence[Importance]) -> str:
+    """How much of the dev error's variation each hyperparameter explains, the greatest first."""
+    tiers = {1: "tune 1st", 2: "tune 2nd", 3: "tune 3rd"}
+    order = sorted(items, key=lambda item: (-item.share.value, item.name))
+    axes = _canvas(len(order))
+    for index, item in enumerate(order):
+        tier = tiers.get(item.course_order or 0, "")
+        label = f"{item.name}{f'  ({tier})' if tier else ''}"
+        _label(axes, index, Row(label, wording.span(item.share, "%"), ()))
+        y = index * ROW + MARK_AT
+        axes.barh(y, item.share.value, height=11, color=svg.COOL, alpha=0.45)
+        _whisker(axes, y, Mark(item.share, svg.COOL))
+    axes.set_xlim(0, max(0.01, *(item.share.high for item in order)) * 1.04)
+    svg.ticks(axes, "x", shares=True)
+    svg.x_title(axes, "share of the dev error's variation")
+    said = "; ".join(f"{item.name} {wording.span(item.share, '%')}" for item in order)
+    return svg.finish(axes, "importance", f"Importance of each hyperparameter: {said}.")
+
+
+def _rows(rows: Sequence[Row], *, start: float | None = None) -> Axes:
+    """Draws the rows, and fits the scale to their marks (from `start`, where given)."""
+    axes = _canvas(len(rows))
+    marks = [mark for row in rows for mark in row.marks]
+    reach = OVERFLOW * max((abs(mark.interval.value) for mark in marks), default=1.0) or 1.0
+    ends = [max(-reach, min(reach, v)) for mark in marks for v in (mark.interval.low, mark.interval.high) if math.isfinite(v)]
+    ends += [0.0, *(mark.interval.value for mark in marks)]
+    low, high = (min(ends) if start is None else start), max(ends)
+    pad = 0.04 * (high - low) or 1.0
+    axes.set_xlim(low - (pad if start is None else 0.0), high + pad)
+    for index, row in enumerate(rows):
+        _label(axes, index, row)
+        for place, mark in enumerate(row.marks):
+            _whisker(axes, index * ROW + MARK_AT + 5 * place - (1 if len(row.marks) > 1 else 0), mark)
+    return axes
+
+
+def _canvas(rows: int) -> Axes:
+    axes = svg.drawing(rows * ROW + 40)
+    axes.set_ylim(rows * ROW, 0)
+    axes.set_yticks([])
+    return axes
+
+
+def _label(axes: Axes, index: int, row: Row) -> None:
+    """Name on the left, numbers on the right, in a line of their own above the marks: it fits a phone."""
+    weight = "bold" if row.strong else "normal"
+    at, where = index * ROW + TEXT_AT, axes.get_yaxis_transform()
+    label = wording.shorten(wording.plain(row.label), LINE_OF_TEXT - len(row.note))
+    svg.write(axes, (0, at), label, fontweight=weight, transform=where)
+    svg.write(axes, (1, at), row.note, color=svg.INK if row.strong else svg.MUTED, align="right", transform=where)
+
+
+def _whisker(axes: Axes, y: float, mark: Mark) -> None:
+    """The interval as a line, cut with an arrow where it leaves the scale, and the value as a dot."""
+    left, right = axes.get_xlim() if axes.get_autoscalex_on() is False else (-math.inf, math.inf)
+    low, high = (v if math.isfinite(v) else mark.interval.value for v in (mark.interval.low, mark.interval.high))
+    axes.plot([max(low, left), min(high, right)], [y, y], color=mark.color, linewidth=2, solid_capstyle="butt")
+    for end, edge, arrow in ((low, left, "<"), (-high, -right, ">")):
+        if end < edge:
+            axes.plot([edge if arrow == "<" else -edge], [y], arrow, color=mark.color, markersize=5, clip_on=False)
+    fill = mark.color if mark.filled else svg.PANEL
+    axes.plot([mark.interval.value], [y], "o", color=mark.color, markerfacecolor=fill, markersize=7, markeredgewidth=1.6)

@@ -1,0 +1,332 @@
+"""What a run found, as records: the workflow fills them; the page, the model card, the JSON and the last lines read them.
+
+Every error is in the unit of `Task.unit` (a share of 1 for classes), smaller is better, and an `Interval` of 95 % unless said
+otherwise. Whatever a run did not get to is None or empty, and is left out of the report with a sentence.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from burnish.diagnose.finding import Finding
+from burnish.stats.interval import Interval
+from burnish.train.configuration import Configuration
+
+FORMAT_VERSION = 1  # of the file that `to_json` writes
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The question, and how an answer is judged."""
+
+    kind: Literal["classification", "regression"]
+    error: str  # the error's name, smaller is better: "misclassification rate", "RMSE"
+    metric: str  # what choices were made by: "log_loss", "rmse"
+    unit: str = ""  # of the error: the target's, such as "MPa"; "" for a share of 1 or an unknown unit
+    classes: tuple[str, ...] = ()
+
+    @property
+    def shares(self) -> bool:
+        """Whether errors are shares of 1, and so printed in per cent."""
+        return self.kind == "classification"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where the report comes from."""
+
+    name: str
+    path: str
+    data: str  # the data's name, such as "concrete.csv"
+    target: str
+    started: str  # ISO 8601
+    elapsed_s: float
+    limit_s: float | None
+    seed: int
+    command: str
+    versions: tuple[tuple[str, str], ...] = ()
+    model: str = "model"  # path of the model's folder
+    report: str = "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """How the rows were divided."""
+
+    read: int
+    rejected: int
+    train: int
+    dev: int
+    train_dev: int | None = None
+    test: int | None = None
+    folds: int = 1
+    reason: str = ""  # one sentence: why these sizes and this manner
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnNote:
+    """One column, as it was understood and prepared."""
+
+    name: str
+    kind: str
+    reason: str
+    missing: int  # rows without a value
+    treatment: str  # what the preparation did with it
+
+
+@dataclass(frozen=True, slots=True)
+class RejectNote:
+    """A record of the file that could not become a row."""
+
+    line: int
+    column: str | None
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineResult:
+    """A simple model, on the same rows."""
+
+    name: str
+    dev: Interval
+    test: Interval | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FirstNetwork:
+    """The network that the diagnosis looked at."""
+
+    configuration: Configuration
+    train: Interval
+    dev: Interval
+    train_dev: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """One part of the error budget: a difference of two errors."""
+
+    name: str  # "avoidable bias", "variance", "mismatch", "dev overfitting"
+    gap: Interval
+    found: bool  # whether its interval excludes 0 and its lower end exceeds the practical size
+    smallest: float | None = None  # the smallest gap that could have been found
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Where the error of one network comes from: the floor, then gap on gap."""
+
+    of: str  # "the first network"
+    floor: Interval  # value: the level the gaps start from; low and high: the range of the lowest possible error
+    floor_reason: str  # "given by --baseline-error", or how the range was estimated
+    gaps: tuple[Gap, ...]
+    verdict: str  # one plain sentence
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentResult:
+    """A remedy tried as a paired experiment against the best so far."""
+
+    remedy: str  # code: "wider"
+    title: str  # "Twice the units per layer"
+    cause: str  # what it was to cure: "avoidable bias"
+    gain: float  # positive: better than the control
+    low: float
+    high: float
+    pairs: int
+    rows: int  # dev rows that both sides predicted
+    kept: bool
+    unit: str  # of the gain: "%" means a share of 1 shown in points; else "MPa", "nats"
+    round: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One turn of the recipe."""
+
+    number: int
+    held_back: str  # a sentence: what held the current best back
+    outcome: str  # a sentence: what was tried, what was kept
+    dev: Interval | None = None  # after the round
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """The error at a number of training rows."""
+
+    rows: int
+    dev: Interval
+    train: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurve:
+    """What more rows were worth, and would be."""
+
+    points: tuple[CurvePoint, ...]
+    forecast: tuple[CurvePoint, ...]  # beyond the rows there are; empty where the forecast was declined
+    sentence: str  # the forecast, or why there is none
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One configuration that the search tried."""
+
+    trial: str
+    learning_rate: float
+    dev: float  # the error, on the part that chooses; NaN or infinite where training diverged
+    random: bool  # an independent draw, not a model's proposal
+    full: bool  # trained to the end, not stopped by a rung
+
+
+@dataclass(frozen=True, slots=True)
+class Importance:
+    """How much of the dev error's variation over the random draws one hyperparameter explains."""
+
+    name: str
+    share: Interval  # of 1
+    course_order: int | None = None  # its tier in the course's order (1: tune first), None where that has no word on it
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Dev error of networks of one depth and width."""
+
+    depth: int
+    width: int
+    dev: Interval
+    trials: int
+    smallest: bool = False  # the smallest network within noise of the best
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What the search did, found and can promise."""
+
+    draws: tuple[Draw, ...]
+    programs: int  # distinct compiled programs
+    guarantee: str  # honest sentences
+    importance: tuple[Importance, ...] = ()
+    shapes: tuple[Shape, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingCurve:
+    """Cost by epoch of one delivered network; all tuples have the same length."""
+
+    name: str
+    epoch: tuple[float, ...]
+    train: tuple[float, ...]
+    dev: tuple[float, ...]
+    best_epoch: float
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A measure on the test rows, smaller is better: "mae", "1 - r2", "log_loss", "1 - auc"."""
+
+    name: str
+    value: Interval
+    unit: str = ""  # "%" for a share of 1
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """What is delivered, judged."""
+
+    train: Interval
+    dev: Interval  # corrected for choosing: the promise, for a fresh test set of this size
+    dev_raw: Interval  # as it was chosen by: a little too good
+    train_dev: Interval | None = None
+    test: Interval | None = None
+    test_metrics: tuple[Metric, ...] = ()
+    test_openings: int = 1  # how often the run's test set has been opened
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Predictions for rows that trained nothing. For large sets a random part is enough (a few thousand rows)."""
+
+    part: str  # "test" or "dev"
+    observed: tuple[float, ...]  # class number, or the target's value; (rows,)
+    predicted: tuple[tuple[float, ...], ...]  # probabilities, (rows, classes), or (rows, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What the run leaves behind."""
+
+    what: Literal["network", "linear", "majority", "mean"]
+    members: int = 1
+    parameters: int = 0  # of all members together
+    reason: str = ""  # a sentence, where something simpler than the network was delivered
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All that a report says."""
+
+    run: Run
+    task: Task
+    rows: Rows
+    columns: tuple[ColumnNote, ...] = ()
+    rejects: tuple[RejectNote, ...] = ()  # the first 50 are shown
+    audit: tuple[Finding, ...] = ()  # findings about the data
+    baselines: tuple[BaselineResult, ...] = ()
+    first: FirstNetwork | None = None
+    budgets: tuple[Budget, ...] = ()  # the first network's, then, where there is one, the final model's
+    findings: tuple[Finding, ...] = ()  # findings about the network
+    rounds: tuple[Round, ...] = ()
+    experiments: tuple[ExperimentResult, ...] = ()
+    learning_curve: LearningCurve | None = None
+    search: Search | None = None
+    training: tuple[TrainingCurve, ...] = ()
+    final: Final | None = None
+    predictions: Predictions | None = None
+    delivered: Delivered | None = None
+    advice: tuple[str, ...] = ()  # what to do next, in order
+    warnings: tuple[str, ...] = ()
+    clock_decisions: tuple[str, ...] = ()  # what the time limit decided
+    trials: int = 0
+    epochs: float = 0.0  # over all trials
+    reproduce: str = ""  # the command that does it again
+
+    def to_json(self) -> str:
+        """A file's text; `from_json` reads it back. NaN and infinities become strings, so it is strict JSON."""
+        values = _adapter().dump_python(self, mode="json")
+        return json.dumps({"format_version": FORMAT_VERSION, "summary": _strict(values)}, allow_nan=False)
+
+
+def from_json(text: str) -> Summary:
+    """Reads what `Summary.to_json` wrote.
+
+    Raises:
+        ValueError: the text is not a summary, or is of another format version.
+    """
+    values = json.loads(text)
+    if not isinstance(values, dict) or values.get("format_version") != FORMAT_VERSION:
+        raise ValueError(f"this is not a summary of format version {FORMAT_VERSION}")
+    return _adapter().validate_python(values["summary"])
+
+
+@cache
+def _adapter() -> TypeAdapter[Summary]:
+    return TypeAdapter(Summary)
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_strict(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    return value

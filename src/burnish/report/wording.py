@@ -1,0 +1,229 @@
+"""Numbers and sentences that the page, the model card and the last lines share."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+
+from burnish.diagnose.finding import Finding, Severity
+from burnish.report.summary import BaselineResult, ExperimentResult, Gap, Summary, Task
+from burnish.stats.interval import Interval
+
+# Significant digits of an interval's half width that are printed. Particle Data Group, "Review of Particle Physics" (2024),
+# section 5.3: an error is given with one or two digits, and the value to the same decimal.
+UNCERTAIN_DIGITS = 2
+PLAIN_DIGITS = 3  # significant digits of a number that has no interval
+MOST_DECIMALS = 6  # beyond these a number is written in powers of ten
+ADVICE_SHOWN = 3  # next steps: more than a person takes at once is noise
+
+# What no name may carry into a page or a terminal: control characters, lone surrogates, and marks that turn the reading direction.
+_HIDDEN = {"Cc", "Cs"}
+_DIRECTION = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def plain(text: str) -> str:
+    """One line without control characters, which could drive a terminal or turn the reading direction."""
+    spaced = " ".join(text.split())
+    return "".join("·" if c in _DIRECTION or unicodedata.category(c) in _HIDDEN else c for c in spaced)
+
+
+def shorten(text: str, longest: int) -> str:
+    """At most `longest` characters, with an ellipsis for the rest."""
+    return text if len(text) <= longest else text[: max(longest - 1, 0)].rstrip() + "…"
+
+
+def number(value: float, decimals: int | None = None) -> str:
+    """A number for reading: grouped thousands, a real minus sign; `decimals` may be negative (-2: to hundreds).
+
+    >>> number(-12345.678, 1), number(0.00012345), number(25123.0, -2)
+    ('−12,345.7', '0.000123', '25,100')
+    """
+    if not math.isfinite(value):
+        return "not finite"
+    if decimals is None:
+        decimals = _decimals(abs(value), PLAIN_DIGITS)
+    if decimals > MOST_DECIMALS:
+        text = f"{value:.{PLAIN_DIGITS}g}"
+    else:
+        rounded = round(value, decimals)
+        text = f"{rounded + 0.0:,.{max(decimals, 0)}f}"  # + 0.0 turns −0.0 into 0.0
+    return text.replace("-", "−")
+
+
+def _decimals(size: float, digits: int) -> int:
+    """Decimals that show `size` with so many significant digits."""
+    return digits - 1 - math.floor(math.log10(size)) if size > 0 else 0
+
+
+def _places(interval: Interval) -> int | None:
+    half = (interval.high - interval.low) / 2
+    return _decimals(half, UNCERTAIN_DIGITS) if math.isfinite(half) and half > 0 else None
+
+
+def span(interval: Interval, unit: str = "", *, sign: bool = False) -> str:
+    """A value with its interval and unit; the unit "%" takes shares of 1 and shows them in per cent.
+
+    >>> span(Interval(4.4312, 4.021, 4.893), "MPa"), span(Interval(0.0341, 0.0212, 0.0523), "%")
+    ('4.43 MPa [4.02, 4.89]', '3.4 % [2.1, 5.2]')
+    """
+    scale = 100.0 if unit == "%" else 1.0
+    scaled = Interval(interval.value * scale, interval.low * scale, interval.high * scale)
+    places = _places(scaled)
+    value = number(scaled.value, places)
+    if sign and scaled.value > 0:
+        value = "+" + value
+    head = f"{value} {unit}".rstrip()
+    if not (math.isfinite(scaled.low) and math.isfinite(scaled.high)):
+        return head + " (no interval)"
+    return f"{head} [{number(scaled.low, places)}, {number(scaled.high, places)}]"
+
+
+def unit_of(task: Task) -> str:
+    """The unit errors are printed in."""
+    return "%" if task.shares else task.unit
+
+
+def gain_unit(unit: str) -> str:
+    """How a gain's unit reads: a difference of two percentages is in points."""
+    return "points" if unit == "%" else unit
+
+
+def gain(item: ExperimentResult) -> str:
+    """An experiment's gain with its interval: "+0.62 MPa [0.31, 0.93]"."""
+    return difference(Interval(item.gain, item.low, item.high), item.unit)
+
+
+def difference(interval: Interval, unit: str) -> str:
+    """A difference of two errors with its sign; shares of 1 are printed in points."""
+    return span(interval, unit, sign=True).replace(" %", " points")
+
+
+def duration(seconds: float) -> str:
+    """A time for reading: "0.4 s", "48 s", "12 min 5 s", "2 h 3 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def listing(items: Sequence[str]) -> str:
+    """"a", "a and b", "a, b and c"."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def headline(summary: Summary) -> str:
+    """The answer in one sentence: the promise."""
+    final, task = summary.final, summary.task
+    if final is None:
+        return "The run ended before there was a model to promise anything for."
+    return f"Expect {_article(task.error)} {task.error} of {span(final.dev, unit_of(task))} on new rows like these."
+
+
+def _article(noun: str) -> str:
+    spelled = noun[:1] in "AEFHILMNORSX" if noun[:2].isupper() else noun[:1].lower() in "aeio"
+    return "an" if spelled else "a"
+
+
+def promise_kept(summary: Summary) -> str:
+    """Whether the test rows kept the promise."""
+    final = summary.final
+    if final is None:
+        return ""
+    if final.test is None:
+        return "No test set was kept, so the promise has not been checked on rows that no choice has seen."
+    opened = "once, at the end" if final.test_openings == 1 else f"{final.test_openings} times: it is no longer fresh"
+    value = span(final.test, unit_of(summary.task))
+    if final.test.value > final.dev.high:
+        verdict = "worse than the promised range: trust the test figure"
+    elif final.test.value < final.dev.low:
+        verdict = "better than the promised range, which chance or easier rows can do"
+    else:
+        verdict = "inside the promised range"
+    return f"On the {summary.rows.test or 0:,} test rows it is {value}, {verdict}. The test set was opened {opened}."
+
+
+def comparisons(summary: Summary) -> tuple[str, ...]:
+    """How the promise compares with each baseline, on dev rows: intervals that overlap are said to overlap."""
+    if summary.final is None:
+        return ()
+    return tuple(_compare(item, summary.final.dev, summary.task) for item in summary.baselines)
+
+
+def _compare(item: BaselineResult, promise: Interval, task: Task) -> str:
+    value = span(item.dev, unit_of(task))
+    if promise.high < item.dev.low:
+        return f"better than {item.name} ({value})"
+    if promise.low > item.dev.high:
+        return f"worse than {item.name} ({value})"
+    return f"not told apart from {item.name} ({value})"
+
+
+def held_back(summary: Summary) -> str:
+    """What held the first network back, in one or two sentences."""
+    if not summary.budgets:
+        return "The run ended before the first network could be judged."
+    budget = summary.budgets[0]
+    found = sorted((part for part in budget.gaps if part.found), key=lambda part: -part.gap.value)
+    if not found:
+        return f"Nothing that stands out from the noise.{_smallest(budget.gaps, summary.task)}"
+    unit = unit_of(summary.task)
+    parts = listing([f"{part.name} ({difference(part.gap, unit)})" for part in found])
+    return f"{parts[:1].upper()}{parts[1:]}. {budget.verdict}".rstrip()
+
+
+def _smallest(gaps: Sequence[Gap], task: Task) -> str:
+    sizes = [part.smallest for part in gaps if part.smallest is not None]
+    if not sizes:
+        return ""
+    scale, unit = (100.0, " points") if task.shares else (1.0, f" {task.unit}".rstrip())
+    return f" A gap below {number(max(sizes) * scale, None)}{unit} could have stayed unseen."
+
+
+def kept(summary: Summary) -> tuple[ExperimentResult, ...]:
+    """The remedies that helped, the greatest gain first."""
+    return tuple(sorted((e for e in summary.experiments if e.kept), key=lambda e: (-e.gain, e.remedy)))
+
+
+def helped(summary: Summary) -> tuple[str, ...]:
+    """What helped and by how much, one line each."""
+    return tuple(f"{item.title}: {gain(item)}" for item in kept(summary))
+
+
+def helped_without(summary: Summary) -> str:
+    """The sentence for the case where no remedy was kept."""
+    if not summary.experiments:
+        return "No remedy was tried."
+    return f"None of the {len(summary.experiments)} remedies tried beat the noise, so none was kept."
+
+
+def next_steps(summary: Summary) -> tuple[str, ...]:
+    """What to do next: the workflow's advice, or else the remedies of what was found."""
+    if summary.advice:
+        return summary.advice[:ADVICE_SHOWN]
+    order = {Severity.FAULT: 0, Severity.LIMIT: 1}
+    open_ones = [f for f in (*summary.audit, *summary.findings) if f.severity in order and f.remedy]
+    return tuple(f.remedy for f in sorted(open_ones, key=lambda f: order[f.severity]))[:ADVICE_SHOWN]
+
+
+def model_sentence(summary: Summary) -> str:
+    """What is delivered."""
+    model = summary.delivered
+    if model is None:
+        return "Nothing was delivered."
+    if model.what != "network":
+        names = {"linear": "a linear model", "majority": "the majority class", "mean": "the mean of the target"}
+        return f"What is delivered is {names[model.what]}. {model.reason}".rstrip()
+    size = f"{model.parameters:,} parameters"
+    what = "one network" if model.members == 1 else f"an ensemble of {model.members} networks"
+    return f"What is delivered is {what} with {size}{' in all' if model.members > 1 else ''}. {model.reason}".rstrip()
+
+
+def by_severity(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Faults first, then limits, then notes; otherwise in their order."""
+    order = (Severity.FAULT, Severity.LIMIT, Severity.NOTE)
+    return tuple(sorted(findings, key=lambda item: order.index(item.severity)))
