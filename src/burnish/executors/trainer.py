@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from burnish.executors import fold_files
 from burnish.model import initialise
 from burnish.model.architecture import Architecture
-from burnish.predictor import weights
+from burnish.predictor import outputs, weights
 from burnish.train import fold_data, hyperparameters, slice
 from burnish.train.configuration import Configuration
-from burnish.train.fold_data import FoldData, TargetScale
+from burnish.train.fold_data import FoldData
 from burnish.train.work import Curve, Ending, Outcome, Work
 
 # A compiled call cannot be interrupted: this long a slice, in seconds, is the delay that a Ctrl+C may meet.
@@ -32,14 +32,6 @@ Never = Callable[[], bool]
 def never() -> bool:
     """Do not stop."""
     return False
-
-
-def predictions(z: NDArray[np.float32], task: str, target: TargetScale) -> NDArray[np.float32]:
-    """Outputs of a network as probabilities, or as numbers in the target's units and range."""
-    if task == "classification":
-        t = np.exp(z - z.max(1, keepdims=True))
-        return t / t.sum(1, keepdims=True)
-    return np.clip(z * target.deviation + target.mean, target.low, target.high).astype(np.float32)
 
 
 class Trainer:
@@ -123,7 +115,7 @@ class Trainer:
         else:
             self._state_file(work).unlink(missing_ok=True)
         rows, held = len(fold.dev.y), len(fold.probe.x)
-        shown = predictions(probe[:held], fold.task, fold.target)
+        shown = outputs.predictions(probe[:held], fold.task, fold.target)
         per_epoch = -(-(work.rows or len(fold.train.y)) // shape.batch_size)
         return Outcome(
             work=work,
@@ -131,7 +123,7 @@ class Trainer:
             epochs=int(host.step) / per_epoch,
             best_epoch=float(host.best_epoch),
             dev_loss=float(host.best_loss),
-            dev=predictions(host.dev_output[:rows], fold.task, fold.target),
+            dev=outputs.predictions(host.dev_output[:rows], fold.task, fold.target),
             train=shown[: fold.probe_train],
             train_dev=shown[fold.probe_train :] if held > fold.probe_train else None,
             curve=Curve(*(curve[:, i].astype(np.float64) for i in range(5))),

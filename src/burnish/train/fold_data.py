@@ -63,7 +63,8 @@ def capacity(rows: int) -> int:
     return -(-rows // unit) * unit
 
 
-def _padded(array: NDArray, size: int) -> NDArray:
+def padded(array: NDArray, size: int) -> NDArray:
+    """The array with zeros after its rows, up to `size` rows."""
     if len(array) == size:
         return array
     out = np.zeros((size, *array.shape[1:]), array.dtype)
@@ -76,11 +77,11 @@ def pack_part(part: Part) -> Rows:
     rows = len(part.y)
     size = capacity(rows)
     return Rows(
-        x=_padded(part.inputs.x, size),
-        codes=_padded(part.inputs.codes, size),
-        y=_padded(part.y, size),
-        weight=_padded(part.weight, size),
-        counted=_padded(np.ones(rows, np.float32), size),
+        x=padded(part.inputs.x, size),
+        codes=padded(part.inputs.codes, size),
+        y=padded(part.y, size),
+        weight=padded(part.weight, size),
+        counted=padded(np.ones(rows, np.float32), size),
     )
 
 
@@ -92,7 +93,7 @@ def pack(fold: FoldData) -> Data:
         train=pack_part(fold.train),
         rows=np.int32(len(fold.train.y)),
         dev=dev,
-        half=_padded(fold.half.astype(np.float32), len(dev.y)),
-        probe_x=_padded(fold.probe.x, size),
-        probe_codes=_padded(fold.probe.codes, size),
+        half=padded(fold.half.astype(np.float32), len(dev.y)),
+        probe_x=padded(fold.probe.x, size),
+        probe_codes=padded(fold.probe.codes, size),
     )

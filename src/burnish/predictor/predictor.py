@@ -1,0 +1,183 @@
+"""The delivered model: one or more networks, each behind its own preparation, averaged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish import errors
+from burnish.data.inputs import InputSpec, Prepared
+from burnish.data.table import Physical, Table
+from burnish.model import network
+from burnish.model.architecture import Architecture
+from burnish.predictor import outputs, weights
+from burnish.preprocess import padding
+from burnish.preprocess.preparation import Preparation
+from burnish.preprocess.target import TargetCoding
+from burnish.train import fold_data
+from burnish.train.fold_data import TargetScale
+
+FORMAT_VERSION = 1
+MODEL_FILE, WEIGHTS_FILE = "model.json", "networks.safetensors"
+
+# Rows that go through a network at a time: 4096 rows at width 512 are 8 MB of activations.
+CHUNK = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One network of an ensemble."""
+
+    preparation: int  # which of the predictor's preparations feeds it
+    architecture: Architecture
+    scale: TargetScale
+    share: float  # of the average; the members' shares sum to 1
+    arrays: weights.Flat
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """What turns rows into predictions. Frozen: the same object in training and at prediction."""
+
+    target: TargetCoding
+    preparations: tuple[Preparation, ...]
+    members: tuple[Member, ...]
+    temperature: float = 1.0  # of the averaged probabilities
+
+    @property
+    def parameters(self) -> int:
+        """Learned numbers of all members together."""
+        return sum(member.architecture.parameters for member in self.members)
+
+    @property
+    def schema(self) -> dict[str, Physical]:
+        """Columns that prediction needs, and how a reader must give them."""
+        return dict(self.preparations[0].schema)
+
+    def predict(self, table: Table) -> NDArray[np.float64]:
+        """Probabilities (rows, classes), or numbers in the target's units (rows, 1): one row for each row, in order."""
+        total = np.zeros((table.rows, max(1, len(self.target.classes))))
+        for index, preparation in enumerate(self.preparations):
+            fed = [member for member in self.members if member.preparation == index]
+            if not fed:
+                continue
+            prepared = preparation.transform(table)
+            for member in fed:
+                widened = padding.widen(prepared, preparation.inputs, member.architecture.inputs)
+                total += member.share * apply(member, widened, self.target.task)
+        return outputs.sharpen(total, self.temperature) if self.target.task == "classification" else total
+
+    def save(self, folder: Path) -> None:
+        """Write the model as data: JSON and safetensors."""
+        flat = {
+            f"{index}.{name}": array for index, member in enumerate(self.members) for name, array in member.arrays.items()
+        }
+        weights.save(folder / WEIGHTS_FILE, flat)
+        described = [
+            {
+                "preparation": member.preparation,
+                "architecture": asdict(member.architecture),
+                "scale": {k: v if np.isfinite(v) else None for k, v in asdict(member.scale).items()},
+                "share": member.share,
+            }
+            for member in self.members
+        ]
+        model = {
+            "format_version": FORMAT_VERSION,
+            "kind": "network",
+            "target": self.target.to_json(),
+            "preparations": [p.to_json() for p in self.preparations],
+            "members": described,
+            "temperature": self.temperature,
+        }
+        (folder / MODEL_FILE).write_text(json.dumps(model, allow_nan=False), "utf-8")
+
+    @classmethod
+    def from_json(cls, model: dict[str, Any], folder: Path) -> Predictor:
+        """The predictor that `save` wrote into `folder`."""
+        flat = weights.load(folder / WEIGHTS_FILE)
+        members = []
+        for index, described in enumerate(model["members"]):
+            prefix = f"{index}."
+            arrays = {k.removeprefix(prefix): v for k, v in flat.items() if k.startswith(prefix)}
+            shape = _architecture(described["architecture"])
+            weights.unflatten(shape, arrays)  # refuses arrays that do not fit
+            bounds = {"low": -np.inf, "high": np.inf}
+            scale = TargetScale(**{k: bounds[k] if v is None else v for k, v in described["scale"].items()})
+            members.append(Member(described["preparation"], shape, scale, described["share"], arrays))
+        return cls(
+            target=TargetCoding.from_json(model["target"]),
+            preparations=tuple(Preparation.from_json(p) for p in model["preparations"]),
+            members=tuple(members),
+            temperature=model["temperature"],
+        )
+
+
+def _architecture(values: dict[str, Any]) -> Architecture:
+    inputs = values["inputs"]
+    spec = InputSpec(inputs["numbers"], inputs["flags"], tuple(inputs["vocabularies"]))
+    return Architecture(**{**values, "inputs": spec, "widths": tuple(values["widths"])})
+
+
+def read_model(folder: Path) -> dict[str, Any]:
+    """The JSON of a model folder.
+
+    Raises:
+        StoreError: It is no model, is damaged, or was written by a newer version.
+    """
+    path = folder / MODEL_FILE
+    try:
+        model = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise errors.StoreError(
+            f"There is no model in {folder}.", f"{MODEL_FILE} is missing.", "Give a run folder, or the model folder in it."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise errors.StoreError(
+            f"The model file {path} cannot be read.", str(error), "Restore it from a copy, or train again."
+        ) from error
+    if not isinstance(model, dict) or model.get("format_version") != FORMAT_VERSION:
+        found = model.get("format_version") if isinstance(model, dict) else None
+        raise errors.StoreError(
+            f"The model file {path} has format version {found}.",
+            f"This burnish reads version {FORMAT_VERSION}.",
+            "Use the burnish version that wrote it, or train again.",
+        )
+    return model
+
+
+def apply(member: Member, prepared: Prepared, task: str) -> NDArray[np.float64]:
+    """One network's predictions, in chunks of rows padded to common sizes, so that one compilation serves many tables."""
+    params, statistics = weights.unflatten(member.architecture, member.arrays)
+    run = _program(member.architecture)
+    parts: list[NDArray[np.float64]] = []
+    for begin in range(0, len(prepared.x), CHUNK):
+        x, codes = prepared.x[begin : begin + CHUNK], prepared.codes[begin : begin + CHUNK]
+        size = fold_data.capacity(len(x))
+        z = run(params, statistics, fold_data.padded(x, size), fold_data.padded(codes, size))
+        parts.append(outputs.predictions(np.asarray(z)[: len(x)], task, member.scale).astype(np.float64))
+    empty = np.zeros((0, member.architecture.outputs))
+    return np.concatenate([empty, *parts])
+
+
+_PROGRAMS: dict[Architecture, Any] = {}
+
+
+def _program(shape: Architecture) -> Any:
+    """jax.jit forgets what it compiled when its function goes, so the functions are kept; there are a few per process."""
+    if shape not in _PROGRAMS:
+        _PROGRAMS[shape] = jax.jit(partial(network.apply_evaluation, shape))
+    return _PROGRAMS[shape]
+
+
+def average(predictions: Sequence[NDArray[np.floating]], shares: Sequence[float]) -> NDArray[np.float64]:
+    """The ensemble's predictions from its members': the weighted mean."""
+    return sum((share * np.asarray(p, np.float64) for p, share in zip(predictions, shares, strict=True)), start=np.zeros(1))

@@ -1,0 +1,98 @@
+"""What is left to spend: wall time from the start of the process, or epochs over all trials."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from burnish.train.configuration import Configuration
+from burnish.train.work import Outcome
+
+# A first guess of what compiling one program takes on one core, in seconds; measured values replace it.
+COMPILE_SECONDS = 2.2
+# A first guess of a training step: a fixed part and a rate of floating-point operations (single core, small matrices).
+STEP_SECONDS = 2.5e-5
+FLOPS = 1.2e10
+
+
+class Log(Protocol):
+    """Where decisions that the clock made are kept, so that a resumed run makes them again."""
+
+    def decide(self, name: str, value: Any) -> Any: ...
+
+
+@dataclass(slots=True)
+class Costs:
+    """What training costs, learned as outcomes come in."""
+
+    compile_seconds: float = COMPILE_SECONDS
+    per_step: dict[tuple[Any, ...], float] = field(default_factory=dict)  # seconds, by program
+    correction: float = 1.0  # measured over guessed, of the latest program
+
+    def learn(self, outcome: Outcome, steps: float, operations: float) -> None:
+        """Take in how long a trial took."""
+        if steps < 1 or outcome.seconds <= 0:
+            return
+        program = outcome.work.configuration.program
+        measured = outcome.seconds / steps
+        before = self.per_step.get(program, measured)
+        self.per_step[program] = 0.5 * (before + measured)
+        self.correction = self.per_step[program] / _guess(operations)
+        if outcome.compile_seconds > 0:
+            self.compile_seconds = max(0.3, outcome.compile_seconds)
+
+    def seconds(self, configuration: Configuration, steps: float, operations: float) -> float:
+        """Core seconds of a training of so many steps, compiling included where the program is new."""
+        known = self.per_step.get(configuration.program)
+        if known is not None:
+            return steps * known
+        return steps * self.correction * _guess(operations) + self.compile_seconds
+
+
+def _guess(operations: float) -> float:
+    return STEP_SECONDS + operations / FLOPS
+
+
+class Budget:
+    """The run's means, spent stage by stage.
+
+    Args:
+        limit: Wall seconds, all included; None where `max_epochs` counts.
+        max_epochs: Epochs over all trials; None where time counts.
+        began: When the process started, on the clock of `time.monotonic`.
+        carried: Seconds that earlier sessions of a resumed run have used.
+        jobs: Workers that spend at once.
+        log: Where decisions by the clock are kept.
+    """
+
+    def __init__(
+        self, limit: float | None, max_epochs: int | None, *, began: float, carried: float, jobs: int, log: Log
+    ) -> None:
+        self.limit, self.max_epochs, self.jobs = limit, max_epochs, jobs
+        self._began, self._log = began - carried, log
+        self.epochs = 0.0
+
+    @property
+    def elapsed(self) -> float:
+        """Wall seconds since the start of the run."""
+        return time.monotonic() - self._began
+
+    def deadline(self, share: float) -> float | None:
+        """The moment at which `share` of the time is used, on the clock of `time.monotonic`; None without a limit."""
+        return None if self.limit is None else self._began + share * self.limit
+
+    def left(self, share: float) -> float:
+        """What remains until `share` is used: core seconds, or epochs."""
+        if self.limit is None:
+            assert self.max_epochs is not None
+            return share * self.max_epochs - self.epochs
+        return (share * self.limit - self.elapsed) * self.jobs
+
+    def decide(self, name: str, choose: Callable[[], Any]) -> Any:
+        """A choice that looks at what is left. It is logged; in a resumed run the log answers instead.
+
+        The value is JSON: a number, a string, a list of them.
+        """
+        return self._log.decide(name, choose)

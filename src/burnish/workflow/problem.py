@@ -1,0 +1,166 @@
+"""The question in numbers: rows, truth, folds, and how predictions for them are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.data.fold import Fold, Split
+from burnish.data.inputs import InputSpec, Prepared
+from burnish.data.kinds import Profile
+from burnish.data.table import Table
+from burnish.diagnose import budget
+from burnish.preprocess.preparation import Preparation
+from burnish.preprocess.target import TargetCoding
+from burnish.stats import interval
+from burnish.train import fold_data
+from burnish.train.fold_data import FoldData, Part, TargetScale
+
+Task = Literal["classification", "regression"]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What counts as an error, and what choices are made by; arrays have one entry for each row of the table."""
+
+    task: Task
+    metric: str
+    truth: NDArray[np.int64] | Floats  # class codes, or the target in its units
+    weights: Floats | None  # of the rows in errors and costs, any scale; None: all alike
+
+    @property
+    def chooses_by(self) -> interval.Statistic:
+        """How the choosing losses of many rows become one number."""
+        return "rmse" if self.metric in ("rmse", "r2") else "mean"
+
+    @property
+    def error_statistic(self) -> interval.Statistic:
+        """How the rows' errors become the error that verdicts speak of."""
+        return "rmse" if self.task == "regression" else "error"
+
+    @property
+    def error_name(self) -> str:
+        if self.task == "regression":
+            return "RMSE"
+        return "1 - balanced accuracy" if self.metric == "balanced_accuracy" else "misclassification rate"
+
+    def measured(self, predictions: NDArray[np.floating], rows: NDArray[np.integer]) -> budget.Measured:
+        """Errors and log-losses (or squared errors) of predictions for these rows."""
+        return budget.measure(
+            self.task, predictions, self.truth[rows], None if self.weights is None else self.weights[rows]
+        )
+
+    def losses(self, predictions: NDArray[np.floating], rows: NDArray[np.integer]) -> Floats:
+        """What choices are made by, one number a row, weighted so that its plain mean is the cost."""
+        found = self.measured(predictions, rows)
+        if self.metric in ("accuracy", "balanced_accuracy"):
+            losses = found.error
+        elif self.metric == "mae":
+            losses = np.sqrt(found.error)
+        else:
+            losses = found.loss
+        return losses if found.weights is None else losses * found.weights
+
+    def cost(self, losses: Floats) -> float:
+        """One number from the rows' choosing losses, in the metric's unit; smaller is better."""
+        mean = float(np.mean(losses))
+        return float(np.sqrt(mean)) if self.chooses_by == "rmse" else mean
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedFold:
+    """A fold and the preparation fitted on its training rows."""
+
+    rows: Fold
+    preparation: Preparation
+    target: TargetCoding
+    sample: NDArray[np.int64]  # training rows whose predictions a trial gives back, for the train error
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Everything that training and judging need, and nothing that changes while they go on."""
+
+    table: Table
+    profiles: tuple[Profile, ...]
+    split: Split
+    folds: tuple[PreparedFold, ...]  # one for each of split.folds
+    inputs: InputSpec  # common to all folds
+    judge: Judge
+    row_weights: NDArray[np.float64] | None  # --weight; in the training cost too
+
+    @property
+    def task(self) -> Task:
+        return self.judge.task
+
+    @property
+    def target(self) -> TargetCoding:
+        return self.folds[0].target
+
+    @property
+    def outputs(self) -> int:
+        return len(self.target.classes) if self.task == "classification" else 1
+
+    @property
+    def screening(self) -> range:
+        """Numbers of the folds that every trial is judged on."""
+        return range(self.split.screen)
+
+    @property
+    def training_rows(self) -> int:
+        """Rows that one network of the first fold trains on."""
+        return len(self.split.primary.train)
+
+    def dev_rows(self, folds: Sequence[int] | range) -> NDArray[np.int64]:
+        """Positions of the dev rows of these folds, fold after fold: the order of stacked dev predictions."""
+        return np.concatenate([self.folds[k].rows.dev for k in folds])
+
+
+def sample_of(fold: Fold, number: int, seed: int) -> NDArray[np.int64]:
+    """A fixed random part of the training rows, at most TRAIN_SAMPLE."""
+    rng = np.random.default_rng([seed, number])
+    if len(fold.train) <= fold_data.TRAIN_SAMPLE:
+        return fold.train
+    return np.sort(rng.choice(fold.train, fold_data.TRAIN_SAMPLE, replace=False))
+
+
+def assemble(problem: Problem, number: int, prepared: Prepared, seed: int) -> FoldData:
+    """One fold as the engine trains on it.
+
+    Args:
+        problem: The question.
+        number: Which fold.
+        prepared: All rows of the table, as this fold's preparation gives them, widened to the common inputs.
+        seed: Of the order in which training rows are stored and of the halves of dev.
+    """
+    fold = problem.folds[number]
+    rng = np.random.default_rng([seed, number, len(fold.rows.train)])
+    weights = np.ones(problem.table.rows) if problem.row_weights is None else problem.row_weights
+    if problem.task == "classification":
+        y = problem.judge.truth.astype(np.int32)
+        scale = TargetScale()
+    else:
+        y = ((problem.judge.truth - fold.target.mean) / fold.target.std).astype(np.float32)
+        scale = TargetScale(fold.target.mean, fold.target.std, fold.target.low, fold.target.high)
+
+    def part(rows: NDArray[np.int64]) -> Part:
+        weight = weights[rows] / weights[rows].mean()
+        return Part(prepared.take(rows), y[rows], weight.astype(np.float32))
+
+    held = fold.sample if fold.rows.train_dev is None else np.concatenate([fold.sample, fold.rows.train_dev])
+    return FoldData(
+        inputs=problem.inputs,
+        task=problem.task,
+        outputs=problem.outputs,
+        target=scale,
+        train=part(rng.permutation(fold.rows.train)),
+        dev=part(fold.rows.dev),
+        half=rng.permutation(np.arange(len(fold.rows.dev)) % 2 == 0),
+        probe=prepared.take(held),
+        probe_train=len(fold.sample),
+    )

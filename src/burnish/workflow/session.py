@@ -1,0 +1,108 @@
+"""The effects of a run in one place: training, the clock, the database, what is shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.store.database import Database
+from burnish.store.run_folder import RunFolder
+from burnish.train import hyperparameters
+from burnish.train.configuration import Configuration
+from burnish.train.work import Ending, Executor, Outcome, Work
+from burnish.workflow.budget import Budget, Costs
+from burnish.workflow.events import Emit, Line, Progress, Stage
+from burnish.workflow.problem import Problem
+from burnish.workflow.settings import Settings
+
+
+class Interrupted(Exception):
+    """The person, or the system, asked the run to stop. States are kept; `resume` goes on from them."""
+
+    def __init__(self, signal_number: int) -> None:
+        self.signal_number = signal_number
+        super().__init__(f"signal {signal_number}")
+
+
+@dataclass(slots=True)
+class Session:
+    """What the stages share."""
+
+    settings: Settings
+    budget: Budget
+    folder: RunFolder
+    database: Database
+    emit: Emit
+    execute: Executor
+    costs: Costs = field(default_factory=Costs)
+    trials: int = 0
+    best: float | None = None  # best dev error so far, for the eye only
+
+    def say(self, stage: Stage, text: str, *, warning: bool = False) -> None:
+        """Show a sentence and keep it."""
+        self.database.record_event(stage.value, "warning" if warning else "info", text)
+        self.emit(Line(stage, text, warning))
+
+    def operations(self, problem: Problem, configuration: Configuration) -> float:
+        """Floating-point operations of one training step: three matrix products for each weight."""
+        shape = hyperparameters.architecture(
+            configuration, problem.inputs, outputs=problem.outputs, task=problem.task
+        )
+        return 6.0 * shape.batch_size * shape.parameters
+
+    def steps(self, problem: Problem, work: Work) -> float:
+        """Mini-batches of a piece of work."""
+        rows = work.rows or len(problem.folds[work.fold].rows.train)
+        return work.until * math.ceil(rows / work.configuration.batch_size)
+
+    def price(self, problem: Problem, configuration: Configuration, *, folds: int = 1, share: float = 1.0) -> float:
+        """What training a configuration costs in the budget's unit: core seconds, or epochs."""
+        epochs = max(1.0, configuration.epochs * share)
+        if self.budget.limit is None:
+            return folds * epochs
+        steps = epochs * math.ceil(problem.training_rows / configuration.batch_size)
+        operations = self.operations(problem, configuration)
+        once = self.costs.seconds(configuration, steps, operations)
+        again = self.costs.seconds(configuration, steps, operations)
+        return once + (folds - 1) * again
+
+    def train(
+        self, problem: Problem, work: Sequence[Work], stage: Stage, *, until_share: float = 1.0
+    ) -> dict[str, Outcome]:
+        """Execute work, record it, show progress; outcomes by trial, in the order of the work.
+
+        At `until_share` of the budget's time what runs is interrupted (its outcome is what it had reached) and what waits is left out.
+        """
+        outcomes: dict[str, Outcome] = {}
+        for outcome in self.execute(work, deadline=self.budget.deadline(until_share)):
+            outcomes[outcome.work.trial] = outcome
+            self._account(problem, outcome, stage)
+            running = min(self.budget.jobs, len(work) - len(outcomes))
+            left = None if self.budget.limit is None else max(0.0, self.budget.limit - self.budget.elapsed)
+            self.emit(Progress(stage, len(outcomes), len(work), running, self.best, self.budget.elapsed, left))
+        return {item.trial: outcomes[item.trial] for item in work if item.trial in outcomes}
+
+    def _account(self, problem: Problem, outcome: Outcome, stage: Stage) -> None:
+        self.trials += 1
+        self.budget.epochs += outcome.epochs
+        self.database.record_outcome(outcome, stage.value)
+        steps = outcome.epochs * self.steps(problem, outcome.work) / max(1, outcome.work.until)
+        self.costs.learn(outcome, steps, self.operations(problem, outcome.work.configuration))
+        if outcome.ending is Ending.FAILED or not np.isfinite(outcome.dev_loss):
+            return
+        error = problem.judge.measured(outcome.dev, problem.folds[outcome.work.fold].rows.dev).estimate.value
+        self.best = error if self.best is None else min(self.best, error)
+
+
+def complete(outcomes: Iterable[Outcome]) -> bool:
+    """Whether all of these trained to their end, or stopped early of their own accord."""
+    return all(o.ending in (Ending.COMPLETED, Ending.STOPPED_EARLY) for o in outcomes)
+
+
+def stacked(outcomes: Sequence[Outcome]) -> NDArray[np.float32]:
+    """Dev predictions of one configuration on several folds, fold after fold; shape (dev rows of all folds, outputs)."""
+    return np.concatenate([o.dev for o in sorted(outcomes, key=lambda o: o.work.fold)])
