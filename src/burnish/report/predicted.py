@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
 
 from burnish.report import svg, wording
 from burnish.report.summary import Predictions, Summary
+from burnish.stats import interval
 
 POINTS_SHOWN = 700  # keeps the drawing under 60 kB
 CLASSES_SHOWN = 20  # a larger confusion matrix is illegible on a phone
@@ -18,7 +18,6 @@ CLASSES_SHOWN = 20  # a larger confusion matrix is illegible on a phone
 BIN_ROWS = 50
 BINS = 10
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +25,21 @@ class Bin:
     """Rows of like confidence: what was said, and how often it came true."""
 
     said: float
-    came: float
-    low: float
-    high: float
+    came: interval.Interval
     rows: int
 
 
 def reliability_bins(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[Bin, ...]:
-    """Bins of equal numbers of rows (both arguments (rows,)), each share with its Jeffreys interval.
+    """Bins of equal numbers of rows (both arguments (rows,)), each share with its exact interval.
 
-    Equal numbers, as equal widths leave bins almost empty (Nguyen & O'Connor 2015). The interval is the one of
-    Brown, Cai & DasGupta (2001), "Interval estimation for a binomial proportion".
+    Equal numbers, as bins of equal width are almost empty where a good model is rarely unsure.
     """
     order = np.argsort(confidence, kind="stable")
     parts = np.array_split(order, max(1, min(BINS, len(order) // BIN_ROWS)))
     bins = []
     for part in parts:
-        hits, count = int(right[part].sum()), len(part)
-        tail = (1 - LEVEL) / 2
-        low = float(betaincinv(hits + 0.5, count - hits + 0.5, tail)) if hits else 0.0
-        high = float(betaincinv(hits + 0.5, count - hits + 0.5, 1 - tail)) if hits < count else 1.0
-        bins.append(Bin(float(confidence[part].mean()), hits / count, low, high, count))
+        came = interval.proportion(int(right[part].sum()), len(part))
+        bins.append(Bin(float(confidence[part].mean()), came, len(part)))
     return tuple(bins)
 
 
@@ -56,18 +49,18 @@ def reliability(item: Predictions) -> str:
     bins = reliability_bins(predicted.max(axis=1), predicted.argmax(axis=1) == observed)
     axes = svg.drawing(300, left=46, right=14, top=24)
     axes.grid(axis="y", color=svg.LINE, linewidth=0.8)
-    least = min(1 / predicted.shape[1], *(b.low for b in bins))
+    least = min(1 / predicted.shape[1], *(b.came.low for b in bins))
     axes.plot([least, 1], [least, 1], color=svg.MUTED, linewidth=1, linestyle=(0, (4, 3)))
     for b in bins:
-        axes.plot([b.said, b.said], [b.low, b.high], color=svg.ACCENT, linewidth=2, solid_capstyle="butt")
-        axes.plot([b.said], [b.came], "o", color=svg.ACCENT, ms=6)
+        axes.plot([b.said, b.said], [b.came.low, b.came.high], color=svg.ACCENT, linewidth=2, solid_capstyle="butt")
+        axes.plot([b.said], [b.came.value], "o", color=svg.ACCENT, ms=6)
     axes.set_xlim(least, 1.01)
     axes.set_ylim(least, 1.01)
     svg.ticks(axes, "x", shares=True, most=5)
     svg.ticks(axes, "y", shares=True, most=5)
     svg.y_title(axes, "how often it was right")
     svg.x_title(axes, "how sure the model was")
-    said = "; ".join(f"said {b.said:.0%}, right {b.came:.0%} of {b.rows} rows" for b in bins)
+    said = "; ".join(f"said {b.said:.0%}, right {b.came.value:.0%} of {b.rows} rows" for b in bins)
     return svg.finish(axes, "reliability", f"Reliability diagram: {said}.")
 
 

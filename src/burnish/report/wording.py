@@ -79,6 +79,17 @@ def span(interval: Interval, unit: str = "", *, sign: bool = False) -> str:
     return f"{head} [{number(scaled.low, places)}, {number(scaled.high, places)}]"
 
 
+def value_of(interval: Interval, unit: str = "") -> str:
+    """The value alone, to the digits that its interval allows: "4.43 MPa"."""
+    return span(interval, unit).partition(" [")[0].removesuffix(" (no interval)")
+
+
+def range_of(interval: Interval, unit: str = "") -> str:
+    """The interval alone: "4.02 to 4.89"."""
+    _, found, ends = span(interval, unit).partition(" [")
+    return ends.removesuffix("]").replace(", ", " to ", 1) if found else "no interval"
+
+
 def unit_of(task: Task) -> str:
     """The unit errors are printed in."""
     return "%" if task.shares else task.unit

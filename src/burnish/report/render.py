@@ -1,0 +1,126 @@
+"""The report: one page of HTML that loads nothing, from a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from burnish.report import curves, figures, predicted, wording
+from burnish.report.summary import ExperimentResult, Shape, Summary
+
+REJECTS_SHOWN = 50
+CONTENTS = (
+    ("answer", "Answer"),
+    ("data", "Data"),
+    ("start", "Where it started"),
+    ("recipe", "Recipe"),
+    ("search", "Search"),
+    ("final", "Final model"),
+    ("again", "Doing it again"),
+)
+
+
+def render(summary: Summary) -> str:
+    """The page as text. Every name from the data is escaped; the same summary gives the same text."""
+    depths, shape_rows = _shapes(summary.search.shapes if summary.search else ())
+    final = summary.final
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            s=summary,
+            run=summary.run,
+            task=summary.task,
+            unit=wording.unit_of(summary.task),
+            words=wording,
+            contents=CONTENTS,
+            figures=_figures(summary),
+            budgets=[
+                (item, Markup(figures.budget(summary, item, f"budget{i}"))) for i, item in enumerate(summary.budgets)
+            ],
+            comparisons=wording.comparisons(summary),
+            helped=wording.helped(summary),
+            next_steps=wording.next_steps(summary),
+            has_test=any(b.test for b in summary.baselines) or (final is not None and final.test is not None),
+            baselines_tested=any(b.test for b in summary.baselines),
+            shown_rejects=summary.rejects[:REJECTS_SHOWN],
+            depths=depths,
+            shape_rows=shape_rows,
+            residuals=_residuals(summary),
+            predicted_caption=_predicted_caption(summary),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("burnish.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        plain=wording.plain,
+        span=wording.span,
+        value=wording.value_of,
+        range=wording.range_of,
+        duration=wording.duration,
+        number=wording.number,
+    )
+    return environment
+
+
+def _figures(summary: Summary) -> dict[str, Any]:
+    """Each drawing by its name; "" where there is nothing to draw. The SVGs have escaped their names themselves."""
+    search, curve, rows = summary.search, summary.learning_curve, summary.predictions
+    drawn = rows if predicted.usable(rows) else None
+    by_class = summary.task.shares
+    return {
+        "answer": Markup(figures.answer(summary)),
+        "experiments": [
+            Markup(figures.experiments(items, f"experiments{i}"))
+            for i, items in enumerate(_by_unit(summary.experiments))
+        ],
+        "learning": Markup(curves.learning(summary, curve) if curve and curve.points else ""),
+        "draws": Markup(curves.draws(summary, search) if search else ""),
+        "importance": Markup(figures.importance(search.importance) if search and search.importance else ""),
+        "training": Markup(curves.training(summary.training)),
+        "predictions": Markup(
+            "" if drawn is None else predicted.reliability(drawn) if by_class else predicted.scatter(summary, drawn)
+        ),
+        "confusion": Markup("" if drawn is None or not by_class else predicted.confusion(summary, drawn)),
+    }
+
+
+def _by_unit(items: Sequence[ExperimentResult]) -> list[list[ExperimentResult]]:
+    """Gains in different units do not share an axis."""
+    return [[item for item in items if item.unit == unit] for unit in dict.fromkeys(item.unit for item in items)]
+
+
+def _shapes(shapes: Sequence[Shape]) -> tuple[list[int], list[tuple[int, list[Shape | None]]]]:
+    """Depths across, widths down."""
+    depths = sorted({shape.depth for shape in shapes})
+    found = {(shape.width, shape.depth): shape for shape in shapes}
+    return depths, [(width, [found.get((width, d)) for d in depths]) for width in sorted({s.width for s in shapes})]
+
+
+def _residuals(summary: Summary) -> tuple[tuple[str, float], ...]:
+    rows = summary.predictions
+    if rows is None or summary.task.shares or not predicted.usable(rows):
+        return ()
+    return predicted.residual_quantiles(rows)
+
+
+def _predicted_caption(summary: Summary) -> str:
+    rows = summary.predictions
+    if rows is None:
+        return ""
+    if summary.task.shares:
+        return f"On {rows.part} rows. On the dashed line the model is as sure as it should be; below it, too sure."
+    return f"Each dot is one of the {rows.part} rows; on the dashed line the prediction is exact."

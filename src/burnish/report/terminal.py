@@ -1,0 +1,49 @@
+"""The last lines of a run on a terminal: the essential answer, in plain text."""
+
+from __future__ import annotations
+
+from burnish.report import wording
+from burnish.report.summary import Summary
+
+MOST_LINES = 25  # a terminal's screen holds 24 to 25
+NAME_WIDTH = 22
+HELPED_SHOWN = 4
+BASELINES_SHOWN = 4
+FAULTS_SHOWN = 3
+
+
+def summary(item: Summary) -> tuple[str, ...]:
+    """At most `MOST_LINES` lines, without colour and without control characters.
+
+    The lines are not wrapped: where to break is the terminal's matter.
+    """
+    answer = (wording.plain(wording.headline(item)), wording.plain(wording.promise_kept(item)))
+    lines = [*answer, "", *_errors(item), "", *_why(item)]
+    faults = [f for f in wording.by_severity((*item.audit, *item.findings)) if f.severity.value == "fault"]
+    lines += [_field("Fault", f"{fault.title}. {fault.remedy}") for fault in faults[:FAULTS_SHOWN]]
+    lines += [_field("Delivered", wording.model_sentence(item))] if item.delivered else []
+    ending = ["", _field("Report", item.run.report), *([_field("Model", item.run.model)] if item.delivered else [])]
+    compact = [line for i, line in enumerate(lines) if line or lines[i - 1]]
+    return (*compact[: MOST_LINES - len(ending)], *ending)
+
+
+def _field(name: str, text: str) -> str:
+    return wording.plain(f"{name}: {text}")
+
+
+def _errors(item: Summary) -> list[str]:
+    unit = wording.unit_of(item.task)
+    rows = [(b.name, wording.span(b.dev, unit)) for b in item.baselines[:BASELINES_SHOWN]]
+    if item.first is not None:
+        rows.append(("first network", wording.span(item.first.dev, unit)))
+    if item.final is not None:
+        rows.append(("final model", wording.span(item.final.dev, unit)))
+    title = [f"{item.task.error} on dev rows (smaller is better, 95 % intervals):"] if rows else []
+    return title + [f"  {wording.shorten(wording.plain(name), NAME_WIDTH):<{NAME_WIDTH}}  {value}" for name, value in rows]
+
+
+def _why(item: Summary) -> list[str]:
+    helped = wording.helped(item)[:HELPED_SHOWN]
+    lines = [_field("What held it back", wording.held_back(item))]
+    lines.append(_field("What helped", "; ".join(helped) if helped else wording.helped_without(item)))
+    return lines + [_field("Next", step) for step in wording.next_steps(item)]
