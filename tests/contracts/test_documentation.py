@@ -13,9 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = ROOT / "docs" / "commands.md"
-SECTIONS = dict(
-    re.findall(r"^## burnish (\w+)\n(.*?)(?=^## |\Z)", COMMANDS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-)
+PAGE = COMMANDS.read_text(encoding="utf-8") if COMMANDS.exists() else ""  # a test below says that it has to exist
+SECTIONS = dict(re.findall(r"^## burnish (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 DOCS = runpy.run_path(str(ROOT / "docs" / "make_docs.py"))
 
 
