@@ -40,7 +40,9 @@ class Problem:
 
     def network(self, hidden=(64, 64), rate=1e-3, epochs=60, alpha=1e-4, seed=0):
         kind = neural_network.MLPClassifier if self.task.shares else neural_network.MLPRegressor
-        model = kind(hidden, learning_rate_init=rate, max_iter=epochs, alpha=alpha, random_state=seed, batch_size=64)
+        model = kind(
+            hidden_layer_sizes=hidden, learning_rate_init=rate, max_iter=epochs, alpha=alpha, random_state=seed, batch_size=64
+        )
         return self.fit(model)
 
     def fit(self, model, rows=None):

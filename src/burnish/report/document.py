@@ -142,7 +142,7 @@ def schema() -> dict[str, Any]:
 def _error(name: str, interval: Interval | None) -> ErrorRecord | None:
     if interval is None or not math.isfinite(interval.value):
         return None
-    return ErrorRecord(name=name, value=interval.value, low=_finite(interval.low), high=_finite(interval.high))
+    return ErrorRecord(name=name, value=float(interval.value), low=_finite(interval.low), high=_finite(interval.high))
 
 
 def _finite(value: float) -> float | None:
@@ -184,6 +184,6 @@ def _experiment(item: ExperimentResult) -> ExperimentRecord:
         gain=_finite(item.gain),
         low=_finite(item.low),
         high=_finite(item.high),
-        pairs=item.pairs,
-        kept=item.kept,
+        pairs=int(item.pairs),
+        kept=bool(item.kept),
     )

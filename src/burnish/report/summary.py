@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from burnish.diagnose.finding import Finding
@@ -301,8 +302,7 @@ class Summary:
 
     def to_json(self) -> str:
         """A file's text; `from_json` reads it back. NaN and infinities become strings, so it is strict JSON."""
-        values = _adapter().dump_python(self, mode="json")
-        return json.dumps({"format_version": FORMAT_VERSION, "summary": _strict(values)}, allow_nan=False)
+        return json.dumps({"format_version": FORMAT_VERSION, "summary": _strict(asdict(self))}, allow_nan=False)
 
 
 def from_json(text: str) -> Summary:
@@ -325,8 +325,10 @@ def _adapter() -> TypeAdapter[Summary]:
 def _strict(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _strict(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_strict(item) for item in value]
+    if isinstance(value, np.generic):  # a measured number that was not made a plain one
+        return _strict(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     return value
