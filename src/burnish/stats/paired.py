@@ -73,7 +73,7 @@ def gain(
     With D = control − treatment = μ + seed + row + residual, six seeds alone would ignore that dev is a sample, and
     rows alone would ignore the noise of training. The variance of the mean gain is V_seed + V_row. V_seed is
     var(seed means) / S, which holds the seeds and all of the residual; V_row is var(row means) / n less the residual's
-    part (not below 0), and so the rows. The interval reaches √(t²_{S−1} V_seed + t²_{n−1} V_row) to each side, each part
+    part (not below 0), and so the rows. The interval reaches √(t²_{S−1} V_seed + t²_{n−1} V_row) each way, each part
     at its own quantile of t. Satterthwaite's pooled degrees of freedom would keep up to 3.7 times too many useless
     treatments at S = 3, α = 0.006, where the seeds' variance happens to come out small; this is exact where one part
     stands alone, and cautious between.
