@@ -1,0 +1,46 @@
+"""One common shape for folds that saw different categories, so that they share one compiled program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+import numpy as np
+
+from burnish.data.inputs import InputSpec, Prepared
+
+
+def pad(inputs: Sequence[InputSpec]) -> InputSpec:
+    """The smallest shape that holds each of these.
+
+    >>> pad([InputSpec(3, 1, (20,)), InputSpec(2, 4, (18, 40))])
+    InputSpec(numbers=3, flags=4, vocabularies=(20, 40))
+    """
+    return InputSpec(
+        numbers=max(spec.numbers for spec in inputs),
+        flags=max(spec.flags for spec in inputs),
+        vocabularies=tuple(max(sizes) for sizes in zip_longest(*(s.vocabularies for s in inputs), fillvalue=1)),
+    )
+
+
+def widen(prepared: Prepared, own: InputSpec, to: InputSpec) -> Prepared:
+    """The same rows in a larger shape: further numbers and flags are 0 throughout, further codes too.
+
+    Raises:
+        ValueError: `to` has no room for `own`, or `prepared` does not have the shape `own`.
+    """
+    if prepared.x.shape[1] != own.width or prepared.codes.shape[1] != len(own.vocabularies):
+        raise ValueError(
+            f"prepared rows have {prepared.x.shape[1]} inputs and {prepared.codes.shape[1]} codes, not {own}"
+        )
+    if pad([own, to]) != to:
+        raise ValueError(f"{to} has no room for {own}")
+    if own.width == to.width and len(own.vocabularies) == len(to.vocabularies) and own.numbers == to.numbers:
+        return prepared
+    rows = len(prepared.x)
+    x = np.zeros((rows, to.width), dtype=np.float32)
+    x[:, : own.numbers] = prepared.x[:, : own.numbers]
+    x[:, to.numbers : to.numbers + own.flags] = prepared.x[:, own.numbers :]
+    codes = np.zeros((rows, len(to.vocabularies)), dtype=np.int32)
+    codes[:, : len(own.vocabularies)] = prepared.codes
+    return Prepared(x, codes)

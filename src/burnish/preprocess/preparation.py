@@ -1,0 +1,258 @@
+"""What turns a table into a network's input: fitted on training rows only, and the same object at prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.data.inputs import InputSpec, Prepared
+from burnish.data.kinds import Profile
+from burnish.data.table import Column, Kind, Physical, Table
+from burnish.errors import DataError
+from burnish.preprocess import categories, dates, numbers
+
+Plan = numbers.NumberPlan | numbers.BooleanPlan | categories.FlagsPlan | categories.CodesPlan | dates.DatePlan
+
+FORMAT = 1  # of `to_json`; another number is another layout
+PLANS: dict[str, Any] = {
+    "number": numbers.NumberPlan,
+    "boolean": numbers.BooleanPlan,
+    "flags": categories.FlagsPlan,
+    "codes": categories.CodesPlan,
+    "date": dates.DatePlan,
+}
+PLAN_NAMES = {kind: name for name, kind in PLANS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Unfamiliar:
+    """What prediction rows hold in one column that no training row did."""
+
+    column: str
+    missing: int  # rows without a value, where training rows always had one: imputed
+    unseen: int  # rows with a level that has no place of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """A plan for each column that is used; `transform` carries them out.
+
+    The prepared matrix holds first all continuous columns, then all flags, each in the table's column order.
+    """
+
+    plans: tuple[Plan, ...]
+    physical: tuple[Physical, ...]  # of each plan's column, as it was written in training
+    left_out: tuple[tuple[str, str], ...]  # column and reason, for those not used
+    rows: int  # training rows that it was fitted on
+
+    @property
+    def inputs(self) -> InputSpec:
+        """The shape of what `transform` gives."""
+        return InputSpec(
+            numbers=sum(len(plan.numbers) for plan in self.plans),
+            flags=sum(len(plan.flags) for plan in self.plans),
+            vocabularies=tuple(p.vocabulary for p in self.plans if isinstance(p, categories.CodesPlan)),
+        )
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """A name for each column of the prepared matrix."""
+        flags = tuple(name for plan in self.plans for name in plan.flags)
+        return tuple(name for plan in self.plans for name in plan.numbers) + flags
+
+    @property
+    def code_names(self) -> tuple[str, ...]:
+        """The column behind each column of codes."""
+        return tuple(plan.name for plan in self.plans if isinstance(plan, categories.CodesPlan))
+
+    @property
+    def schema(self) -> dict[str, Physical]:
+        """How a reader must give each column at prediction; other columns are not read."""
+        return {plan.name: physical for plan, physical in zip(self.plans, self.physical, strict=True)}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One sentence for each column that is left out."""
+        return tuple(f"Column {name!r} is left out: {reason}." for name, reason in self.left_out)
+
+    def transform(self, table: Table) -> Prepared:
+        """The rows of a table as a network reads them, each on its own: no row changes another.
+
+        Raises:
+            DataError: a column is absent, or holds what it did not hold in training.
+        """
+        spec = self.inputs
+        x = np.zeros((table.rows, spec.width), dtype=np.float32)
+        codes = np.zeros((table.rows, len(spec.vocabularies)), dtype=np.int32)
+        number, flag, code = 0, spec.numbers, 0
+        columns = {column.name: column for column in table.columns}
+        for plan in self.plans:
+            column = _find(plan.name, columns)
+            if isinstance(plan, categories.CodesPlan):
+                codes[:, code] = plan.codes(column)
+                code += 1
+                continue
+            next_number, next_flag = number + len(plan.numbers), flag + len(plan.flags)
+            plan.fill(column, x[:, number:next_number], x[:, flag:next_flag])
+            number, flag = next_number, next_flag
+        return Prepared(x, codes)
+
+    def unfamiliar(self, table: Table) -> tuple[Unfamiliar, ...]:
+        """The columns whose values had to be imputed or put among the unseen levels, with the number of rows."""
+        columns = {column.name: column for column in table.columns}
+        found = (self._unfamiliar(plan, _find(plan.name, columns)) for plan in self.plans)
+        return tuple(item for item in found if item.missing or item.unseen)
+
+    def _unfamiliar(self, plan: Plan, column: Column) -> Unfamiliar:
+        gaps = int(np.count_nonzero(column.missing))
+        if isinstance(plan, numbers.NumberPlan | numbers.BooleanPlan | dates.DatePlan):
+            return Unfamiliar(plan.name, 0 if plan.indicator else gaps, 0)
+        slots = dict.fromkeys(plan.levels, 0)
+        place = categories.places(categories.text_of(column), slots, unseen=1, missing=0)
+        known_gaps = isinstance(plan, categories.CodesPlan) or plan.indicator
+        return Unfamiliar(plan.name, 0 if known_gaps else gaps, int(place.sum()))
+
+    def describe(self) -> list[dict[str, Any]]:
+        """For the report, one entry a column: what is done, why, and the names of the features that come of it."""
+        used = [
+            {
+                "column": plan.name,
+                "treatment": plan.describe()[0],
+                "reason": plan.describe()[1],
+                "features": [*plan.numbers, *plan.flags],
+            }
+            for plan in self.plans
+        ]
+        left = [{"column": c, "treatment": "left out", "reason": why, "features": []} for c, why in self.left_out]
+        return used + left
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of JSON values; `from_json` reads it back to an equal object."""
+        plans = [{"plan": PLAN_NAMES[type(plan)], **asdict(plan)} for plan in self.plans]
+        return {
+            "format": FORMAT,
+            "plans": plans,
+            "physical": [str(physical) for physical in self.physical],
+            "left_out": [list(pair) for pair in self.left_out],
+            "rows": self.rows,
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Preparation:
+        """Raises DataError for a layout that this version does not know."""
+        if values.get("format") != FORMAT:
+            raise DataError(
+                "The preparation of this model cannot be read.",
+                f"Its format is {values.get('format')!r}; this version of burnish reads {FORMAT}.",
+                "Use the version of burnish that wrote the model, or train it again.",
+            )
+        plans = []
+        for entry in values["plans"]:
+            fields = {name: value for name, value in entry.items() if name != "plan"}
+            plans.append(PLANS[entry["plan"]].from_json(fields))
+        return cls(
+            plans=tuple(plans),
+            physical=tuple(Physical(physical) for physical in values["physical"]),
+            left_out=tuple((name, reason) for name, reason in values["left_out"]),
+            rows=values["rows"],
+        )
+
+
+def _find(name: str, columns: dict[str, Column]) -> Column:
+    if name in columns:
+        return columns[name]
+    near = get_close_matches(name, list(columns), n=1)
+    raise DataError(
+        f"Column {name!r} is not in the table.",
+        f"The model was trained with it; the nearest name here is {near[0]!r}."
+        if near
+        else "The model was trained with it.",
+        "Add the column (its cells may be empty), or rename the one that is meant.",
+    )
+
+
+def fit(
+    table: Table,
+    rows: NDArray[np.integer],
+    profiles: Iterable[Profile],
+    *,
+    target: str,
+    exclude: Collection[str] = (),
+) -> Preparation:
+    """Learns from the training rows alone how to prepare each column.
+
+    Args:
+        table: The whole table; only `rows` of it are looked at.
+        rows: Positions of the training rows.
+        profiles: The kind of each column. Columns of text, identifiers and constants are left out.
+        target: This column is never an input.
+        exclude: Neither are these (weights, groups, dropped columns).
+
+    Raises:
+        DataError: no column is left, or one holds infinities.
+    """
+    kinds = {profile.name: profile for profile in profiles}
+    plans: list[Plan] = []
+    physical: list[Physical] = []
+    left_out: list[tuple[str, str]] = []
+    for column in table.columns:
+        if column.name == target or column.name in exclude:
+            continue
+        plan = _plan(column, rows, kinds[column.name].kind)
+        if isinstance(plan, str):
+            left_out.append((column.name, plan))
+        else:
+            plans.append(plan)
+            physical.append(column.physical)
+    if not plans:
+        raise _nothing_left(left_out)
+    return Preparation(tuple(plans), tuple(physical), tuple(left_out), len(rows))
+
+
+def _plan(column: Column, rows: NDArray[np.integer], kind: Kind) -> Plan | str:
+    """The plan for one column, or the reason why there is none."""
+    if kind is Kind.TEXT:
+        return "it holds free text, which burnish does not read"
+    if kind is Kind.IDENTIFIER:
+        return "it names the rows, so it cannot carry over to new ones"
+    training = column.take(rows)
+    plan = _fit_column(training, kind)
+    if plan is not None:
+        return plan
+    if bool(training.missing.all()):
+        return "it has no value in the training rows"
+    if kind is Kind.CATEGORY and len(np.unique(training.values)) > 1:
+        return f"no level of it has {categories.RARE_ROWS} training rows"
+    return "it has the same value in all training rows"
+
+
+def _fit_column(training: Column, kind: Kind) -> Plan | None:
+    """How a column is written decides where its kind leaves a choice: booleans written as words are categories."""
+    if training.physical is Physical.TEXT or kind is Kind.CATEGORY:
+        return categories.fit_category(training)
+    values = numbers.values_of(training)
+    if training.physical is Physical.BOOLEAN:
+        return numbers.fit_boolean(training.name, values)
+    if training.physical is Physical.DATE:
+        return dates.fit_date(training.name, values)
+    if kind is Kind.BOOLEAN:
+        zero_or_one = bool(np.all(np.isnan(values) | (values == 0) | (values == 1)))
+        return numbers.fit_boolean(training.name, values) if zero_or_one else categories.fit_category(training)
+    return numbers.fit_number(training.name, values)
+
+
+def _nothing_left(left_out: Sequence[tuple[str, str]]) -> DataError:
+    shown = "; ".join(f"{name!r}: {reason}" for name, reason in left_out[:3])
+    more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+    return DataError(
+        "No column is left to learn from.",
+        f"All are left out ({shown}{more})."
+        if left_out
+        else "The table has no column beside the target and those excluded.",
+        "Bring columns that vary from row to row and mean the same for new rows.",
+    )
