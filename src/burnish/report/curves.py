@@ -17,7 +17,7 @@ CURVES_SHOWN = 12  # more lines than this cannot be told apart
 POINTS_A_CURVE = 200  # a line of 380 units shows no more
 DRAWS_SHOWN = 600
 # Draws worse than this quantile are drawn on the upper edge: a few diverged networks would press all others flat.
-WORST_SHOWN = 0.9
+WORST_SHOWN = 0.75
 DECADES = 10.0  # a cost that spans more than this factor is drawn on a log scale
 
 
@@ -48,7 +48,8 @@ def learning(summary: Summary, curve: LearningCurve) -> str:
     start = curve.points[0]
     svg.write(axes, (start.rows, start.dev.high), " dev", color=svg.ACCENT, size=svg.SMALL, va="bottom")
     _rows_ticks(axes, [p.rows for p in (*curve.points, *curve.forecast)])
-    axes.set_ylim(bottom=0)
+    tops = [p.dev.high for p in (*curve.points, *curve.forecast) if math.isfinite(p.dev.high)]
+    axes.set_ylim(0, 1.12 * max(tops) if tops and max(tops) > 0 else None)
     svg.ticks(axes, "y", shares=task.shares)
     svg.y_title(axes, f"{task.error}{f' ({task.unit})' if task.unit and not task.shares else ''}")
     svg.x_title(axes, "training rows")

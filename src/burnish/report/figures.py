@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.transforms import blended_transform_factory
 
 from burnish.report import svg, wording
 from burnish.report.summary import Budget, ExperimentResult, Importance, Summary
@@ -14,7 +15,7 @@ from burnish.stats.interval import Interval
 
 ROW = 38.0  # units from one row to the next: a line of text, and the mark below it
 TEXT_AT, MARK_AT = 13.0, 25.0  # within a row
-LINE_OF_TEXT = 55  # characters of TEXT size that fit the width
+LINE_OF_TEXT = 51  # characters of TEXT size that fit the width
 OVERFLOW = 3.0  # a whisker longer than this times the greatest |value| is cut, with an arrow, so that the rest stays legible
 
 
@@ -80,7 +81,7 @@ def budget(summary: Summary, item: Budget, name: str) -> str:
     level, furthest = floor.value, max(floor.high, 0.0)
     for index, part in enumerate(item.gaps, start=1):
         color = svg.ACCENT if part.found else svg.MUTED
-        found = "" if part.found else ", not told from 0"
+        found = "" if part.found else ", small" if part.gap.low > 0 else ", not told from 0"
         _label(axes, index, Row(f"{part.name[:1].upper()}{part.name[1:]}{found}", wording.difference(part.gap, unit), ()))
         y, end = index * ROW + MARK_AT, level + part.gap.value
         axes.plot([level, level], [y - ROW, y + 6], color=svg.MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
@@ -159,7 +160,7 @@ def _rows(rows: Sequence[Row], *, start: float | None = None) -> Axes:
 
 
 def _canvas(rows: int) -> Axes:
-    axes = svg.drawing(rows * ROW + 40)
+    axes = svg.drawing(rows * ROW + 40, left=12, right=12)
     axes.set_ylim(rows * ROW, 0)
     axes.set_yticks([])
     return axes
@@ -168,7 +169,7 @@ def _canvas(rows: int) -> Axes:
 def _label(axes: Axes, index: int, row: Row) -> None:
     """Name on the left, numbers on the right, in a line of their own above the marks: it fits a phone."""
     weight = "bold" if row.strong else "normal"
-    at, where = index * ROW + TEXT_AT, axes.get_yaxis_transform()
+    at, where = index * ROW + TEXT_AT, blended_transform_factory(axes.figure.transFigure, axes.transData)
     label = wording.shorten(wording.plain(row.label), LINE_OF_TEXT - len(row.note))
     svg.write(axes, (0, at), label, fontweight=weight, transform=where)
     svg.write(axes, (1, at), row.note, color=svg.INK if row.strong else svg.MUTED, align="right", transform=where)

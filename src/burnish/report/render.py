@@ -42,7 +42,6 @@ def render(summary: Summary) -> str:
             budgets=[
                 (item, Markup(figures.budget(summary, item, f"budget{i}"))) for i, item in enumerate(summary.budgets)
             ],
-            comparisons=wording.comparisons(summary),
             helped=wording.helped(summary),
             next_steps=wording.next_steps(summary),
             has_test=any(b.test for b in summary.baselines) or (final is not None and final.test is not None),
@@ -69,6 +68,7 @@ def _environment() -> Environment:
         plain=wording.plain,
         span=wording.span,
         value=wording.value_of,
+        bare=wording.bare,
         range=wording.range_of,
         duration=wording.duration,
         number=wording.number,

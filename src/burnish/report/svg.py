@@ -19,9 +19,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from burnish.report.wording import plain
 
-# Width of every drawing in its own units, 1/72 inch. A phone of 390 px shows about 340 px of it, so that text of 12 units is
-# about 11 px there and 15 px at the greatest width that the style sheet allows (480 px).
-WIDTH = 380
+# Width of every drawing in its own units, 1/72 inch. A phone of 390 px shows about 336 px of it, so that text of 12 units is
+# about 11 px there and 15 px at the greatest width that the style sheet allows (460 px).
+WIDTH = 360
 TEXT = 12.0
 SMALL = 10.5
 
@@ -114,10 +114,15 @@ def finish(axes: Axes, name: str, description: str) -> str:
     body = text[text.index(">", text.index("<svg")) + 1 :]
     height = round(axes.figure.bbox.height)
     opening = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="figure" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="figure {name}" '
         f'viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{html.escape(plain(description))}">'
     )
     return opening + _clean(body, name)
+
+
+def _shorter(attribute: re.Match[str]) -> str:
+    """Two decimals: a hundredth of a unit is finer than any screen."""
+    return re.sub(r"(\.\d\d)\d+", r"\1", attribute[0])
 
 
 def _clean(body: str, name: str) -> str:
@@ -128,6 +133,6 @@ def _clean(body: str, name: str) -> str:
     body = re.sub(r"font-family:[^;\"]*;?\s*", "", body)
     body = re.sub(r'\s*transform="rotate\(-?0 [^)]*\)"', "", body)
     body = re.sub("|".join(_VARIABLES), lambda found: f"var({_VARIABLES[found[0]]})", body)
-    body = re.sub(r"(-?\d+\.\d\d)\d+", r"\1", body)  # a hundredth of a unit is finer than any screen
+    body = re.sub(r'(?<=\s)(?:d|x|y|transform)="[^"]*"', _shorter, body)
     body = re.sub(r"\s*\n\s*", " ", body)
     return re.sub("§([0-9a-f]*)§", lambda found: html.escape(bytes.fromhex(found[1]).decode()), body)

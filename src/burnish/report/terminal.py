@@ -17,8 +17,8 @@ def summary(item: Summary) -> tuple[str, ...]:
 
     The lines are not wrapped: where to break is the terminal's matter.
     """
-    answer = (wording.plain(wording.headline(item)), wording.plain(wording.promise_kept(item)))
-    lines = [*answer, "", *_errors(item), "", *_why(item)]
+    answer = [wording.headline(item), *([wording.verdict(item), wording.promise_kept(item)] if item.final else [])]
+    lines = [*(wording.plain(line) for line in answer), "", *_errors(item), "", *_why(item)]
     faults = [f for f in wording.by_severity((*item.audit, *item.findings)) if f.severity.value == "fault"]
     lines += [_field("Fault", f"{fault.title}. {fault.remedy}") for fault in faults[:FAULTS_SHOWN]]
     lines += [_field("Delivered", wording.model_sentence(item))] if item.delivered else []
@@ -38,6 +38,7 @@ def _errors(item: Summary) -> list[str]:
         rows.append(("first network", wording.span(item.first.dev, unit)))
     if item.final is not None:
         rows.append(("final model", wording.span(item.final.dev, unit)))
+        rows += [("final model, test rows", wording.span(item.final.test, unit))] if item.final.test else []
     title = [f"{item.task.error} on dev rows (smaller is better, 95 % intervals):"] if rows else []
     return title + [f"  {wording.shorten(wording.plain(name), NAME_WIDTH):<{NAME_WIDTH}}  {value}" for name, value in rows]
 

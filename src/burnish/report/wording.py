@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from burnish.diagnose.finding import Finding, Severity
-from burnish.report.summary import BaselineResult, ExperimentResult, Gap, Summary, Task
+from burnish.report.summary import ExperimentResult, Gap, Summary, Task
 from burnish.stats.interval import Interval
 
 # Significant digits of an interval's half width that are printed. Particle Data Group, "Review of Particle Physics" (2024),
@@ -84,6 +84,11 @@ def value_of(interval: Interval, unit: str = "") -> str:
     return span(interval, unit).partition(" [")[0].removesuffix(" (no interval)")
 
 
+def bare(interval: Interval, unit: str = "") -> str:
+    """The value to the digits that its interval allows, without the unit, for tables that name it once: "4.43"."""
+    return value_of(interval, unit).removesuffix(unit).rstrip()
+
+
 def range_of(interval: Interval, unit: str = "") -> str:
     """The interval alone: "4.02 to 4.89"."""
     _, found, ends = span(interval, unit).partition(" [")
@@ -111,7 +116,9 @@ def difference(interval: Interval, unit: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time for reading: "0.4 s", "48 s", "12 min 5 s", "2 h 3 min"."""
+    """A time for reading: "< 0.1 s", "0.4 s", "48 s", "12 min 5 s", "2 h 3 min"."""
+    if seconds < 0.05:
+        return "< 0.1 s"
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -147,44 +154,54 @@ def promise_kept(summary: Summary) -> str:
         return ""
     if final.test is None:
         return "No test set was kept, so the promise has not been checked on rows that no choice has seen."
-    opened = "once, at the end" if final.test_openings == 1 else f"{final.test_openings} times: it is no longer fresh"
-    value = span(final.test, unit_of(summary.task))
     if final.test.value > final.dev.high:
         verdict = "worse than the promised range: trust the test figure"
     elif final.test.value < final.dev.low:
-        verdict = "better than the promised range, which chance or easier rows can do"
+        verdict = "better than the promised range, as chance or easier rows can do"
     else:
         verdict = "inside the promised range"
-    return f"On the {summary.rows.test or 0:,} test rows it is {value}, {verdict}. The test set was opened {opened}."
+    once = final.test_openings == 1
+    opened = "once, at the end" if once else f"{final.test_openings} times, so it is no longer fresh"
+    return f"The error on the {summary.rows.test or 0:,} test rows is {verdict}. The test set was opened {opened}."
 
 
-def comparisons(summary: Summary) -> tuple[str, ...]:
-    """How the promise compares with each baseline, on dev rows: intervals that overlap are said to overlap."""
+def verdict(summary: Summary) -> str:
+    """The final model beside the baselines, by dev intervals alone: those that overlap are not called different."""
     if summary.final is None:
-        return ()
-    return tuple(_compare(item, summary.final.dev, summary.task) for item in summary.baselines)
+        return headline(summary)
+    if not summary.baselines:
+        return "There is no simpler model to compare the final one with."
+    promise = summary.final.dev
+    better = [b.name for b in summary.baselines if promise.high < b.dev.low]
+    worse = [b.name for b in summary.baselines if promise.low > b.dev.high]
+    same = [b.name for b in summary.baselines if b.name not in (*better, *worse)]
+    parts = (("clearly better than", better), ("not clearly different from", same), ("clearly worse than", worse))
+    return f"The final model is {listing([f'{how} {listing(names)}' for how, names in parts if names])}."
 
 
-def _compare(item: BaselineResult, promise: Interval, task: Task) -> str:
-    value = span(item.dev, unit_of(task))
-    if promise.high < item.dev.low:
-        return f"better than {item.name} ({value})"
-    if promise.low > item.dev.high:
-        return f"worse than {item.name} ({value})"
-    return f"not told apart from {item.name} ({value})"
+_MEANINGS = {
+    "avoidable bias": "the training error of {of} lay {gap} above the lowest error thought possible",
+    "variance": "the error of {of} on new rows lay {gap} above its training error",
+    "mismatch": "the error of {of} on dev rows lay {gap} above that on held-out rows like the training rows",
+    "dev overfitting": "the error of {of} on test rows lay {gap} above that on dev rows",
+}
 
 
 def held_back(summary: Summary) -> str:
-    """What held the first network back, in one or two sentences."""
+    """What held the first network back, the greatest part first."""
     if not summary.budgets:
         return "The run ended before the first network could be judged."
     budget = summary.budgets[0]
     found = sorted((part for part in budget.gaps if part.found), key=lambda part: -part.gap.value)
     if not found:
         return f"Nothing that stands out from the noise.{_smallest(budget.gaps, summary.task)}"
-    unit = unit_of(summary.task)
-    parts = listing([f"{part.name} ({difference(part.gap, unit)})" for part in found])
-    return f"{parts[:1].upper()}{parts[1:]}. {budget.verdict}".rstrip()
+    return " ".join(_meaning(part, budget.of, unit_of(summary.task)) for part in found)
+
+
+def _meaning(part: Gap, of: str, unit: str) -> str:
+    size = difference(part.gap, unit).removeprefix("+")
+    meaning = _MEANINGS.get(part.name, "{gap}").format(of=of, gap=size)
+    return f"{part.name[:1].upper()}{part.name[1:]}: {meaning}."
 
 
 def _smallest(gaps: Sequence[Gap], task: Task) -> str:
@@ -202,7 +219,7 @@ def kept(summary: Summary) -> tuple[ExperimentResult, ...]:
 
 def helped(summary: Summary) -> tuple[str, ...]:
     """What helped and by how much, one line each."""
-    return tuple(f"{item.title}: {gain(item)}" for item in kept(summary))
+    return tuple(f"{item.title}: better by {gain(item).removeprefix('+')}" for item in kept(summary))
 
 
 def helped_without(summary: Summary) -> str:
@@ -225,13 +242,12 @@ def model_sentence(summary: Summary) -> str:
     """What is delivered."""
     model = summary.delivered
     if model is None:
-        return "Nothing was delivered."
+        return "Nothing."
     if model.what != "network":
-        names = {"linear": "a linear model", "majority": "the majority class", "mean": "the mean of the target"}
-        return f"What is delivered is {names[model.what]}. {model.reason}".rstrip()
-    size = f"{model.parameters:,} parameters"
-    what = "one network" if model.members == 1 else f"an ensemble of {model.members} networks"
-    return f"What is delivered is {what} with {size}{' in all' if model.members > 1 else ''}. {model.reason}".rstrip()
+        names = {"linear": "A linear model", "majority": "The majority class", "mean": "The mean of the target"}
+        return f"{names[model.what]}. {model.reason}".rstrip()
+    what = "One network" if model.members == 1 else f"An ensemble of {model.members} networks"
+    return f"{what} with {model.parameters:,} parameters{' in all' if model.members > 1 else ''}. {model.reason}".rstrip()
 
 
 def by_severity(findings: Sequence[Finding]) -> tuple[Finding, ...]:
