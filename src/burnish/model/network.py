@@ -12,7 +12,6 @@ from jaxtyping import Array, Float, Int32, UInt32
 from burnish.model import layers, random_bits
 from burnish.model.architecture import Architecture
 
-
 # Streams of one step: hidden layer l takes l + 1, so these lie above any depth.
 INPUT_NOISE_STREAM, INPUT_DROPOUT_STREAM = 1001, 1002
 

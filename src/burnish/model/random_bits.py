@@ -38,7 +38,7 @@ def stream(seed: UInt32[Array, ""], *counters: UInt32[Array, ""] | Int32[Array, 
     return word
 
 
-def words(start: UInt32[Array, ""], shape: tuple[int, ...]) -> UInt32[Array, "..."]:
+def words(start: UInt32[Array, ""], shape: tuple[int, ...]) -> UInt32[Array, ...]:
     """One word for each position of `shape`."""
     count = 1
     for size in shape:
@@ -46,15 +46,13 @@ def words(start: UInt32[Array, ""], shape: tuple[int, ...]) -> UInt32[Array, "..
     return mix(lax.iota(jnp.uint32, count) * jnp.uint32(GOLDEN) + start).reshape(shape)
 
 
-def keep_mask(
-    start: UInt32[Array, ""], shape: tuple[int, ...], keep_probability: Float[Array, ""]
-) -> Bool[Array, "..."]:
+def keep_mask(start: UInt32[Array, ""], shape: tuple[int, ...], keep_probability: Float[Array, ""]) -> Bool[Array, ...]:
     """True with probability `keep_probability` (to 2⁻²⁴) at each position; all true at 1."""
     threshold = (keep_probability * jnp.float32(2**24)).astype(jnp.uint32)
     return (words(start, shape) >> 8) < threshold
 
 
-def normals(start: UInt32[Array, ""], shape: tuple[int, ...]) -> Float[Array, "..."]:
+def normals(start: UInt32[Array, ""], shape: tuple[int, ...]) -> Float[Array, ...]:
     """Nearly standard normal numbers, within ±3.5: the sum of four 8-bit uniform parts of one word.
 
     The sum of four uniforms (Irwin 1927, Hall 1927) has excess kurtosis −0.3, which does not matter to noise on inputs.
@@ -70,11 +68,16 @@ def row_order(
 ) -> Int32[Array, " b"]:
     """The rows that stand at `positions` in the order named by `start`: a bijection of [0, rows), computed without a sort.
 
-    Rounds of multiply and xorshift on the smallest power of two that holds `capacity`, walked again while they land outside
-    (cycle walking: Black and Rogaway 2002). Positions at or beyond `rows` give an arbitrary valid row.
+    Rounds of multiply and xorshift on the smallest power of two that holds `rows`, walked again while they land outside (cycle
+    walking: Black and Rogaway 2002); but on no less than SORT_BITS, where `capacity` allows them. The power follows `rows`
+    and not `capacity`, or a learning curve's small share of a large table would walk hundreds of times. Positions at or
+    beyond `rows` give an arbitrary valid row.
     """
-    bits = max(2, (capacity - 1).bit_length())
-    full, half = jnp.uint32((1 << bits) - 1), bits // 2
+    least = max(2, min(SORT_BITS, (capacity - 1).bit_length()))
+    full = (rows - 1).astype(jnp.uint32) | jnp.uint32((1 << least) - 1)
+    for shift in (1, 2, 4, 8, 16):
+        full = full | (full >> shift)
+    half = lax.population_count(full) // 2
     odd_1, odd_2, add = stream(start, 1) | jnp.uint32(1), stream(start, 2) | jnp.uint32(1), stream(start, 3)
 
     def scramble(x: Array) -> Array:

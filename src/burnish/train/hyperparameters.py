@@ -47,7 +47,7 @@ class Hyperparameters(NamedTuple):
     average_decay: Float[Array, ""]  # of batch norm's running averages
 
 
-# Batch norm's averages forget with this factor a step, an average over about ten mini-batches; bias correction makes
+# Batch norm's averages forget with this factor a full mini-batch, an average over about ten; bias correction makes
 # the first steps right. 0.9 is the course's and Keras' older default; 0.99 lags on the short runs that tables need.
 BATCH_NORM_AVERAGE_DECAY = 0.9
 

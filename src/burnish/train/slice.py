@@ -63,7 +63,7 @@ class State(NamedTuple):
     best_statistics: Any  # corrected, ready for evaluation
     best_loss: Float[Array, ""]
     best_epoch: Int32[Array, ""]
-    half_best: Float[Array, "2"]  # lowest dev cost so far on half A, on half B
+    half_best: Float[Array, 2]  # lowest dev cost so far on half A, on half B
     dev_output: Float[Array, "dev output"]  # cross-fitted: see Outcome.dev
     epoch_loss: Float[Array, ""]  # Σ loss over the rows of the epoch so far
     epoch_norm: Float[Array, ""]  # Σ gradient norm over its steps
@@ -127,7 +127,11 @@ def _positions(batch_size: int, index: Array, rows: Array) -> tuple[Array, Array
 
 
 def train_step(architecture: Architecture, hp: Hyperparameters, state: State, data: Data, order: Array | None) -> State:
-    """One mini-batch: gather, forward, backward, update."""
+    """One mini-batch: gather, forward, backward, update.
+
+    Batch norm's averages count a smaller last mini-batch for its rows: it stands right before the evaluation, where two rows
+    with the weight of a full mini-batch would be most of what the averages say.
+    """
     batch, rows = architecture.batch_size, data.rows
     per_epoch = (rows + batch - 1) // batch
     epoch, index = state.step // per_epoch, state.step % per_epoch
@@ -157,7 +161,7 @@ def train_step(architecture: Architecture, hp: Hyperparameters, state: State, da
     step = state.step + 1
     rate = schedule.learning_rate(hp, step, per_epoch)
     params, averages = optimizer.update(state.params, gradients, state.averages, hp, step=step, rate=rate)
-    keep = hp.average_decay
+    keep = hp.average_decay ** (counted.sum() / jnp.minimum(batch, rows))
     statistics = jax.tree.map(lambda old, new: keep * old + (1.0 - keep) * new, state.statistics, moments)
     return state._replace(
         params=params,
@@ -175,7 +179,8 @@ def evaluate(
     """The end of an epoch: dev cost, best weights, early and non-finite stop, one line of the record."""
     per_epoch = (data.rows + architecture.batch_size - 1) // architecture.batch_size
     epoch = state.step // per_epoch
-    correction = 1.0 / (1.0 - hp.average_decay ** state.step.astype(jnp.float32))
+    seen = epoch * (data.rows / jnp.minimum(architecture.batch_size, data.rows))
+    correction = 1.0 / (1.0 - hp.average_decay**seen)
     statistics = jax.tree.map(lambda a: a * correction, state.statistics)
     z = network.apply_evaluation(architecture, state.params, statistics, data.dev.x, data.dev.codes)
     loss = row_losses(architecture, z, data.dev.y) * data.dev.weight * data.dev.counted
