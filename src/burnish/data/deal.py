@@ -1,0 +1,106 @@
+"""Dealing rows out to parts, so that every part looks like the whole and what belongs together stays together."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
+
+Labels = NDArray[np.int64]
+
+ALWAYS_TRAIN = -1  # part of a row that no split may take from the training rows
+
+# A target is cut at its quantiles into so many strata at most, so that all parts see its whole range; each stratum
+# has at least so many rows.
+TARGET_BINS = 10
+BIN_ROWS = 5
+
+
+def target_bins(values: NDArray[np.float64]) -> Labels:
+    """Stratum of each number, by quantiles; equal numbers share one. Shape (rows,)."""
+    count = int(np.clip(len(values) // BIN_ROWS, 1, TARGET_BINS))
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, count + 1)[1:-1])) if count > 1 else np.empty(0)
+    return np.searchsorted(edges, values, side="left").astype(np.int64)
+
+
+def joined(*labels: NDArray | None) -> Labels | None:
+    """Rows that share any label belong together: the parts so connected, shape (rows,); None without labels."""
+    known = [np.unique(one, return_inverse=True)[1] for one in labels if one is not None]
+    if len(known) < 2:
+        return known[0].astype(np.int64) if known else None
+    rows = np.arange(len(known[0]))
+    starts = np.cumsum([len(rows), *(int(one.max()) + 1 for one in known)])
+    ends = np.concatenate([one + start for one, start in zip(known, starts[:-1], strict=True)])
+    edges = (np.ones(len(ends), dtype=np.int8), (np.tile(rows, len(known)), ends))
+    graph = sparse.coo_matrix(edges, shape=(int(starts[-1]), int(starts[-1])))
+    return csgraph.connected_components(graph, directed=False)[1][: len(rows)].astype(np.int64)
+
+
+def deal(strata: Labels, units: Labels, shares: NDArray[np.float64], rng: np.random.Generator) -> Labels:
+    """Gives every row a part; all rows of a unit get the same.
+
+    Units that look alike (as many rows in each stratum) are dealt out in proportion, at random; those left over go,
+    largest first, to the part that comes closest to its share by them.
+
+    Args:
+        strata: What every part shall have its share of, 0, 1, ..., shape (rows,).
+        units: Rows with the same number stay together, 0, 1, ..., shape (rows,).
+        shares: Share of each part; they sum to 1. Shape (parts,).
+        rng: Where chance comes from.
+
+    Returns:
+        Number of the part of each row, shape (rows,).
+    """
+    counts = _counts(units, strata)
+    alike = _alike(counts)
+    order = np.lexsort((rng.random(len(alike)), alike))
+    _, starts, sizes = np.unique(alike[order], return_index=True, return_counts=True)
+    places = np.arange(len(order)) - np.repeat(starts, sizes)  # number of the unit within its kind
+    ends = np.cumsum(np.floor(np.outer(sizes, shares) + 1e-9).astype(np.int64), axis=1)  # 1e-9: 0.2 × 5 is 1
+    part_in_order = (places[:, None] >= np.repeat(ends, sizes, axis=0)).sum(axis=1)
+    parts = np.empty(len(order), dtype=np.int64)
+    parts[order] = part_in_order
+    _deal_rest(counts, parts, shares, rng)
+    return parts[units]
+
+
+def _counts(units: Labels, strata: Labels) -> sparse.csr_matrix:
+    """Rows of each stratum in each unit, shape (units, strata)."""
+    shape = (int(units.max()) + 1, int(strata.max()) + 1)
+    counts = sparse.coo_matrix((np.ones(len(units), dtype=np.int64), (units, strata)), shape=shape).tocsr()
+    counts.sum_duplicates()
+    return counts
+
+
+def _alike(counts: sparse.csr_matrix) -> Labels:
+    """Units with equal counts get equal numbers, shape (units,): told apart by a random projection of the counts."""
+    rng = np.random.default_rng(0)  # any fixed directions do; two different units collide with probability 0
+    return np.unique(np.round(counts @ rng.random(counts.shape[1]), 9), return_inverse=True)[1]
+
+
+def _deal_rest(counts: sparse.csr_matrix, parts: Labels, shares: NDArray[np.float64], rng: np.random.Generator) -> None:
+    """Fills in `parts` for the units left over (those with the number len(shares)), in place."""
+    rest = np.flatnonzero(parts == len(shares))
+    dealt = sparse.csr_matrix(
+        (np.ones(len(parts) - len(rest)), (np.delete(parts, rest), np.delete(np.arange(len(parts)), rest))),
+        shape=(len(shares), len(parts)),
+    )
+    wanted = np.outer(shares, np.asarray(counts.sum(axis=0)).ravel())
+    lacking = wanted - (dealt @ counts).toarray()
+    # A part that wants nothing gets nothing: 1e-9 rows makes every row there far too many.
+    wanted, all_wanted = np.maximum(wanted, 1e-9), np.maximum(wanted.sum(axis=1), 1e-9)
+    all_lacking = lacking.sum(axis=1)
+    sizes = np.asarray(counts.sum(axis=1)).ravel()
+    for unit in rest[np.lexsort((rng.random(len(rest)), -sizes[rest]))]:
+        held = slice(counts.indptr[unit], counts.indptr[unit + 1])
+        strata, rows = counts.indices[held], counts.data[held]
+        # By how much the unit would change χ² = Σ (dealt − wanted)² / wanted over its strata and over all rows; the sizes
+        # of the parts weigh as much as all strata, so that leftovers of many strata do not add up.
+        change = ((rows - 2 * lacking[:, strata]) / wanted[:, strata]) @ rows
+        change += counts.shape[1] * sizes[unit] * (sizes[unit] - 2 * all_lacking) / all_wanted
+        best = np.flatnonzero(change <= change.min() + 1e-9)
+        part = int(best[0] if len(best) == 1 else rng.choice(best))
+        parts[unit] = part
+        lacking[part, strata] -= rows
+        all_lacking[part] -= sizes[unit]
