@@ -1,0 +1,1 @@
+"""Run folders: the only place that knows files, SQLite and what a run leaves behind."""
