@@ -41,7 +41,12 @@ class Problem:
     def network(self, hidden=(64, 64), rate=1e-3, epochs=60, alpha=1e-4, seed=0):
         kind = neural_network.MLPClassifier if self.task.shares else neural_network.MLPRegressor
         model = kind(
-            hidden_layer_sizes=hidden, learning_rate_init=rate, max_iter=epochs, alpha=alpha, random_state=seed, batch_size=64
+            hidden_layer_sizes=hidden,
+            learning_rate_init=rate,
+            max_iter=epochs,
+            alpha=alpha,
+            random_state=seed,
+            batch_size=64,
         )
         return self.fit(model)
 
@@ -70,8 +75,12 @@ def load(name: str, target: str, unit: str) -> tuple[Problem, pd.DataFrame]:
     shares = not pd.api.types.is_numeric_dtype(frame[target])
     y = frame[target].astype("category").cat.codes.to_numpy() if shares else frame[target].to_numpy(float)
     x = frame.drop(columns=target).to_numpy(float)
-    rest, test = model_selection.train_test_split(np.arange(len(y)), test_size=0.2, random_state=0, stratify=y if shares else None)
-    train, dev = model_selection.train_test_split(rest, test_size=0.25, random_state=0, stratify=y[rest] if shares else None)
+    rest, test = model_selection.train_test_split(
+        np.arange(len(y)), test_size=0.2, random_state=0, stratify=y if shares else None
+    )
+    train, dev = model_selection.train_test_split(
+        rest, test_size=0.25, random_state=0, stratify=y[rest] if shares else None
+    )
     classes = tuple(map(str, frame[target].astype("category").cat.categories)) if shares else ()
     kinds = ("classification", "misclassification rate", "log_loss") if shares else ("regression", "RMSE", "rmse")
     task = records.Task(*kinds, unit="" if shares else unit, classes=classes)
@@ -94,7 +103,9 @@ def baselines(problem: Problem) -> tuple[records.BaselineResult, ...]:
     seconds = {"linear": 0.12, "boosting": 1.31}
     fitted = {name: problem.fit(model) for name, model in models.items()}
     return tuple(
-        records.BaselineResult(name, problem.error(m, problem.dev), problem.error(m, problem.test), seconds.get(name, 0.0))
+        records.BaselineResult(
+            name, problem.error(m, problem.dev), problem.error(m, problem.test), seconds.get(name, 0.0)
+        )
         for name, m in fitted.items()
     )
 
@@ -110,7 +121,10 @@ REMEDIES = (
 
 def experiments(problem: Problem, seeds: int = 6) -> tuple[records.ExperimentResult, ...]:
     unit = "%" if problem.task.shares else problem.task.unit
-    control = [problem.judge(problem.losses(problem.network(seed=s).predict(problem.dev.x), problem.dev)).value for s in range(seeds)]
+    control = [
+        problem.judge(problem.losses(problem.network(seed=s).predict(problem.dev.x), problem.dev)).value
+        for s in range(seeds)
+    ]
     done = []
     for code, title, cause, change in REMEDIES:
         models = [problem.network(seed=s, **change) for s in range(seeds)]
@@ -118,7 +132,9 @@ def experiments(problem: Problem, seeds: int = 6) -> tuple[records.ExperimentRes
         half = 4.0 * gains.std(ddof=1) / np.sqrt(seeds) + 0.01 * control[0]
         low, high = gains.mean() - half, gains.mean() + half
         done.append(
-            records.ExperimentResult(code, title, cause, float(gains.mean()), low, high, seeds, len(problem.dev.y), low > 0, unit)
+            records.ExperimentResult(
+                code, title, cause, float(gains.mean()), low, high, seeds, len(problem.dev.y), low > 0, unit
+            )
         )
     return tuple(done)
 
@@ -134,7 +150,9 @@ def learning_curve(problem: Problem) -> records.LearningCurve:
         records.CurvePoint(points[-1].rows * k, Interval(last.value * f, last.low * f * 0.93, last.high * f * 1.07))
         for k, f in ((2, 0.87), (4, 0.77))
     )
-    return records.LearningCurve(tuple(points), ahead, "Twice the rows would lower the dev error by about 13 % (forecast).")
+    return records.LearningCurve(
+        tuple(points), ahead, "Twice the rows would lower the dev error by about 13 % (forecast)."
+    )
 
 
 def search(problem: Problem) -> tuple[records.Search, list]:
@@ -142,7 +160,11 @@ def search(problem: Problem) -> tuple[records.Search, list]:
     draws, models = [], []
     for index, rate in enumerate(generator.permutation(RATES)):
         model = problem.network(rate=float(rate), epochs=80 if index % 3 else 12, hidden=(64, 64), seed=index)
-        draws.append(records.Draw(f"tune-{index:03}", float(rate), problem.error(model, problem.dev).value, index < 18, index % 3 > 0))
+        draws.append(
+            records.Draw(
+                f"tune-{index:03}", float(rate), problem.error(model, problem.dev).value, index < 18, index % 3 > 0
+            )
+        )
         models.append(model)
     shapes, best = [], None
     for depth in (1, 2, 3):
@@ -159,8 +181,9 @@ def search(problem: Problem) -> tuple[records.Search, list]:
         records.Importance("dropout", Interval(0.05, 0.0, 0.12)),
     )
     guarantee = (
-        "With probability 0.85 at least one of the 18 independent draws trained in full lies in the best 10 % of what was sampled; "
-        "whether it was also picked depends on the noise of dev, and nothing guarantees the best architecture."
+        "With probability 0.85 at least one of the 18 independent draws trained in full lies in the best 10 % of "
+        "what was sampled; whether it was also picked depends on the noise of dev, and nothing guarantees the best "
+        "architecture."
     )
     marked = tuple(records.Shape(s.depth, s.width, s.dev, s.trials, s is small) for s in shapes)
     return records.Search(tuple(draws), 9, guarantee, importance, marked), models
@@ -168,7 +191,7 @@ def search(problem: Problem) -> tuple[records.Search, list]:
 
 def training(problem: Problem, members: int = 4) -> tuple[list, tuple[records.TrainingCurve, ...]]:
     scaler = preprocessing.StandardScaler().fit(problem.train.x)
-    level, scale = (0.0, 1.0) if problem.task.shares else (problem.train.y.mean(), problem.train.y.std())
+    scale = 1.0 if problem.task.shares else problem.train.y.std()
     models, curves = [], []
     for seed in range(members):
         model = problem.network(seed=seed, rate=4e-3, epochs=1).steps[-1][1]
@@ -236,7 +259,11 @@ def make(name: str, target: str, unit: str = "") -> None:
     problem, frame = load(name, target, unit)
     simple = baselines(problem)
     start = problem.network()
-    first = records.FirstNetwork(Configuration(widths=(64, 64), batch_size=64, epochs=60), problem.error(start, problem.train), problem.error(start, problem.dev))
+    first = records.FirstNetwork(
+        Configuration(widths=(64, 64), batch_size=64, epochs=60),
+        problem.error(start, problem.train),
+        problem.error(start, problem.dev),
+    )
     losses = [problem.losses(start.predict(p.x), p) for p in (problem.dev, problem.train)]
     gap = loss_difference(*losses, problem.statistic)
     tried = experiments(problem)
@@ -246,10 +273,18 @@ def make(name: str, target: str, unit: str = "") -> None:
     floor = Interval(0.5 * best, 0.0, best)
     last_gap = difference(judged.dev_raw, judged.train)
     kept = [e for e in tried if e.kept]
-    said = f"{len(tried)} remedies were tried; {len(kept)} beat the noise{': ' + ', '.join(e.title for e in kept) if kept else ''}."
+    names = ", ".join(e.title for e in kept) or "none"
+    said = f"{len(tried)} remedies were tried; kept: {names}."
     searched, _ = search(problem)
+    copies = int(frame.duplicated().sum())
     columns = tuple(
-        records.ColumnNote(c, "number", f"{frame[c].nunique()} different numbers", int(frame[c].isna().sum()), "normalised, tails tamed")
+        records.ColumnNote(
+            c,
+            "number",
+            f"{frame[c].nunique()} different numbers",
+            int(frame[c].isna().sum()),
+            "normalised, tails tamed",
+        )
         for c in frame.columns
         if c != target
     )
@@ -269,12 +304,27 @@ def make(name: str, target: str, unit: str = "") -> None:
             report=f"burnish-runs/{name}-20261123-201500/report.html",
         ),
         task=problem.task,
-        rows=records.Rows(len(frame), 0, len(problem.train.y), len(problem.dev.y), test=len(problem.test.y), folds=4,
-                          reason="60/20/20; four rotations of dev, as one dev part of under 500 rows could not tell models apart."),
+        rows=records.Rows(
+            len(frame),
+            0,
+            len(problem.train.y),
+            len(problem.dev.y),
+            test=len(problem.test.y),
+            folds=4,
+            reason="60/20/20; four rotations of dev, as one dev part of under 500 rows could not tell models apart.",
+        ),
         columns=columns,
         audit=(
-            Finding("DA6", "Some rows occur more than once", Severity.NOTE, f"{int(frame.duplicated().sum())} of {len(frame)} rows are exact copies of another.", "They were kept on one side of the split."),
-        ),
+            Finding(
+                "DA6",
+                "Some rows occur more than once",
+                Severity.NOTE,
+                f"{copies} of {len(frame)} rows are exact copies of another.",
+                "Nothing: they were kept on one side of the split.",
+            ),
+        )
+        if copies
+        else (),
         baselines=simple,
         first=first,
         budgets=(
@@ -282,12 +332,29 @@ def make(name: str, target: str, unit: str = "") -> None:
             budget(problem, "the final model", judged.train, judged.dev_raw, last_gap, floor),
         ),
         findings=(
-            Finding("BV2", "The final model has high variance", Severity.LIMIT, "Its dev error lies well above its training error.", "Collect more rows like these, or regularise more."),
-            Finding("BV6", "Dev is small", Severity.NOTE, f"{len(problem.dev.y)} rows decide; small gains cannot be seen.", ""),
+            Finding(
+                "BV2",
+                "The final model has high variance",
+                Severity.LIMIT,
+                "Its dev error lies well above its training error.",
+                "Collect more rows like these, or regularise more.",
+            ),
+            Finding(
+                "BV6",
+                "Dev is small",
+                Severity.NOTE,
+                f"{len(problem.dev.y)} rows decide; small gains cannot be seen.",
+                "",
+            ),
         ),
         rounds=(
-            records.Round(1, "The first network had high bias.", said, first.dev),
-            records.Round(2, "What remained was variance.", "No further remedy beat the noise, so the recipe ended.", judged.dev_raw),
+            records.Round(1, "The first network had high bias.", said),
+            records.Round(
+                2,
+                "What remained was variance.",
+                "No further remedy beat the noise, so the recipe ended.",
+                judged.dev_raw,
+            ),
         ),
         experiments=tried,
         learning_curve=learning_curve(problem),
@@ -296,7 +363,7 @@ def make(name: str, target: str, unit: str = "") -> None:
         final=judged,
         predictions=rows,
         delivered=records.Delivered("network", 4, 4 * 4865),
-        advice=("Collect more rows: the learning curve is still falling.", "Measure what the columns leave out: curing temperature, for one."),
+        advice=("Collect more rows: the learning curve is still falling.",),
         clock_decisions=("The search ended after 24 of 64 planned draws, as 10 s were left for finishing.",),
         trials=71,
         epochs=5120.0,

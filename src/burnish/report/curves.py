@@ -29,37 +29,43 @@ def _plain_axes(*, bottom: float = 34) -> Axes:
 
 def learning(summary: Summary, curve: LearningCurve) -> str:
     """Dev (and train) error against training rows, with the forecast as an open, dashed continuation."""
+    points = [p for p in curve.points if math.isfinite(p.dev.value)]
+    forecast = [p for p in curve.forecast if math.isfinite(p.dev.value)]
+    if not points:
+        return ""
     axes = _plain_axes()
     task = summary.task
     axes.set_xscale("log")
-    _band(axes, curve.points, svg.ACCENT)
-    trained = [p for p in curve.points if p.train is not None]
+    _band(axes, points, svg.ACCENT)
+    trained = [(p.rows, p.train.value) for p in points if p.train is not None]
     if trained:
-        axes.plot(
-            [p.rows for p in trained], [p.train.value for p in trained if p.train], color=svg.COOL, linewidth=1.6, marker="o", ms=4
-        )
-        last = trained[-1]
-        if last.train is not None:
-            svg.write(axes, (last.rows, last.train.value), "train", color=svg.COOL, align="right", size=svg.SMALL, va="bottom")
-    if curve.forecast:
-        _band(axes, (*curve.points[-1:], *curve.forecast), svg.ACCENT, forecast=True)
-        end = curve.forecast[-1]
-        svg.write(axes, (end.rows, end.dev.high), "forecast", color=svg.ACCENT, align="right", size=svg.SMALL, va="bottom")
-    start = curve.points[0]
-    svg.write(axes, (start.rows, start.dev.high), " dev", color=svg.ACCENT, size=svg.SMALL, va="bottom")
-    _rows_ticks(axes, [p.rows for p in (*curve.points, *curve.forecast)])
-    tops = [p.dev.high for p in (*curve.points, *curve.forecast) if math.isfinite(p.dev.high)]
+        axes.plot(*zip(*trained, strict=True), color=svg.COOL, linewidth=1.6, marker="o", ms=4)
+        _name(axes, trained[-1], "train", svg.COOL)
+    if forecast:
+        _band(axes, (points[-1], *forecast), svg.ACCENT, forecast=True)
+        end = forecast[-1]
+        _name(axes, (end.rows, end.dev.high), "forecast", svg.ACCENT)
+    start = points[0]
+    _name(axes, (start.rows, start.dev.value), "dev", svg.ACCENT, align="left")
+    _rows_ticks(axes, [p.rows for p in (*points, *forecast)])
+    tops = [p.dev.high for p in (*points, *forecast) if math.isfinite(p.dev.high)]
     axes.set_ylim(0, 1.12 * max(tops) if tops and max(tops) > 0 else None)
     svg.ticks(axes, "y", shares=task.shares)
     svg.y_title(axes, f"{task.error}{f' ({task.unit})' if task.unit and not task.shares else ''}")
     svg.x_title(axes, "training rows")
-    said = "; ".join(f"{p.rows:,} rows {wording.span(p.dev, wording.unit_of(task))}" for p in curve.points)
+    said = "; ".join(f"{p.rows:,} rows {wording.span(p.dev, wording.unit_of(task))}" for p in points)
     return svg.finish(axes, "learning", f"Learning curve, dev error by training rows: {said}. {curve.sentence}")
+
+
+def _name(axes: Axes, at: tuple[float, float], text: str, color: str, *, align: svg.Align = "right") -> None:
+    svg.write(axes, at, text, color=color, align=align, size=svg.SMALL, transform=svg.raised(axes))
 
 
 def _band(axes: Axes, points: Sequence[CurvePoint], color: str, *, forecast: bool = False) -> None:
     x = [p.rows for p in points]
-    axes.fill_between(x, [p.dev.low for p in points], [p.dev.high for p in points], color=color, alpha=0.13, linewidth=0)
+    axes.fill_between(
+        x, [p.dev.low for p in points], [p.dev.high for p in points], color=color, alpha=0.13, linewidth=0
+    )
     style = {"linestyle": (0, (4, 3)), "markerfacecolor": svg.PANEL} if forecast else {}
     axes.plot(x, [p.dev.value for p in points], color=color, linewidth=1.8, marker="o", ms=5, **style)  # type: ignore[arg-type]
 
@@ -109,7 +115,9 @@ def training(curves: Sequence[TrainingCurve]) -> str:
     svg.y_title(axes, "cost")
     svg.x_title(axes, "epoch")
     best_epochs = [c.best_epoch for c in shown]
-    text = f"Cost by epoch of {len(shown)} final networks; best epochs {min(best_epochs):.0f} to {max(best_epochs):.0f}."
+    text = (
+        f"Cost by epoch of {len(shown)} final networks; best epochs {min(best_epochs):.0f} to {max(best_epochs):.0f}."
+    )
     return svg.finish(axes, "training", text)
 
 

@@ -5,6 +5,7 @@ The records below are the contract: `docs/output.schema.json` is made from them,
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any, Literal
 
@@ -187,3 +188,7 @@ def _experiment(item: ExperimentResult) -> ExperimentRecord:
         pairs=int(item.pairs),
         kept=bool(item.kept),
     )
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(), indent=2, ensure_ascii=False))

@@ -10,13 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.transforms import blended_transform_factory
 
 from burnish.report import svg, wording
-from burnish.report.summary import Budget, ExperimentResult, Importance, Summary
+from burnish.report.summary import Budget, ExperimentResult, Gap, Importance, Summary
 from burnish.stats.interval import Interval
 
 ROW = 38.0  # units from one row to the next: a line of text, and the mark below it
 TEXT_AT, MARK_AT = 13.0, 25.0  # within a row
 LINE_OF_TEXT = 51  # characters of TEXT size that fit the width
-OVERFLOW = 3.0  # a whisker longer than this times the greatest |value| is cut, with an arrow, so that the rest stays legible
+OVERFLOW = (
+    3.0  # a whisker longer than this times the greatest |value| is cut, with an arrow, so that the rest stays legible
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +79,45 @@ def budget(summary: Summary, item: Budget, name: str) -> str:
     axes = _canvas(len(item.gaps) + 1)
     floor = item.floor
     _label(axes, 0, Row("Lowest possible error (range)", _range(floor, unit), ()))
-    axes.barh(MARK_AT, floor.high - floor.low, left=floor.low, height=11, color=svg.SOFT)
-    level, furthest = floor.value, max(floor.high, 0.0)
+    _bar(axes, MARK_AT, (floor.low, floor.high), svg.SOFT, alpha=1.0)
+    level, ends = floor.value, [floor.high]
     for index, part in enumerate(item.gaps, start=1):
         color = svg.ACCENT if part.found else svg.MUTED
-        found = "" if part.found else ", small" if part.gap.low > 0 else ", not told from 0"
-        _label(axes, index, Row(f"{part.name[:1].upper()}{part.name[1:]}{found}", wording.difference(part.gap, unit), ()))
+        _label(axes, index, Row(_gap_name(part), wording.difference(part.gap, unit), ()))
         y, end = index * ROW + MARK_AT, level + part.gap.value
+        if not math.isfinite(end):  # the text says so; the next bar starts where this one would have
+            continue
         axes.plot([level, level], [y - ROW, y + 6], color=svg.MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
-        axes.barh(y, part.gap.value, left=level, height=11, color=color, alpha=0.45)
+        _bar(axes, y, (level, end), color)
         _whisker(axes, y, Mark(Interval(end, level + part.gap.low, level + part.gap.high), color))
-        furthest = max(furthest, level + part.gap.high, end)
+        ends += [level + part.gap.high, end]
         level = end
-    axes.set_xlim(0, furthest * 1.04 or 1.0)
+    axes.set_xlim(0, _furthest(ends))
     svg.ticks(axes, "x", shares=summary.task.shares)
     svg.x_title(axes, f"{summary.task.error}, adding up")
     said = "; ".join(f"{part.name} {wording.difference(part.gap, unit)}" for part in item.gaps)
     return svg.finish(axes, name, f"Error budget of {item.of}: floor {_range(floor, unit)}; {said}.")
+
+
+def _gap_name(part: Gap) -> str:
+    """The gap's name, and for one that is no finding, why."""
+    name = f"{part.name[:1].upper()}{part.name[1:]}"
+    if part.found:
+        return name
+    if part.gap.low > 0:
+        return f"{name}, small"
+    return f"{name}, within noise" if part.gap.high >= 0 else f"{name}, none"
+
+
+def _bar(axes: Axes, y: float, ends: tuple[float, float], color: str, *, alpha: float = 0.45) -> None:
+    """A bar from one end to the other; nothing where an end could not be computed."""
+    if all(math.isfinite(end) for end in ends):
+        axes.barh(y, ends[1] - ends[0], left=ends[0], height=11, color=color, alpha=alpha)
+
+
+def _furthest(ends: Sequence[float]) -> float:
+    """Where a scale from 0 ends."""
+    return 1.04 * max((end for end in ends if math.isfinite(end)), default=0.0) or 1.0
 
 
 def _range(floor: Interval, unit: str) -> str:
@@ -133,9 +157,9 @@ def importance(items: Sequence[Importance]) -> str:
         label = f"{item.name}{f'  ({tier})' if tier else ''}"
         _label(axes, index, Row(label, wording.span(item.share, "%"), ()))
         y = index * ROW + MARK_AT
-        axes.barh(y, item.share.value, height=11, color=svg.COOL, alpha=0.45)
+        _bar(axes, y, (0.0, item.share.value), svg.COOL)
         _whisker(axes, y, Mark(item.share, svg.COOL))
-    axes.set_xlim(0, max(0.01, *(item.share.high for item in order)) * 1.04)
+    axes.set_xlim(0, _furthest([0.01, *(v for item in order for v in (item.share.value, item.share.high))]))
     svg.ticks(axes, "x", shares=True)
     svg.x_title(axes, "share of the dev error's variation")
     said = "; ".join(f"{item.name} {wording.span(item.share, '%')}" for item in order)
@@ -145,9 +169,14 @@ def importance(items: Sequence[Importance]) -> str:
 def _rows(rows: Sequence[Row], *, start: float | None = None) -> Axes:
     """Draws the rows, and fits the scale to their marks (from `start`, where given)."""
     axes = _canvas(len(rows))
-    marks = [mark for row in rows for mark in row.marks]
+    marks = [mark for row in rows for mark in row.marks if math.isfinite(mark.interval.value)]
     reach = OVERFLOW * max((abs(mark.interval.value) for mark in marks), default=1.0) or 1.0
-    ends = [max(-reach, min(reach, v)) for mark in marks for v in (mark.interval.low, mark.interval.high) if math.isfinite(v)]
+    ends = [
+        max(-reach, min(reach, v))
+        for mark in marks
+        for v in (mark.interval.low, mark.interval.high)
+        if math.isfinite(v)
+    ]
     ends += [0.0, *(mark.interval.value for mark in marks)]
     low, high = (min(ends) if start is None else start), max(ends)
     pad = 0.04 * (high - low) or 1.0
@@ -176,7 +205,12 @@ def _label(axes: Axes, index: int, row: Row) -> None:
 
 
 def _whisker(axes: Axes, y: float, mark: Mark) -> None:
-    """The interval as a line, cut with an arrow where it leaves the scale, and the value as a dot."""
+    """The interval as a line, cut with an arrow where it leaves the scale, and the value as a dot.
+
+    A value that could not be computed is left to the text above; an end that could not, stays at the value.
+    """
+    if not math.isfinite(mark.interval.value):
+        return
     left, right = axes.get_xlim() if axes.get_autoscalex_on() is False else (-math.inf, math.inf)
     low, high = (v if math.isfinite(v) else mark.interval.value for v in (mark.interval.low, mark.interval.high))
     axes.plot([max(low, left), min(high, right)], [y, y], color=mark.color, linewidth=2, solid_capstyle="butt")
@@ -184,4 +218,6 @@ def _whisker(axes: Axes, y: float, mark: Mark) -> None:
         if end < edge:
             axes.plot([edge if arrow == "<" else -edge], [y], arrow, color=mark.color, markersize=5, clip_on=False)
     fill = mark.color if mark.filled else svg.PANEL
-    axes.plot([mark.interval.value], [y], "o", color=mark.color, markerfacecolor=fill, markersize=7, markeredgewidth=1.6)
+    axes.plot(
+        [mark.interval.value], [y], "o", color=mark.color, markerfacecolor=fill, markersize=7, markeredgewidth=1.6
+    )

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from burnish.report import wording
 from burnish.report.summary import Summary
 
-# What Markdown or HTML would act on inside a line; a backslash before it makes it a plain character (CommonMark 0.31, 2.4).
+# What Markdown or HTML would act on inside a line; a backslash makes it a plain character (CommonMark 0.31, 2.4).
 _ACTIVE = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 
 

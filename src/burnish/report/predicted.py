@@ -91,12 +91,20 @@ def confusion(summary: Summary, item: Predictions) -> str:
             color = svg.COOL if row == column else svg.ACCENT
             axes.fill_between([column, column + 1], row, row + 1, color=color, alpha=round(0.6 * share, 3), linewidth=0)
             if counts[row, column]:
-                svg.write(axes, (column + 0.5, row + 0.5), f"{counts[row, column]}", align="center", size=text, va="center")
+                svg.write(
+                    axes, (column + 0.5, row + 0.5), f"{counts[row, column]}", align="center", size=text, va="center"
+                )
         name = wording.shorten(wording.plain(names[row]), 14)
         svg.write(axes, (-0.08, row + 0.5), name, align="right", color=svg.MUTED, size=text, va="center")
         longest = max(2, int(cell / (0.6 * text)))
         svg.write(
-            axes, (row + 0.5, size + 0.1), wording.shorten(name, longest), align="center", color=svg.MUTED, size=text, va="top"
+            axes,
+            (row + 0.5, size + 0.1),
+            wording.shorten(name, longest),
+            align="center",
+            color=svg.MUTED,
+            size=text,
+            va="top",
         )
     axes.set_xlim(0, size)
     axes.set_ylim(size, 0)

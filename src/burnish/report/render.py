@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from burnish.report import curves, figures, predicted, wording
+from burnish.report import curves, figures, predicted, svg, wording
 from burnish.report.summary import ExperimentResult, Shape, Summary
 
 REJECTS_SHOWN = 50
@@ -28,6 +28,9 @@ def render(summary: Summary) -> str:
     """The page as text. Every name from the data is escaped; the same summary gives the same text."""
     depths, shape_rows = _shapes(summary.search.shapes if summary.search else ())
     final = summary.final
+    with svg.look():
+        drawn = _figures(summary)
+        budgets = [(b, Markup(figures.budget(summary, b, f"budget{i}"))) for i, b in enumerate(summary.budgets)]
     return (
         _environment()
         .get_template("report.html.j2")
@@ -38,10 +41,8 @@ def render(summary: Summary) -> str:
             unit=wording.unit_of(summary.task),
             words=wording,
             contents=CONTENTS,
-            figures=_figures(summary),
-            budgets=[
-                (item, Markup(figures.budget(summary, item, f"budget{i}"))) for i, item in enumerate(summary.budgets)
-            ],
+            figures=drawn,
+            budgets=budgets,
             helped=wording.helped(summary),
             next_steps=wording.next_steps(summary),
             has_test=any(b.test for b in summary.baselines) or (final is not None and final.test is not None),
@@ -60,12 +61,12 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("burnish.report"),
         autoescape=True,
+        finalize=_tame,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(
-        plain=wording.plain,
         span=wording.span,
         value=wording.value_of,
         bare=wording.bare,
@@ -74,6 +75,11 @@ def _environment() -> Environment:
         number=wording.number,
     )
     return environment
+
+
+def _tame(value: Any) -> Any:
+    """What is no markup of ours is one line without control characters; escaping comes after this."""
+    return value if isinstance(value, Markup) else wording.plain(str(value))
 
 
 def _figures(summary: Summary) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""What a run found, as records: the workflow fills them; the page, the model card, the JSON and the last lines read them.
+"""What a run found, as records: the workflow fills them; page, model card, JSON and the last lines read them.
 
-Every error is in the unit of `Task.unit` (a share of 1 for classes), smaller is better, and an `Interval` of 95 % unless said
-otherwise. Whatever a run did not get to is None or empty, and is left out of the report with a sentence.
+Every error is in the unit of `Task.unit` (a share of 1 for classes), smaller is better, an `Interval` of 95 % unless
+said otherwise. Whatever a run did not get to is None or empty, and is left out of the report with a sentence.
 """
 
 from __future__ import annotations

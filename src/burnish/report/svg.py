@@ -1,7 +1,8 @@
 """A small canvas: matplotlib draws once, and the SVG takes its colours and its font from the page.
 
-Each colour is drawn as a stand-in and becomes a CSS variable, so that one drawing serves light and dark. Each text is drawn as
-a coded stand-in and is written in afterwards, escaped: no name from the data meets matplotlib's mathematics or its fonts.
+Each colour is drawn as a stand-in and becomes a CSS variable, so that one drawing serves light and dark. Each text is
+drawn as a coded stand-in and is written in afterwards, escaped: no name from the data meets matplotlib's mathematics or
+its fonts. Draw inside `look()`, which keeps out a person's own matplotlib style.
 """
 
 from __future__ import annotations
@@ -9,18 +10,21 @@ from __future__ import annotations
 import html
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
-import matplotlib
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.transforms import Affine2D, Transform
 
 from burnish.report.wording import plain
 
-# Width of every drawing in its own units, 1/72 inch. A phone of 390 px shows about 336 px of it, so that text of 12 units is
-# about 11 px there and 15 px at the greatest width that the style sheet allows (460 px).
+# Width of every drawing in its own units, 1/72 inch. A phone of 390 px shows it about 336 px wide, so that text of
+# 12 units is about 11 px there, and 15 px at the greatest width that the style sheet allows (460 px).
 WIDTH = 360
 TEXT = 12.0
 SMALL = 10.5
@@ -35,7 +39,7 @@ _VARIABLES = {
     SOFT: "--soft",
     PANEL: "--panel",
 }
-_SETTINGS = {
+_SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "burnish",
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that the layout is the same everywhere
@@ -44,6 +48,13 @@ _SETTINGS = {
 }
 
 Align = Literal["left", "center", "right"]
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """The report's own settings of matplotlib, for the time of drawing."""
+    with style.context(["default", _SETTINGS]):
+        yield
 
 
 def drawing(height: float, *, left: float = 2, right: float = 6, top: float = 4, bottom: float = 34) -> Axes:
@@ -64,7 +75,14 @@ def drawing(height: float, *, left: float = 2, right: float = 6, top: float = 4,
 
 
 def write(
-    axes: Axes, at: tuple[float, float], text: str, *, color: str = INK, align: Align = "left", size: float = TEXT, **more: Any
+    axes: Axes,
+    at: tuple[float, float],
+    text: str,
+    *,
+    color: str = INK,
+    align: Align = "left",
+    size: float = TEXT,
+    **more: Any,
 ) -> None:
     """Writes any text at a point in data coordinates (or those of `transform`)."""
     coded = plain(text).encode().hex()
@@ -83,8 +101,13 @@ def y_title(axes: Axes, text: str) -> None:
     write(axes, (-left, 1 + 8 / height), text, color=MUTED, size=SMALL, transform=axes.transAxes)
 
 
-def _below(axes: Axes, units: float) -> Any:
-    return axes.transAxes + matplotlib.transforms.Affine2D().translate(0, -units)
+def _below(axes: Axes, units: float) -> Transform:
+    return axes.transAxes + Affine2D().translate(0, -units)
+
+
+def raised(axes: Axes, units: float = 7.0) -> Transform:
+    """Data coordinates, lifted by so many drawing units: for a name above its mark."""
+    return axes.transData + Affine2D().translate(0, units)
 
 
 def ticks(axes: Axes, axis: Literal["x", "y"], *, shares: bool = False, most: int = 6) -> None:
@@ -108,16 +131,23 @@ def tick(value: float, *, shares: bool = False) -> str:
 def finish(axes: Axes, name: str, description: str) -> str:
     """The drawing as an `<svg>` element for the page. `name` is unique on the page; `description` is what it shows."""
     buffer = io.StringIO()
-    with matplotlib.rc_context(_SETTINGS):
-        axes.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    figure = _figure(axes)
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     body = text[text.index(">", text.index("<svg")) + 1 :]
-    height = round(axes.figure.bbox.height)
+    height = round(figure.bbox.height)
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="figure {name}" '
         f'viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{html.escape(plain(description))}">'
     )
     return opening + _clean(body, name)
+
+
+def _figure(axes: Axes) -> Figure:
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        raise ValueError("these axes are on no drawing; begin with `drawing`")
+    return figure
 
 
 def _shorter(attribute: re.Match[str]) -> str:

@@ -40,7 +40,9 @@ def _errors(item: Summary) -> list[str]:
         rows.append(("final model", wording.span(item.final.dev, unit)))
         rows += [("final model, test rows", wording.span(item.final.test, unit))] if item.final.test else []
     title = [f"{item.task.error} on dev rows (smaller is better, 95 % intervals):"] if rows else []
-    return title + [f"  {wording.shorten(wording.plain(name), NAME_WIDTH):<{NAME_WIDTH}}  {value}" for name, value in rows]
+    return title + [
+        f"  {wording.shorten(wording.plain(name), NAME_WIDTH):<{NAME_WIDTH}}  {value}" for name, value in rows
+    ]
 
 
 def _why(item: Summary) -> list[str]:

@@ -10,14 +10,15 @@ from burnish.diagnose.finding import Finding, Severity
 from burnish.report.summary import ExperimentResult, Gap, Summary, Task
 from burnish.stats.interval import Interval
 
-# Significant digits of an interval's half width that are printed. Particle Data Group, "Review of Particle Physics" (2024),
-# section 5.3: an error is given with one or two digits, and the value to the same decimal.
+# Significant digits of an interval's half width that are printed. JCGM 100:2008 (the "GUM"), 7.2.6: at most two digits
+# of an uncertainty, and the value to the same decimal.
 UNCERTAIN_DIGITS = 2
 PLAIN_DIGITS = 3  # significant digits of a number that has no interval
 MOST_DECIMALS = 6  # beyond these a number is written in powers of ten
 ADVICE_SHOWN = 3  # next steps: more than a person takes at once is noise
 
-# What no name may carry into a page or a terminal: control characters, lone surrogates, and marks that turn the reading direction.
+# What no name may carry into a page or a terminal: control characters, lone surrogates, and marks that turn the
+# direction of reading.
 _HIDDEN = {"Cc", "Cs"}
 _DIRECTION = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -67,32 +68,35 @@ def span(interval: Interval, unit: str = "", *, sign: bool = False) -> str:
     >>> span(Interval(4.4312, 4.021, 4.893), "MPa"), span(Interval(0.0341, 0.0212, 0.0523), "%")
     ('4.43 MPa [4.02, 4.89]', '3.4 % [2.1, 5.2]')
     """
-    scale = 100.0 if unit == "%" else 1.0
-    scaled = Interval(interval.value * scale, interval.low * scale, interval.high * scale)
-    places = _places(scaled)
-    value = number(scaled.value, places)
-    if sign and scaled.value > 0:
-        value = "+" + value
-    head = f"{value} {unit}".rstrip()
-    if not (math.isfinite(scaled.low) and math.isfinite(scaled.high)):
-        return head + " (no interval)"
-    return f"{head} [{number(scaled.low, places)}, {number(scaled.high, places)}]"
+    value, low, high = _written(interval, unit)
+    plus = "+" if sign and interval.value > 0 else ""
+    return f"{plus}{value} {unit}".rstrip() + (f" [{low}, {high}]" if low else " (no interval)")
 
 
 def value_of(interval: Interval, unit: str = "") -> str:
     """The value alone, to the digits that its interval allows: "4.43 MPa"."""
-    return span(interval, unit).partition(" [")[0].removesuffix(" (no interval)")
+    return f"{bare(interval, unit)} {unit}".rstrip()
 
 
 def bare(interval: Interval, unit: str = "") -> str:
     """The value to the digits that its interval allows, without the unit, for tables that name it once: "4.43"."""
-    return value_of(interval, unit).removesuffix(unit).rstrip()
+    return _written(interval, unit)[0]
 
 
 def range_of(interval: Interval, unit: str = "") -> str:
     """The interval alone: "4.02 to 4.89"."""
-    _, found, ends = span(interval, unit).partition(" [")
-    return ends.removesuffix("]").replace(", ", " to ", 1) if found else "no interval"
+    _, low, high = _written(interval, unit)
+    return f"{low} to {high}" if low else "no interval"
+
+
+def _written(interval: Interval, unit: str) -> tuple[str, str, str]:
+    """Value, low and high as text; the ends are "" where they are not finite."""
+    scale = 100.0 if unit == "%" else 1.0
+    scaled = Interval(interval.value * scale, interval.low * scale, interval.high * scale)
+    places = _places(scaled)
+    if not (math.isfinite(scaled.low) and math.isfinite(scaled.high)):
+        return number(scaled.value, places), "", ""
+    return number(scaled.value, places), number(scaled.low, places), number(scaled.high, places)
 
 
 def unit_of(task: Task) -> str:
@@ -112,7 +116,8 @@ def gain(item: ExperimentResult) -> str:
 
 def difference(interval: Interval, unit: str) -> str:
     """A difference of two errors with its sign; shares of 1 are printed in points."""
-    return span(interval, unit, sign=True).replace(" %", " points")
+    text = span(interval, unit, sign=True)
+    return text.replace(" %", " points", 1) if unit == "%" else text
 
 
 def duration(seconds: float) -> str:
@@ -130,7 +135,7 @@ def duration(seconds: float) -> str:
 
 
 def listing(items: Sequence[str]) -> str:
-    """"a", "a and b", "a, b and c"."""
+    """ "a", "a and b", "a, b and c"."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
 
 
@@ -247,7 +252,9 @@ def model_sentence(summary: Summary) -> str:
         names = {"linear": "A linear model", "majority": "The majority class", "mean": "The mean of the target"}
         return f"{names[model.what]}. {model.reason}".rstrip()
     what = "One network" if model.members == 1 else f"An ensemble of {model.members} networks"
-    return f"{what} with {model.parameters:,} parameters{' in all' if model.members > 1 else ''}. {model.reason}".rstrip()
+    return (
+        f"{what} with {model.parameters:,} parameters{' in all' if model.members > 1 else ''}. {model.reason}".rstrip()
+    )
 
 
 def by_severity(findings: Sequence[Finding]) -> tuple[Finding, ...]:

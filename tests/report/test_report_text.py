@@ -1,0 +1,157 @@
+"""Numbers and sentences, the last lines of a run, and the model card."""
+
+from __future__ import annotations
+
+import doctest
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from burnish.report import model_card, predicted, summary, svg, terminal, wording
+from burnish.stats.interval import Interval
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module", params=["concrete", "vehicle"])
+def full(request) -> summary.Summary:
+    return summary.from_json((HERE / f"{request.param}.json").read_text())
+
+
+@pytest.mark.parametrize("module", [wording, svg])
+def test_docstring_examples_hold(module):
+    result = doctest.testmod(module)
+
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("interval", "unit", "expected"),
+    [
+        (Interval(25123.4, 23900.0, 26400.0), "EUR", "25,100 EUR [23,900, 26,400]"),
+        (Interval(0.0, 0.0, 0.0179), "%", "0.00 % [0.00, 1.79]"),
+        (Interval(-0.0001, -0.51, 0.52), "", "0.00 [−0.51, 0.52]"),
+        (Interval(3.0, 3.0, 3.0), "", "3.00 [3.00, 3.00]"),
+        (Interval(1e-9, 0.9e-9, 1.1e-9), "m", "1e−09 m [9e−10, 1.1e−09]"),
+        (Interval(2.0, float("-inf"), float("inf")), "s", "2.00 s (no interval)"),
+        (Interval(float("nan"), float("nan"), float("nan")), "", "not finite (no interval)"),
+    ],
+)
+def test_numbers_have_the_digits_that_their_interval_allows(interval, unit, expected):
+    assert wording.span(interval, unit) == expected
+
+
+def test_value_range_and_bare_are_parts_of_the_span():
+    interval = Interval(0.0341, 0.0212, 0.0523)
+
+    assert wording.value_of(interval, "%") == "3.4 %"
+    assert wording.range_of(interval, "%") == "2.1 to 5.2"
+    assert wording.bare(interval, "%") == "3.4"
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        (Interval(5.0, 4.5, 5.5), "inside the promised range"),
+        (Interval(9.0, 8.5, 9.5), "trust the test figure"),
+        (Interval(1.0, 0.5, 1.5), "better than the promised range"),
+    ],
+)
+def test_the_promise_is_held_against_the_test_rows(full, test, expected):
+    final = replace(full.final, dev=Interval(5.0, 4.0, 6.0), test=test)
+
+    assert expected in wording.promise_kept(replace(full, final=final))
+
+
+def test_a_test_set_opened_twice_is_not_called_fresh(full):
+    text = wording.promise_kept(replace(full, final=replace(full.final, test_openings=2)))
+
+    assert "2 times" in text
+    assert "once" not in text
+
+
+def test_models_are_called_different_only_where_intervals_part(full):
+    def base(name, low, high):
+        return summary.BaselineResult(name, Interval((low + high) / 2, low, high))
+
+    final = replace(full.final, dev=Interval(5.0, 4.0, 6.0))
+    baselines = (base("mean", 7.0, 9.0), base("linear", 5.5, 7.0), base("boosting", 2.0, 3.0))
+
+    assert wording.verdict(replace(full, final=final, baselines=baselines)) == (
+        "The final model is clearly better than mean, not clearly different from linear and clearly worse than "
+        "boosting."
+    )
+
+
+def test_nothing_found_states_what_could_have_been_missed(full):
+    gap = summary.Gap("variance", Interval(0.001, -0.01, 0.012), False, smallest=0.021)
+    budget = replace(full.budgets[0], gaps=(gap,))
+    text = wording.held_back(replace(full, budgets=(budget,)))
+
+    assert text.startswith("Nothing that stands out from the noise. A gap below ")
+    assert ("2.10 points" if full.task.shares else "0.0210 MPa") in text
+
+
+def test_the_last_lines_fit_a_screen_and_hold_the_answer(full):
+    lines = terminal.summary(full)
+
+    assert len(lines) <= terminal.MOST_LINES
+    assert lines[0] == wording.headline(full)
+    assert any("boosting" in line for line in lines)
+    assert f"Report: {full.run.report}" in lines
+
+
+def test_the_last_lines_of_a_crowded_or_a_broken_run_still_name_the_report(full):
+    many = replace(full, baselines=full.baselines * 9, audit=full.audit * 30, warnings=("w",) * 40)
+    early = replace(full, first=None, final=None, delivered=None, baselines=(), budgets=(), experiments=(), advice=())
+
+    for item in (many, early):
+        lines = terminal.summary(item)
+        assert len(lines) <= terminal.MOST_LINES
+        assert f"Report: {full.run.report}" in lines
+
+
+def test_names_cannot_drive_the_terminal(full):
+    evil = replace(full, run=replace(full.run, report="r\x1b]0;owned\x07\n\u202ex"), advice=("a\x1b[2Jb",))
+
+    text = "".join(terminal.summary(evil))
+    assert not set(text) & {"\x1b", "\x07", "\n", "\u202e"}
+
+
+def test_the_model_card_escapes_what_markdown_would_act_on(full):
+    column = summary.ColumnNote("<script>|*x*[a](http://e)", "number", "", 0, "`x`")
+    text = model_card.render(replace(full, columns=(column,)))
+
+    assert "<script>" not in text
+    assert "\\<script\\>\\|\\*x\\*\\[a\\](http://e)" in text
+    assert wording.headline(full).split(" [")[0] in text
+
+
+def test_the_model_card_of_a_run_that_ended_early_says_so(full):
+    text = model_card.render(replace(full, final=None, delivered=None, columns=(), baselines=()))
+
+    assert "The run ended before there was a model" in text
+
+
+def test_reliability_bins_hold_equal_numbers_and_the_truth():
+    rng_free = [i / 1000 for i in range(1000)]
+    right = [(i * 7919) % 1000 < 1000 * c for i, c in enumerate(rng_free)]
+    item = summary.Predictions("test", tuple(0 if r else 1 for r in right), tuple((c, -1.0) for c in rng_free))
+    observed = predicted.confusion_counts(item, 2)
+
+    assert observed.sum() == 1000
+    assert observed[0, 0] == sum(right)
+
+
+def test_residual_quantiles_are_of_predicted_minus_observed():
+    item = summary.Predictions("test", (0.0,) * 101, tuple((float(i),) for i in range(101)))
+
+    assert predicted.residual_quantiles(item) == (
+        ("5%", 5.0),
+        ("25%", 25.0),
+        ("50%", 50.0),
+        ("75%", 75.0),
+        ("95%", 95.0),
+    )
