@@ -40,7 +40,7 @@ def learning(summary: Summary, curve: LearningCurve) -> str:
     trained = [(p.rows, p.train.value) for p in points if p.train is not None]
     if trained:
         axes.plot(*zip(*trained, strict=True), color=svg.COOL, linewidth=1.6, marker="o", ms=4)
-        _name(axes, trained[-1], "train", svg.COOL)
+        _name(axes, trained[-1], "train", svg.COOL, below=trained[-1][1] > 0)
     if forecast:
         _band(axes, (points[-1], *forecast), svg.ACCENT, forecast=True)
         end = forecast[-1]
@@ -57,8 +57,18 @@ def learning(summary: Summary, curve: LearningCurve) -> str:
     return svg.finish(axes, "learning", f"Learning curve, dev error by training rows: {said}. {curve.sentence}")
 
 
-def _name(axes: Axes, at: tuple[float, float], text: str, color: str, *, align: svg.Align = "right") -> None:
-    svg.write(axes, at, text, color=color, align=align, size=svg.SMALL, transform=svg.raised(axes))
+def _name(
+    axes: Axes,
+    at: tuple[float, float],
+    text: str,
+    color: str,
+    *,
+    align: svg.Align = "right",
+    below: bool = False,
+) -> None:
+    """A curve's name beside a point of it."""
+    look = {"va": "top", "transform": svg.raised(axes, -7)} if below else {"transform": svg.raised(axes)}
+    svg.write(axes, at, text, color=color, align=align, size=svg.SMALL, **look)
 
 
 def _band(axes: Axes, points: Sequence[CurvePoint], color: str, *, forecast: bool = False) -> None:
