@@ -53,7 +53,7 @@ def statement(n_independent_full: int, q: float = TOP) -> str:
 
 def _percent(share: float) -> str:
     """A probability that is rounded down, so that it is never overstated and never called certain."""
-    return f"{math.floor(share * 1000) / 10:g} %"
+    return f"{min(math.floor(share * 1000), 999) / 10:g} %"
 
 
 def rank_stability(losses: ArrayLike, seed: int) -> float:
