@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -42,6 +42,14 @@ MOST_DEATHS = 3
 END_SECONDS = 5.0
 
 
+class Stopped(Exception):
+    """A signal asked the process to stop; all states are on disk."""
+
+    def __init__(self, signal_number: int) -> None:
+        self.signal_number = signal_number
+        super().__init__(f"stopped by signal {signal_number}")
+
+
 @dataclass(slots=True)
 class _Worker:
     process: subprocess.Popen[bytes]
@@ -49,6 +57,7 @@ class _Worker:
     ready: bool = False
     busy: Work | None = None
     told_to_stop: bool = False
+    hungry: bool = False  # killed for its memory
     programs: set[tuple[Any, ...]] = field(default_factory=set)
 
 
@@ -61,13 +70,21 @@ class Pool:
         jobs: Number of worker processes.
         cache: Folder of compiled programs.
         memory_limit: Bytes of resident memory at which a worker's trial is ended as FAILED; None: no limit.
+        interrupted: Signals that the process received; once it is not empty, `__call__` keeps all states and raises Stopped.
     """
 
     def __init__(
-        self, data_folder: Path, state_folder: Path, *, jobs: int, cache: Path, memory_limit: int | None = None
+        self,
+        data_folder: Path,
+        state_folder: Path,
+        *,
+        jobs: int,
+        cache: Path,
+        memory_limit: int | None = None,
+        interrupted: Sequence[int] = (),
     ) -> None:
         self._data_folder, self._state_folder, self._cache = data_folder, state_folder, cache
-        self._memory_limit = memory_limit
+        self._memory_limit, self._interrupted = memory_limit, interrupted
         self._deaths = 0
         self._memory_seen = 0.0
         self._workers = [self._spawn() for _ in range(jobs)]
@@ -81,20 +98,29 @@ class Pool:
     def __call__(self, work: Iterable[Work], *, deadline: float | None = None) -> Iterator[Outcome]:
         """Outcomes as they come.
 
-        At `deadline` (of `time.monotonic`) running trials are interrupted and yielded; waiting ones are left out.
+        At `deadline` (of `time.monotonic`) running trials are interrupted and yielded; waiting ones are left out. A slice or a
+        compilation that is under way is not cut short. Who leaves the iteration early interrupts what runs, states kept.
 
         Raises:
             WorkerError: A worker failed for a reason that is not the trial's own.
+            Stopped: A signal came; running trials were interrupted and their states kept.
         """
         waiting = deque(work)
         while waiting or any(w.busy for w in self._workers):
+            if self._interrupted:
+                self.stop()
+                raise Stopped(self._interrupted[0])
             if deadline is not None and time.monotonic() >= deadline:
                 waiting.clear()
                 self._stop_running()
             for worker in self._workers:
                 if waiting and worker.ready and worker.busy is None:
                     self._give(worker, waiting)
-            yield from self._receive(TICK)
+            try:
+                yield from self._receive(TICK)
+            except GeneratorExit:
+                self.stop()
+                raise
 
     def stop(self) -> list[Outcome]:
         """Interrupt what runs and wait for it, for Ctrl+C. The states are on disk, so that the trials can go on later."""
@@ -110,7 +136,7 @@ class Pool:
             if worker.busy is not None or not worker.ready:
                 worker.process.kill()
             else:
-                worker.connection.send(("end",))
+                _send(worker, ("end",))
         for worker in self._workers:
             try:
                 worker.process.wait(timeout=END_SECONDS)
@@ -127,7 +153,13 @@ class Pool:
         command = [sys.executable, "-m", "burnish.executors.worker", str(theirs.fileno()), *map(str, folders)]
         with theirs, (self._state_folder / "workers.log").open("ab") as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, pass_fds=[theirs.fileno()]
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                pass_fds=[theirs.fileno()],
+                process_group=0,  # a signal to the terminal's group is the driver's to answer, states kept
             )
         return _Worker(process, Connection(ours.detach()))
 
@@ -140,15 +172,15 @@ class Pool:
             lambda item: True,
         )
         chosen = next(item for fits in ranks for item in waiting if fits(item))
-        waiting.remove(chosen)
-        worker.busy, worker.told_to_stop = chosen, False
-        worker.programs.add(chosen.configuration.program)
-        worker.connection.send(("work", chosen))
+        if _send(worker, ("work", chosen)):
+            waiting.remove(chosen)
+            worker.busy, worker.told_to_stop = chosen, False
+            worker.programs.add(chosen.configuration.program)
 
     def _stop_running(self) -> None:
         for worker in self._workers:
             if worker.busy is not None and not worker.told_to_stop:
-                worker.connection.send(("stop",))
+                _send(worker, ("stop",))
                 worker.told_to_stop = True
 
     def _receive(self, seconds: float) -> Iterator[Outcome]:
@@ -164,7 +196,10 @@ class Pool:
             if message[0] == "ready":
                 worker.ready = True
                 continue
-            worker.busy, self._deaths = None, 0
+            work, worker.busy, self._deaths = worker.busy, None, 0
+            if message[0] == "exhausted" and work is not None:
+                yield failed(work)
+                continue
             if message[0] == "failed":
                 raise errors.WorkerError(
                     f"Training {message[1]} failed in its worker process.",
@@ -178,15 +213,17 @@ class Pool:
         worker.process.kill()
         code = worker.process.wait()
         worker.connection.close()
-        self._deaths += 1
+        place = self._workers.index(worker)
+        self._deaths += not worker.hungry
         log = (self._state_folder / "workers.log").read_text(errors="replace").strip().splitlines()
         if self._deaths >= MOST_DEATHS or not worker.ready:
+            del self._workers[place]
             raise errors.WorkerError(
                 f"Worker processes keep dying (exit code {code}).",
                 log[-1] if log else "They left no message; a machine out of memory ends processes in this way.",
                 "Lower --jobs or raise --memory-limit; `burnish doctor` shows what the machine has.",
             )
-        self._workers[self._workers.index(worker)] = self._spawn()
+        self._workers[place] = self._spawn()
         if worker.busy is not None:
             yield failed(worker.busy)
 
@@ -197,7 +234,17 @@ class Pool:
         self._memory_seen = now
         for worker in self._workers:
             if worker.busy is not None and resident_bytes(worker.process.pid) > self._memory_limit:
+                worker.hungry = True
                 worker.process.kill()
+
+
+def _send(worker: _Worker, message: tuple[Any, ...]) -> bool:
+    """Whether the message went out; a worker that has died is seen, and replaced, at the next look at the connections."""
+    try:
+        worker.connection.send(message)
+    except ConnectionError:
+        return False
+    return True
 
 
 def resident_bytes(pid: int) -> int:

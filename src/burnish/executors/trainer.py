@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from burnish.train.work import Curve, Ending, Outcome, Work
 
 # A compiled call cannot be interrupted: this long a slice, in seconds, is the delay that a Ctrl+C may meet.
 SLICE_SECONDS = 0.4
-FIRST_SLICE_STEPS = 128
+FIRST_SLICE_STEPS = 32  # before the speed of a step is known; at 50 ms a step still under two seconds
 
 Never = Callable[[], bool]
 
@@ -48,31 +49,29 @@ class Trainer:
         `should_stop` is asked between slices; when it says yes the state is kept and the ending is INTERRUPTED.
         """
         fold, data = self._fold(work.fold)
-        if work.rows is not None:
-            data = data._replace(rows=np.int32(work.rows))
+        rows = len(fold.train.y) if work.rows is None else work.rows
+        if not 1 <= rows <= len(fold.train.y):
+            raise ValueError(f"{work.trial} asks for {rows} rows of {len(fold.train.y)}")
+        data = data._replace(rows=np.int32(rows))
         shape = hyperparameters.architecture(work.configuration, fold.inputs, outputs=fold.outputs, task=fold.task)
         hp = hyperparameters.hyperparameters(work.configuration, work.seed)
-        state, curve = self._begin(work, shape, len(data.dev.y))
-        program, compile_seconds = self._program(shape, hp, state, data)
-        per_epoch = -(-int(data.rows) // shape.batch_size)
+        per_epoch = -(-rows // shape.batch_size)
         until = min(work.until, work.configuration.epochs) * per_epoch
-        began, steps, probe = time.perf_counter(), FIRST_SLICE_STEPS, None
-        stopped = False
-        while True:
+        state, curve = self._begin(work, shape, len(data.dev.y), until)
+        program, compile_seconds = self._program(shape, hp, state, data)
+        began, steps, stopped = time.perf_counter(), FIRST_SLICE_STEPS, False
+        while not stopped and _goes_on(state, until):
             at, tick = int(state.step), time.perf_counter()
-            result = program(hp, state, data, np.int32(min(until, at + steps)))
-            state, probe = result.state, np.asarray(result.probe_output)
+            result = program(hp, state, data, np.int32(min(until, at + steps)), np.bool_(False))
+            state = result.state
             curve.append(np.asarray(result.record.values)[: int(result.record.length)])
             done = int(state.step) - at
-            if int(state.ending) != slice.RUNNING or int(state.step) >= until:
-                break
-            if should_stop():
-                stopped = True
-                break
             steps = max(1, round(done * SLICE_SECONDS / max(time.perf_counter() - tick, 1e-4)))
+            stopped = _goes_on(state, until) and should_stop()
+        probe = np.asarray(program(hp, state, data, np.int32(state.step), np.bool_(True)).probe_output)
         seconds = time.perf_counter() - began
         return self._finish(
-            work, fold, state, (shape, np.concatenate(curve), probe, stopped), (seconds, compile_seconds)
+            work, fold, state, (per_epoch, np.concatenate(curve), probe, stopped), (seconds, compile_seconds)
         )
 
     def _fold(self, number: int) -> tuple[FoldData, slice.Data]:
@@ -88,23 +87,33 @@ class Trainer:
         if key in self._programs:
             return self._programs[key], 0.0
         began = time.perf_counter()
-        lowered = jax.jit(partial(slice.train_slice, shape)).lower(hp, state, data, np.int32(0))
+        lowered = jax.jit(partial(slice.train_slice, shape)).lower(hp, state, data, np.int32(0), np.bool_(True))
         self._programs[key] = lowered.compile()
         return self._programs[key], time.perf_counter() - began
 
-    def _begin(self, work: Work, shape: Architecture, dev_rows: int) -> tuple[slice.State, list[NDArray]]:
+    def _begin(
+        self, work: Work, shape: Architecture, dev_rows: int, until: int
+    ) -> tuple[slice.State, list[NDArray[np.float32]]]:
+        """The saved state if it is of this very work and not beyond what is asked for, else the state before step 1.
+
+        So a replay of an earlier rung gives that rung's answer, and a name used twice does not mix two trials.
+        """
         state = slice.start(shape, start_parameters(work.configuration, shape, work.seed), dev_rows)
+        afresh = state, [np.zeros((0, 5), np.float32)]
         saved = self._state_file(work)
         if not saved.exists():
-            return state, [np.zeros((0, 5), np.float32)]
+            return afresh
         with np.load(saved, allow_pickle=False) as arrays:
+            if str(arrays["identity"]) != _identity(work):
+                return afresh
             leaves = [arrays[f"leaf{i}"] for i in range(len(jax.tree.leaves(state)))]
-            return jax.tree.unflatten(jax.tree.structure(state), leaves), [arrays["curve"]]
+            found = jax.tree.unflatten(jax.tree.structure(state), leaves)
+            return (found, [arrays["curve"]]) if int(found.step) <= until else afresh
 
     def _finish(
         self, work: Work, fold: FoldData, state: slice.State, result: tuple[Any, ...], seconds: tuple[float, float]
     ) -> Outcome:
-        shape, curve, probe, stopped = result
+        per_epoch, curve, probe, stopped = result
         running = int(state.ending) == slice.RUNNING
         ending = (Ending.INTERRUPTED if stopped else Ending.PAUSED) if running else Ending(int(state.ending))
         weights_file = self._state_folder / f"{work.trial}.safetensors"
@@ -116,7 +125,6 @@ class Trainer:
             self._state_file(work).unlink(missing_ok=True)
         rows, held = len(fold.dev.y), len(fold.probe.x)
         shown = outputs.predictions(probe[:held], fold.task, fold.target)
-        per_epoch = -(-(work.rows or len(fold.train.y)) // shape.batch_size)
         return Outcome(
             work=work,
             ending=ending,
@@ -139,8 +147,18 @@ class Trainer:
         path = self._state_file(work)
         temporary = path.with_suffix(".writing")
         with temporary.open("wb") as file:
-            np.savez(file, curve=curve, **{f"leaf{i}": leaf for i, leaf in enumerate(jax.tree.leaves(state))})
+            leaves = {f"leaf{i}": leaf for i, leaf in enumerate(jax.tree.leaves(state))}
+            np.savez(file, curve=curve, identity=np.array(_identity(work)), **leaves)
         os.replace(temporary, path)
+
+
+def _goes_on(state: slice.State, until: int) -> bool:
+    return int(state.ending) == slice.RUNNING and int(state.step) < until
+
+
+def _identity(work: Work) -> str:
+    """All that the results of a piece of work depend on, but for how far it goes."""
+    return json.dumps([work.configuration.to_json(), work.fold, work.seed, work.rows])
 
 
 def start_parameters(configuration: Configuration, shape: Architecture, seed: int) -> initialise.Params:

@@ -17,7 +17,8 @@ from typing import Any
 def serve(connection: Connection, data_folder: Path, state_folder: Path) -> None:
     """Answer messages until the driver says to end, or is gone.
 
-    Messages in: ("work", Work), ("stop",), ("end",). Messages out: ("ready",), ("outcome", Outcome), ("failed", trial, text).
+    Messages in: ("work", Work), ("stop",), ("end",). Messages out: ("ready",), ("outcome", Outcome), ("exhausted", trial) where
+    memory ran out, ("failed", trial, text).
     """
     # JAX may be imported only here, in the worker, after its environment was set.
     from burnish.executors.trainer import Trainer
@@ -44,9 +45,16 @@ def serve(connection: Connection, data_folder: Path, state_folder: Path) -> None
 
         try:
             answer: tuple[Any, ...] = ("outcome", trainer.run(work, should_stop))
-        except (ArithmeticError, LookupError, OSError, TypeError, ValueError, RuntimeError, MemoryError):
-            answer = ("failed", work.trial, traceback.format_exc())
+        except (ArithmeticError, LookupError, OSError, TypeError, ValueError, RuntimeError, MemoryError) as error:
+            text = traceback.format_exc()
+            print(text, file=sys.stderr, flush=True)
+            answer = ("exhausted", work.trial) if _is_exhaustion(error) else ("failed", work.trial, text)
         connection.send(answer)
+
+
+def _is_exhaustion(error: Exception) -> bool:
+    """Whether memory was refused, by NumPy or by XLA: that is the trial's own fault, like a death in want of memory."""
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
 
 
 def main(arguments: list[str]) -> int:

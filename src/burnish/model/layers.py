@@ -14,6 +14,17 @@ from burnish.model import random_bits
 # ε of batch norm, in the units of z². Ioffe and Szegedy 2015 leave it open; 1e-5 is the value of the common frameworks.
 BATCH_NORM_EPSILON = 1e-5
 
+# sin(2πs)/s and cos(2πs) as polynomials in s² for |s| ≤ 1/4: least maximal error (3e-9 and 2e-10), found by reweighted least squares.
+SINE = (6.28318516008946, -41.34165503141359, 81.60100407311035, -76.54978229037715, 39.53670604292711)
+COSINE = (
+    0.9999999997806513,
+    -19.739208548913382,
+    64.93934662946944,
+    -85.45357162594269,
+    60.144015076242795,
+    -24.98223769699689,
+)
+
 # Lets the variance of SELU's output stay 1 (Klambauer et al. 2017); here only through jax.nn.selu.
 ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
     "relu": jax.nn.relu,
@@ -80,10 +91,39 @@ def dropout(h: Float[Array, "row unit"], rate: Float[Array, ""], start: UInt32[A
     return jnp.where(mask, h * (1.0 / keep), 0.0)
 
 
-def periodic(x: Float[Array, "row number"], frequency: Float[Array, "number k"]) -> Float[Array, "row features"]:
-    """Sines and cosines of learned frequencies of each number (Gorishniy, Rubachev, Babenko 2022), `2·k` a number.
+@jax.custom_jvp
+def circle(turns: Float[Array, "*n"]) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
+    """Sine and cosine of an angle given in full turns, to 3e-7 for any finite number of turns.
 
-    A plain network bends slowly along one input; these features let it follow steps and narrow peaks.
+    XLA's own take seven times as long on a CPU, half of a training step. Whole turns come off exactly, which is not so once the
+    angle was multiplied by 2π; a quarter turn to either side is left, where two short polynomials do.
     """
-    angle = (x[:, :, None] * (2 * jnp.pi * frequency)[None]).reshape(x.shape[0], -1)
-    return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=1)
+    part = turns - jnp.round(turns)
+    beyond = jnp.abs(part) > 0.25
+    near = jnp.where(beyond, jnp.copysign(0.5, part) - part, part)
+    square = near * near
+    sine, cosine = near * _horner(SINE, square), _horner(COSINE, square)
+    return sine, jnp.where(beyond, -cosine, cosine)
+
+
+@circle.defjvp
+def _circle_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    sine, cosine = circle(*primals)
+    moved = 2 * jnp.pi * tangents[0]
+    return (sine, cosine), (cosine * moved, -sine * moved)
+
+
+def _horner(coefficients: tuple[float, ...], x: Array) -> Array:
+    value = jnp.full_like(x, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        value = value * x + coefficient
+    return value
+
+
+def periodic(x: Float[Array, "row number"], frequency: Float[Array, "number k"]) -> Float[Array, "row features"]:
+    """Sines and cosines of `2π · frequency · x` of each number (Gorishniy, Rubachev, Babenko 2022), `2·k` a number.
+
+    A plain network bends slowly along one input; these features, whose frequencies are learned, let it follow steps and
+    narrow peaks.
+    """
+    return jnp.concatenate(circle((x[:, :, None] * frequency[None]).reshape(x.shape[0], -1)), axis=1)

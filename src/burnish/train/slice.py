@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Int32
+from jaxtyping import Array, Bool, Float, Int32
 
 from burnish.model import initialise, losses, network, random_bits
 from burnish.model.architecture import Architecture
@@ -81,7 +81,7 @@ class Result(NamedTuple):
 
     state: State
     record: Record
-    probe_output: Float[Array, "probe output"]  # with the best weights
+    probe_output: Float[Array, "probe output"]  # with the best weights; zeros where it was not asked for
 
 
 def start(architecture: Architecture, params: Any, dev_rows: int) -> State:
@@ -225,9 +225,18 @@ def evaluate(
 
 
 def train_slice(
-    architecture: Architecture, hp: Hyperparameters, state: State, data: Data, until_step: Int32[Array, ""]
+    architecture: Architecture,
+    hp: Hyperparameters,
+    state: State,
+    data: Data,
+    until_step: Int32[Array, ""],
+    probing: Bool[Array, ""] | bool = True,
 ) -> Result:
-    """Train until `until_step`, an ending, or a full record, whichever comes first."""
+    """Train until `until_step`, an ending, or a full record, whichever comes first.
+
+    With `probing` false the probe's outputs are zeros: for a large network they cost as much as a slice, and only the last
+    ones are read.
+    """
     batch, capacity = architecture.batch_size, data.train.y.shape[0]
     per_epoch = (data.rows + batch - 1) // batch
     by_sort = random_bits.use_sort(capacity)
@@ -259,7 +268,12 @@ def train_slice(
 
     record = Record(jnp.zeros((RECORD_LENGTH, 5), jnp.float32), jnp.int32(0))
     state, record = lax.while_loop(going, part_of_epoch, (state, record))
-    probe = network.apply_evaluation(
-        architecture, state.best_params, state.best_statistics, data.probe_x, data.probe_codes
+    probe = lax.cond(
+        probing,
+        lambda s: network.apply_evaluation(
+            architecture, s.best_params, s.best_statistics, data.probe_x, data.probe_codes
+        ),
+        lambda _: jnp.zeros((data.probe_x.shape[0], architecture.outputs), jnp.float32),
+        state,
     )
     return Result(state, record, probe)

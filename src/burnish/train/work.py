@@ -84,6 +84,9 @@ class Outcome:
 
 
 class Executor(Protocol):
-    """Runs work in any order, on anything; yields outcomes as they come (an iterator, not a barrier)."""
+    """Runs work in any order, on anything; yields outcomes as they come (an iterator, not a barrier).
 
-    def __call__(self, work: Iterable[Work]) -> Iterator[Outcome]: ...
+    At `deadline` (of `time.monotonic`) running trials are interrupted and yielded; waiting ones are left out.
+    """
+
+    def __call__(self, work: Iterable[Work], *, deadline: float | None = None) -> Iterator[Outcome]: ...
