@@ -1,0 +1,107 @@
+"""Gradient-boosted trees as a yardstick: always shown, never delivered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
+
+from burnish.baseline import sample
+from burnish.baseline.fitted import Fitted, Targets, Weights, majority
+from burnish.data.inputs import Prepared
+
+MOST_ROWS = 100_000
+ITERATIONS = 100  # scikit-learn's default
+FEWEST_ITERATIONS = 10
+# Trees × (rows × inputs + TREE_WORK) of one fit.
+MOST_WORK = 6e8
+TREE_WORK = 1e6  # what a tree costs beside its rows, in rows × inputs
+# Above so many rows a tenth of them says when to stop (scikit-learn's own rule).
+EARLY_STOPPING_ROWS = 10_000
+VALIDATION_SHARE = 0.1
+MOST_CODES = 255  # scikit-learn's limit; codes are numbered by frequency, so that only rare levels are merged
+
+
+@dataclass(frozen=True, slots=True)
+class Boosted:
+    """Trees on the inputs and codes."""
+
+    trees: HistGradientBoostingClassifier | HistGradientBoostingRegressor
+    classes: int | None
+    rows: int  # training rows
+    threads: int
+
+    def predict(self, prepared: Prepared) -> NDArray[np.float64]:
+        """Probabilities (rows, classes), or numbers in units (rows, 1)."""
+        with threadpool_limits(limits=self.threads):
+            if self.classes is None:
+                return np.asarray(self.trees.predict(_inputs(prepared)), dtype=np.float64)[:, None]
+            seen = self.trees.predict_proba(_inputs(prepared))
+        # Classes without a training row share one row's weight among all, as in `majority`.
+        unseen = 1 / (self.rows * self.classes)
+        out = np.full((len(seen), self.classes), unseen)
+        out[:, self.trees.classes_.astype(np.int64)] = seen
+        return out / out.sum(axis=1, keepdims=True)
+
+
+def boosting(
+    prepared: Prepared, y: Targets, w: Weights = None, *, classes: int | None, seed: int, threads: int = 1
+) -> Fitted:
+    """scikit-learn's histogram gradient boosting with its default settings, within a fixed amount of work.
+
+    Args:
+        prepared: Training rows.
+        y: Class codes, or numbers in units; shape (rows,).
+        w: Weights of the rows.
+        classes: How many classes; None for a number.
+        seed: Draws the rows that are fitted, where there are too many, and those that say when to stop.
+        threads: At most so many threads are used, in prediction too.
+    """
+    if classes is not None and len(np.unique(y)) < 2:
+        return Fitted(
+            "boosting", majority(y, w, classes).model, "All training rows have one class; nothing was fitted."
+        )
+    rows = sample.rows(len(y), MOST_ROWS, seed=seed)
+    x = _inputs(prepared.take(rows))
+    trees = classes if classes and classes > 2 else 1  # in each iteration
+    iterations = int(MOST_WORK / (trees * (x.size + TREE_WORK)))
+    iterations = min(max(iterations, FEWEST_ITERATIONS), ITERATIONS)
+    options = {
+        "max_iter": iterations,
+        "random_state": seed,
+        "categorical_features": np.arange(x.shape[1]) >= prepared.x.shape[1],
+        "validation_fraction": VALIDATION_SHARE,
+        "early_stopping": _can_hold_out(y[rows], classes),
+    }
+    kind = HistGradientBoostingRegressor if classes is None else HistGradientBoostingClassifier
+    with threadpool_limits(limits=threads):
+        model = kind(**options).fit(x, y[rows], sample_weight=None if w is None else w[rows])
+    return Fitted("boosting", Boosted(model, classes, len(rows), threads), _note(len(rows), len(y), iterations))
+
+
+def _inputs(prepared: Prepared) -> NDArray[np.float32]:
+    """Inputs, then codes; the rarest codes beyond the limit count as code 0."""
+    codes = np.where(prepared.codes < MOST_CODES, prepared.codes, 0)
+    return np.hstack([prepared.x, codes.astype(np.float32)])
+
+
+def _can_hold_out(y: Targets, classes: int | None) -> bool:
+    """Whether rows for early stopping can be held out: enough of them, and of each class one for either side."""
+    if len(y) <= EARLY_STOPPING_ROWS:
+        return False
+    if classes is None:
+        return True
+    counts = np.bincount(y)
+    return int(counts[counts > 0].min()) >= 2 and VALIDATION_SHARE * len(y) >= classes
+
+
+def _note(rows: int, of: int, iterations: int) -> str:
+    parts = []
+    if rows < of:
+        parts.append(f"Fitted on {rows} of {of} rows, drawn at random.")
+    if iterations < ITERATIONS:
+        parts.append(f"Cut to {iterations} iterations to save time; more would fit better.")
+    return " ".join(parts)
