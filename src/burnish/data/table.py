@@ -51,12 +51,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record of the file that could not become a row."""
+    """A record of the source that could not become a row, or one cell of a kept row that became missing."""
 
-    line: int  # 1-based line in the file; the first line is 1
+    line: int  # as in `Table.row_ids`: 1-based line in a text file, else 0-based row number
     column: str | None
     reason: str
-    text: str  # the start of the record, at most 80 characters
+    text: str  # the start of the record or the cell, at most 80 characters
+    row_kept: bool = False  # True: the row is in the table, and only this cell is missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Table:
     columns: tuple[Column, ...]
     row_ids: NDArray[np.int64]  # line number in a text file, else 0-based row number; shape (rows,)
     rejects: tuple[Reject, ...] = ()
+    notes: tuple[str, ...] = ()  # what the reader decided for the person, one sentence each
 
     @property
     def rows(self) -> int:

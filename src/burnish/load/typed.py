@@ -1,0 +1,283 @@
+"""Types columns of text: number, boolean, date, or text as it stands. Works on whole columns, inside DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish import errors
+from burnish.data import table
+
+# Cells that say "no value", in any case and with any space around them: what R, pandas, SQL, Weka and spreadsheets write.
+MISSING = ("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "?", "-", ".", "<na>", "nat")
+
+# Share of a column's values from which it is a column of numbers with a few slips, which become missing and are reported.
+# One slip in fifty: below that the odd values mean something (a code, another unit), and the column stays text.
+NUMBERS = 0.98
+
+# Largest integer up to which float64 holds every integer. Beyond it two different numbers may become one.
+EXACT = 2**53
+
+_PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"))
+_TRUE, _FALSE = ("true", "yes", "t", "y", "1", "1.0"), ("false", "no", "f", "n", "0", "0.0")
+_ISO = r"\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|UTC|[+-]\d{2}(:?\d{2})?)?)?\s*"
+_TIMES = ("", " %H:%M", " %H:%M:%S")
+_NONE = np.empty(0, np.int64)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _parts(first: str, second: str) -> str:
+    """SQL that reads v as a date with two numbers before the year, with or without a time of day."""
+    forms = ", ".join(_quoted(f"{first}{sign}{second}{sign}%Y{time}") for sign in "/.-" for time in _TIMES)
+    return f"epoch(try_strptime(trim(v), [{forms}]))"
+
+
+_FORMS = ("iso(v)", _parts("%d", "%m"), _parts("%m", "%d"))  # each gives seconds since 1970-01-01 UTC, or null
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A column, with what could not be kept of it."""
+
+    column: table.Column
+    infinite: NDArray[np.int64]  # positions of rows with an infinite value
+    odd: tuple[tuple[int, str], ...] = ()  # position and text of cells that were made missing
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """How the values of a column read as numbers."""
+
+    present: int
+    numbers: int  # infinite ones included
+    infinite: int
+    padded: int  # integers with a leading zero
+    largest: float  # of the finite ones, absolute
+
+    @property
+    def mostly(self) -> bool:
+        return self.numbers > 0 and self.numbers >= NUMBERS * self.present
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A private database in memory, which neither fetches extensions nor leaves files behind."""
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+    tokens = ", ".join(map(_quoted, MISSING))
+    connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
+    connection.execute(
+        "CREATE MACRO point(v) AS TRY_CAST(CASE WHEN contains(v, '_') THEN NULL ELSE v END AS DOUBLE);"
+        "CREATE MACRO comma(v) AS TRY_CAST(CASE WHEN contains(v, '_') OR contains(v, '.') THEN NULL"
+        " ELSE replace(v, ',', '.') END AS DOUBLE);"
+        f"CREATE MACRO absent(v) AS coalesce(lower(trim(v, ' \t')) IN ({tokens}), true);"
+        "CREATE MACRO iso(v) AS epoch(TRY_CAST(CASE WHEN regexp_full_match(v, "
+        f"{_quoted(_ISO)}) THEN replace(trim(v), ',', '.') END AS TIMESTAMPTZ))"
+    )
+    return connection
+
+
+def columns(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    names: Mapping[str, str],
+    *,
+    types: Mapping[str, table.Physical],
+    delimiter: str | None = None,
+) -> list[Typed]:
+    """Type the text columns of a table in the database.
+
+    Args:
+        connection: From `connect`.
+        relation: The table in it; its rows stand in the order of the source.
+        names: For each SQL name of a column, the name that the person gave it.
+        types: Types that are demanded, by the person's name; the rest are found.
+        delimiter: Of the file; what a comma in a number can mean depends on it. None where the source is no text table.
+
+    Raises:
+        DataError: A column cannot be read as the date that is demanded.
+    """
+    return [_typed(_Cells(connection, relation, sql, name), types.get(name), delimiter) for sql, name in names.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """One column of text in the database."""
+
+    connection: duckdb.DuckDBPyConnection
+    relation: str
+    sql: str
+    name: str
+
+    def row(self, select: str, *, number: str = "NULL") -> tuple[Any, ...]:
+        """One row of aggregates over v, the text, and x, the number that a macro makes of it (NaN: no number)."""
+        found = self.connection.execute(
+            f"SELECT {select} FROM (SELECT v, nullif({number}, 'nan'::DOUBLE) AS x"
+            f" FROM (SELECT {self.sql} AS v FROM {self.relation}))"
+        ).fetchone()
+        if found is None:
+            raise AssertionError("an aggregate without groups always has a row")
+        return found
+
+    def floats(self, expression: str) -> NDArray[np.float64]:
+        """The expression in v for every row, NaN where it is null."""
+        values = self.connection.execute(
+            f"SELECT coalesce(CAST({expression} AS DOUBLE), 'nan'::DOUBLE) AS x FROM"
+            f" (SELECT {self.sql} AS v FROM {self.relation})"
+        ).fetchnumpy()["x"]
+        return np.asarray(values, np.float64)
+
+    def where(self, condition: str) -> tuple[tuple[int, str], ...]:
+        """Positions and texts of the cells for which the condition in v holds."""
+        found = self.connection.execute(
+            f"SELECT i, v FROM (SELECT rowid AS i, {self.sql} AS v FROM {self.relation}) WHERE {condition} ORDER BY i"
+        )
+        return tuple((int(i), str(v)) for i, v in found.fetchall())
+
+
+def _typed(cells: _Cells, demanded: table.Physical | None, delimiter: str | None) -> Typed:
+    match demanded:
+        case table.Physical.TEXT:
+            return _text(cells)
+        case table.Physical.NUMBER:
+            use_comma = delimiter != "," and _counts(cells, "comma").numbers > _counts(cells, "point").numbers
+            return _number(cells, "comma" if use_comma else "point")
+        case table.Physical.BOOLEAN:
+            return _boolean(cells)
+        case table.Physical.DATE:
+            return _demanded_date(cells)
+        case _:
+            return _found(cells, delimiter)
+
+
+def _found(cells: _Cells, delimiter: str | None) -> Typed:
+    """The most special type that fits the whole column."""
+    points = _counts(cells, "point")
+    if points.present == 0:
+        return _number(cells, "point")
+    if points.mostly:
+        return _number_or_code(cells, "point", points)
+    if delimiter not in (None, ",") and cells.row("bool_or(contains(v, ','))")[0]:
+        commas = _counts(cells, "comma")
+        if commas.mostly:
+            return _comma_number(cells, commas, delimiter)
+    if _is_boolean(cells):
+        return _boolean(cells)
+    return _date_or_text(cells, points)
+
+
+def _counts(cells: _Cells, macro: str) -> _Counts:
+    present, numbers, infinite, padded, largest = cells.row(
+        "count_if(x IS NOT NULL OR NOT absent(v)), count(x), count_if(isinf(x)),"
+        " count_if(x IS NOT NULL AND regexp_full_match(v, '\\s*[+-]?0\\d+\\s*')), max(abs(x)) FILTER (isfinite(x))",
+        number=f"{macro}(v)",
+    )
+    return _Counts(present, numbers, infinite, padded, largest or 0.0)
+
+
+def _number_or_code(cells: _Cells, macro: str, counts: _Counts) -> Typed:
+    """A column of numbers, unless it is a code whose digits a number would lose."""
+    if counts.padded:
+        [(_, example)] = cells.where("regexp_full_match(v, '\\s*[+-]?0\\d+\\s*')")[:1]
+        return _text(cells, f"Column {cells.name!r} is kept as text: a number would lose the leading zero of {example!r}.")
+    if counts.largest > EXACT and (long := cells.where(f"regexp_full_match(v, '\\d+') AND abs({macro}(v)) > {EXACT}")):
+        return _text(cells, f"Column {cells.name!r} is kept as text: {long[0][1]!r} has more digits than a number holds.")
+    return _number(cells, macro)
+
+
+def _comma_number(cells: _Cells, counts: _Counts, delimiter: str | None) -> Typed:
+    """A column with decimal commas, unless the commas may as well part the thousands."""
+    # A file cut by semicolons comes from where the comma is decimal; tabs and bars say nothing of it.
+    if delimiter != ";" and cells.row("bool_and(regexp_full_match(v, '\\s*[+-]?[1-9]\\d{0,2}(,\\d{3})*\\s*') OR absent(v))")[0]:
+        [(_, example)] = cells.where("contains(v, ',')")[:1]
+        return _text(cells, f"Column {cells.name!r} is kept as text: the comma in {example!r} may be decimal or part thousands.")
+    return _number_or_code(cells, "comma", counts)
+
+
+def _number(cells: _Cells, macro: str) -> Typed:
+    values = cells.floats(f"{macro}(v)")
+    infinite = np.flatnonzero(np.isinf(values))
+    odd = cells.where(f"{macro}(v) IS NULL AND NOT absent(v)")
+    return Typed(table.Column(cells.name, table.Physical.NUMBER, values), infinite, odd)
+
+
+def _is_boolean(cells: _Cells) -> bool:
+    """Whether both words of one pair occur, and nothing else. 0 and 1 stay numbers."""
+    words = cells.connection.execute(
+        f"SELECT DISTINCT lower(trim(v)) FROM (SELECT {cells.sql} AS v FROM {cells.relation}) WHERE NOT absent(v) LIMIT 3"
+    ).fetchall()
+    return {word for (word,) in words} in [set(pair) for pair in _PAIRS]
+
+
+def _boolean(cells: _Cells) -> Typed:
+    true, false = (", ".join(map(_quoted, words)) for words in (_TRUE, _FALSE))
+    reads = f"CASE WHEN lower(trim(v)) IN ({true}) THEN 1 WHEN lower(trim(v)) IN ({false}) THEN 0 END"
+    odd = cells.where(f"{reads} IS NULL AND NOT absent(v)")
+    return Typed(table.Column(cells.name, table.Physical.BOOLEAN, cells.floats(reads)), _NONE, odd)
+
+
+def _date_or_text(cells: _Cells, points: _Counts) -> Typed:
+    forms = _dates(cells)
+    if len(forms) == 1:
+        return _date(cells, forms[0])
+    if len(forms) > 1:
+        [(_, example)] = cells.where("NOT absent(v)")[:1]
+        return _text(cells, f"Column {cells.name!r} is kept as text: {example!r} may begin with the day or with the month.")
+    if points.numbers * 2 > points.present:
+        [(_, example)] = cells.where("point(v) IS NULL AND NOT absent(v)")[:1]
+        others = points.present - points.numbers
+        return _text(
+            cells,
+            f"Column {cells.name!r} is kept as text: {others} of its {points.present} values are no numbers, such as {example!r}.",
+        )
+    return _text(cells)
+
+
+def _dates(cells: _Cells) -> list[str]:
+    """The expressions, each of which reads every value of the column as a date: none, one, or two that disagree."""
+    fits = cells.row(", ".join(f"bool_and({form} IS NOT NULL OR absent(v))" for form in _FORMS))
+    return [form for form, fit in zip(_FORMS, fits, strict=True) if fit]
+
+
+def _date(cells: _Cells, form: str) -> Typed:
+    odd = cells.where(f"{form} IS NULL AND NOT absent(v)")
+    return Typed(table.Column(cells.name, table.Physical.DATE, cells.floats(form)), _NONE, odd)
+
+
+def _demanded_date(cells: _Cells) -> Typed:
+    """The form that reads the most values; two that read as many, and differently, cannot be told apart."""
+    reads = cells.row(", ".join(f"count({form})" for form in _FORMS))
+    iso, day_first, month_first = reads
+    if day_first == month_first > iso and cells.row(f"bool_or({_FORMS[1]} <> {_FORMS[2]})")[0]:
+        [(_, example)] = cells.where("NOT absent(v)")[:1]
+        raise errors.DataError(
+            f"The dates of column {cells.name!r} can be read in two ways.",
+            f"{example!r} may begin with the day or with the month, and no value of the column settles it.",
+            "Write the dates as year-month-day, such as 2024-01-31.",
+        )
+    return _date(cells, _FORMS[reads.index(max(reads))])
+
+
+def _text(cells: _Cells, note: str | None = None) -> Typed:
+    """Text coded by its sorted distinct values."""
+    connection = cells.connection
+    source = f"(SELECT {cells.sql} AS v FROM {cells.relation})"
+    found = connection.execute(f"SELECT DISTINCT v FROM {source} WHERE NOT absent(v) ORDER BY v").fetchall()
+    levels = tuple(v for (v,) in found)
+    if not levels:
+        codes = np.full(connection.execute(f"SELECT count(*) FROM {cells.relation}").fetchall()[0][0], -1, np.int32)
+        return Typed(table.Column(cells.name, table.Physical.TEXT, codes), _NONE, note=note)
+    connection.execute(f"CREATE TYPE levels AS ENUM (SELECT DISTINCT v FROM {source} WHERE NOT absent(v) ORDER BY v)")
+    codes = connection.execute(
+        f"SELECT coalesce(enum_code(CASE WHEN NOT absent(v) THEN v::levels END)::INTEGER, -1) AS code FROM {source}"
+    ).fetchnumpy()["code"]
+    connection.execute("DROP TYPE levels")
+    column = table.Column(cells.name, table.Physical.TEXT, np.asarray(codes, np.int32), levels)
+    return Typed(column, _NONE, note=note)
