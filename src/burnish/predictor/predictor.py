@@ -53,6 +53,11 @@ class Predictor:
     temperature: float = 1.0  # of the averaged probabilities
 
     @property
+    def target_schema(self) -> dict[str, Physical]:
+        """How a reader must give the target, where it is to be compared: labels as text, so that "01" is not 1."""
+        return {} if self.target.task == "regression" else {self.target.name: Physical.TEXT}
+
+    @property
     def parameters(self) -> int:
         """Learned numbers of all members together."""
         return sum(member.architecture.parameters for member in self.members)
@@ -60,7 +65,7 @@ class Predictor:
     @property
     def schema(self) -> dict[str, Physical]:
         """Columns that prediction needs, and how a reader must give them."""
-        return dict(self.preparations[0].schema)
+        return joint_schema(self.preparations)
 
     def predict(self, table: Table) -> NDArray[np.float64]:
         """Probabilities (rows, classes), or numbers in the target's units (rows, 1): one row for each row, in order."""
@@ -121,6 +126,11 @@ class Predictor:
         )
 
 
+def joint_schema(preparations: Sequence[Preparation]) -> dict[str, Physical]:
+    """The columns that any of these preparations reads: a fold may have left out one that is constant in its rows."""
+    return {name: physical for preparation in preparations for name, physical in preparation.schema.items()}
+
+
 def _architecture(values: dict[str, Any]) -> Architecture:
     inputs = values["inputs"]
     spec = InputSpec(inputs["numbers"], inputs["flags"], tuple(inputs["vocabularies"]))
@@ -176,8 +186,3 @@ def _program(shape: Architecture) -> Any:
     if shape not in _PROGRAMS:
         _PROGRAMS[shape] = jax.jit(partial(network.apply_evaluation, shape))
     return _PROGRAMS[shape]
-
-
-def average(predictions: Sequence[NDArray[np.floating]], shares: Sequence[float]) -> NDArray[np.float64]:
-    """The ensemble's predictions from its members': the weighted mean."""
-    return sum((share * np.asarray(p, np.float64) for p, share in zip(predictions, shares, strict=True)), start=np.zeros(1))

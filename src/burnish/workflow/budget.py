@@ -20,7 +20,7 @@ FLOPS = 1.2e10
 class Log(Protocol):
     """Where decisions that the clock made are kept, so that a resumed run makes them again."""
 
-    def decide(self, name: str, value: Any) -> Any: ...
+    def decide(self, name: str, choose: Callable[[], Any]) -> Any: ...
 
 
 @dataclass(slots=True)

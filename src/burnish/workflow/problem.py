@@ -103,6 +103,11 @@ class Problem:
         return self.folds[0].target
 
     @property
+    def unit_of_gain(self) -> str:
+        """Of what choices are made by."""
+        return {"log_loss": "nats", "auc": "nats", "accuracy": "%", "balanced_accuracy": "%"}.get(self.judge.metric, "")
+
+    @property
     def outputs(self) -> int:
         return len(self.target.classes) if self.task == "classification" else 1
 

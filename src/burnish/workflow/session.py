@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,9 @@ from burnish.workflow.settings import Settings
 class Interrupted(Exception):
     """The person, or the system, asked the run to stop. States are kept; `resume` goes on from them."""
 
-    def __init__(self, signal_number: int) -> None:
-        self.signal_number = signal_number
-        super().__init__(f"signal {signal_number}")
+    def __init__(self, signal_number: int, path: Path) -> None:
+        self.signal_number, self.path = signal_number, path
+        super().__init__(f"stopped by signal {signal_number}; the run in {path} can be resumed")
 
 
 @dataclass(slots=True)

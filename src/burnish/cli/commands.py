@@ -1,0 +1,169 @@
+"""The commands and their options. What they do is elsewhere: this file translates words into settings."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+# The moment this module is loaded stands for the start of the process in the time limit; the interpreter's own start is added.
+LOADED = time.monotonic()
+
+
+def began() -> float:
+    """When this process started, on the clock of `time.monotonic`; where the system does not tell, when burnish was loaded."""
+    try:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        ticks, uptime = float(fields[19]), float(Path("/proc/uptime").read_text().split()[0])
+    except (OSError, IndexError, ValueError):
+        return LOADED  # no procfs
+    import os
+
+    return time.monotonic() - (uptime - ticks / os.sysconf("SC_CLK_TCK"))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="burnish")
+def burnish() -> None:
+    """Finds what holds a neural network back, cures it by experiment, and shows the evidence."""
+
+
+@burnish.command()
+@click.argument("data")
+@click.option("--target", metavar="COL", help="Column to predict.")
+@click.option("--task", type=click.Choice(["auto", "classification", "regression"]), help="Kind of question (auto).")
+@click.option("--metric", metavar="NAME", help="What choices are made by: log_loss, accuracy, balanced_accuracy, auc; rmse, mae, r2.")
+@click.option("--dev", metavar="FILE", help="Rows that choose, if you have your own.")
+@click.option("--test", "test_file", metavar="FILE", help="Rows that are opened once, if you have your own.")
+@click.option("--no-test", is_flag=True, help="Keep no test set; the promise comes from dev alone.")
+@click.option("--source", metavar="COL", help="Column that says where a row comes from.")
+@click.option("--group", metavar="COL", help="Rows with one value here stay on one side of every split.")
+@click.option("--time", "time_column", metavar="COL", help="Train on the past, choose and test on what comes after.")
+@click.option("--drop", metavar="COL", multiple=True, help="Column to leave out; may be repeated.")
+@click.option("--weight", metavar="COL", help="Weight of each row in costs and errors.")
+@click.option("--positive", metavar="LABEL", help="The positive class, of two.")
+@click.option("--folds", type=int, metavar="K", help="Folds of cross-validation, instead of what the rows call for.")
+@click.option("--start", metavar="FILE", help="Begin from your own configuration (JSON or TOML).")
+@click.option("--require", metavar="'error<=0.05'", help="Exit 4 unless the upper end of the test interval passes.")
+@click.option("--jobs", type=int, metavar="N", help="Worker processes (one per core).")
+@click.option("--device", type=click.Choice(["auto", "cpu", "gpu"]), help="Where to train (auto).")
+@click.option("--memory-limit", metavar="4G", help="Memory of all workers together.")
+@click.option("--baseline-error", type=float, metavar="X", help="Error of people, or the best possible, if known.")
+@click.option("--time-limit", metavar="2m", help="Wall time, all included (2m; quick 30s, thorough 20m).")
+@click.option("--max-epochs", type=int, metavar="N", help="Epochs over all trials instead: the answer ignores the clock.")
+@click.option("--preset", type=click.Choice(["quick", "default", "thorough"]), help="How much to spend (default).")
+@click.option("--seed", type=int, help="Another seed, another answer (0).")
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Run folder (./burnish-runs/<data>-<time>).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings from a burnish.toml; options win.")
+@click.option("-q", "--quiet", is_flag=True, help="Warnings only.")
+@click.option("-v", "--verbose", is_flag=True, help="Also show what every stage decided by the clock.")
+def improve(
+    data: str,
+    dev: str | None,
+    test_file: str | None,
+    out: Path | None,
+    as_json: bool,
+    config: Path | None,
+    quiet: bool,
+    verbose: bool,
+    **options: Any,
+) -> None:
+    """Hand over a table, get back the best network it allows, and what held it back.
+
+    DATA is CSV or TSV (any common dialect), Parquet, JSON lines or NPZ; - reads standard input.
+    """
+    from burnish.cli import running
+
+    values = running.settings_from(options, config)
+    running.improve(
+        running.Ask(data, dev, test_file, out, values, command=_command_line()),
+        began=began(),
+        as_json=as_json,
+        quiet=quiet,
+        verbose=verbose,
+    )
+
+
+@burnish.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@click.option("-q", "--quiet", is_flag=True, help="Warnings only.")
+def resume(run: Path, as_json: bool, quiet: bool) -> None:
+    """Go on with a run that was stopped."""
+    from burnish.cli import running
+
+    running.resume(run, began=began(), as_json=as_json, quiet=quiet)
+
+
+@burnish.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data")
+@click.option("-o", "--output", metavar="FILE", help="Where to (standard output).")
+@click.option("--proba", is_flag=True, help="A probability for each class instead of the class.")
+def predict(model: Path, data: str, output: str | None, proba: bool) -> None:
+    """Predict: one row out for each row in, in order. MODEL is a run folder or its model folder."""
+    from burnish.cli import using
+
+    using.predict(model, data, output, proba=proba)
+
+
+@burnish.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def evaluate(model: Path, data: str, as_json: bool) -> None:
+    """Judge a model on rows with known targets, with intervals."""
+    from burnish.cli import using
+
+    using.evaluate(model, data, as_json=as_json)
+
+
+@burnish.command()
+@click.argument("data")
+@click.option("--target", metavar="COL", required=True, help="Column to predict.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def audit(data: str, target: str, as_json: bool) -> None:
+    """Look for what is wrong with the data, without training anything."""
+    from burnish.cli import using
+
+    using.audit(data, target, as_json=as_json)
+
+
+@burnish.command()
+@click.argument("run", type=click.Path(path_type=Path))
+def report(run: Path) -> None:
+    """Write a run's report anew and print where it is."""
+    from burnish.cli import using
+
+    using.report(run)
+
+
+@burnish.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("burnish-runs"))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def runs(folder: Path, as_json: bool) -> None:
+    """List the runs in a folder."""
+    from burnish.cli import using
+
+    using.runs(folder, as_json=as_json)
+
+
+@burnish.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def doctor(as_json: bool) -> None:
+    """What this machine has, and whether burnish works on it."""
+    from burnish.cli import examining
+
+    found = examining.examine()
+    click.echo(json.dumps(found, indent=1) if as_json else examining.shown(found))
+
+
+def _command_line() -> str:
+    import shlex
+
+    return shlex.join(["burnish", *sys.argv[1:]])

@@ -1,0 +1,74 @@
+"""How the command ends when something is wrong: three lines and an exit code, never a traceback for a person's own mistake."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from burnish import errors
+
+# 0 done, 1 failed, 2 usage, 3 data refused, 4 quality gate missed, 5 extra missing; 128 + the signal's number when stopped by one.
+FAILED, USAGE, GATE_MISSED, SIGNALLED = 1, 2, 4, 128
+BROKEN_PIPE = 0  # the reader of our output has seen enough
+
+
+class GateMissed(Exception):
+    """`--require` was not met."""
+
+
+class Signalled(Exception):
+    """Stopped by a signal; the states are kept."""
+
+    def __init__(self, number: int, path: str) -> None:
+        self.number, self.path = number, path
+        super().__init__(f"signal {number}")
+
+
+def guarded(command: click.Command, arguments: list[str] | None = None) -> int:
+    """Run a click command and turn every ending into an exit code."""
+    try:
+        answer: Any = command.main(args=arguments, prog_name="burnish", standalone_mode=False)
+        return int(answer) if isinstance(answer, int) else 0
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        print("burnish: interrupted", file=sys.stderr)
+        return SIGNALLED + 2
+    except Signalled as stopped:
+        print("burnish: stopped; everything trained so far is kept.", file=sys.stderr)
+        print(f"Go on with:  burnish resume {stopped.path}", file=sys.stderr)
+        return SIGNALLED + stopped.number
+    except GateMissed as missed:
+        print(f"burnish: {missed}", file=sys.stderr)
+        return GATE_MISSED
+    except errors.BurnishError as error:
+        _show(error)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return BROKEN_PIPE
+    except OSError as error:
+        _show(errors.StoreError(_what(error), str(error), "Make room or permission for it, then run the command again."))
+        return FAILED
+    except MemoryError:
+        _show(errors.StoreError("burnish ran out of memory.", "", "Use fewer --jobs, or fewer rows or columns."))
+        return FAILED
+    except Exception:  # noqa: BLE001 - the last line of defence: a fault of burnish must say so, with its traceback
+        traceback.print_exc()
+        print("burnish: this is a fault of burnish; please report the lines above.", file=sys.stderr)
+        return FAILED
+
+
+def _what(error: OSError) -> str:
+    return f"The file {error.filename} could not be used." if error.filename else "A file could not be used."
+
+
+def _show(error: errors.BurnishError) -> None:
+    lines = [line for line in (error.what, error.why, error.remedy) if line]
+    print("burnish: " + "\n  ".join(lines), file=sys.stderr)

@@ -1,0 +1,113 @@
+"""`improve` and `resume`: from options to a run, and from its result to what is printed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from burnish import errors
+from burnish.cli import failing
+from burnish.cli.showing import Screen
+from burnish.report import terminal
+from burnish.workflow import improve as main_job
+from burnish.workflow import settings as all_settings
+from burnish.workflow.leaving import Result
+from burnish.workflow.reading import Sources
+from burnish.workflow.session import Interrupted
+from burnish.workflow.settings import Settings
+
+# Options whose names differ from the settings they set.
+RENAMED = {"time_column": "time"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What the command line asked for."""
+
+    data: str
+    dev: str | None
+    test: str | None
+    out: Path | None
+    settings: Settings
+    command: str
+
+
+def settings_from(options: dict[str, Any], config: Path | None) -> Settings:
+    """Settings from the options given; what they leave open comes from the file, then from the defaults."""
+    values = {} if config is None else all_settings.from_file(config)
+    given = {RENAMED.get(k, k): v for k, v in options.items() if v not in (None, (), False)}
+    if given.pop("no_test", False):
+        given["test"] = False
+    if "start" in given:
+        given["start"] = _configuration(Path(given["start"]))
+    return all_settings.make(**{**values, **given})
+
+
+def _configuration(path: Path) -> dict[str, Any]:
+    if path.suffix == ".toml":
+        return all_settings.from_file(path)
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise errors.ConfigError(
+            f"The starting configuration {path} cannot be read.", str(error), "Give a JSON or TOML file."
+        ) from error
+    if not isinstance(values, dict):
+        raise errors.ConfigError(f"{path} holds no configuration.", "It must be one JSON object.", "See a run's config.json.")
+    return values
+
+
+def improve(ask: Ask, *, began: float, as_json: bool, quiet: bool, verbose: bool) -> None:
+    """Run the main job and print its result."""
+    request = main_job.Request(Sources(ask.data, ask.dev, ask.test), ask.settings, ask.out, ask.command)
+    with Screen(quiet=quiet) as screen:
+        try:
+            result = main_job.run(request, emit=screen, began=began)
+        except Interrupted as stopped:
+            raise failing.Signalled(stopped.signal_number, str(stopped.path)) from stopped
+    _print(result, as_json=as_json, verbose=verbose)
+    _check_gate(ask.settings, result)
+
+
+def resume(path: Path, *, began: float, as_json: bool, quiet: bool) -> None:
+    """Go on with a run and print its result."""
+    with Screen(quiet=quiet) as screen:
+        try:
+            result = main_job.resume(path, emit=screen, began=began)
+        except Interrupted as stopped:
+            raise failing.Signalled(stopped.signal_number, str(stopped.path)) from stopped
+    _print(result, as_json=as_json, verbose=False)
+    _check_gate(result.settings, result)
+
+
+def _print(result: Result, *, as_json: bool, verbose: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(result.document(), allow_nan=False))
+        return
+    for line in terminal.summary(result.summary):
+        click.echo(line)
+    if verbose:
+        for line in result.summary.clock_decisions:
+            click.echo(line)
+
+
+def _check_gate(settings: Settings, result: Result) -> None:
+    if settings.require is None:
+        return
+    name, bound = all_settings.parse_requirement(settings.require)
+    final = result.summary.final
+    measured = {"error": None if final is None else final.test or final.dev}
+    if final is not None:
+        measured |= {metric.name.lower(): metric.value for metric in final.test_metrics}
+    found = measured.get(name.lower())
+    if found is None:
+        known = ", ".join(measured)
+        raise errors.ConfigError(f"--require speaks of {name!r}, which was not measured.", f"Known: {known}.", "Use one of these.")
+    if not found.high <= bound:
+        raise failing.GateMissed(
+            f"--require {settings.require} is not met: the upper end of the interval is {found.high:.4g}."
+        )

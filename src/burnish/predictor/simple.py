@@ -1,0 +1,91 @@
+"""A delivered model that is no network: where the class shares, the mean or a linear model win, they are what is delivered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.baseline import linear
+from burnish.baseline.fitted import Fitted
+from burnish.data.inputs import InputSpec
+from burnish.data.table import Physical, Table
+from burnish.predictor import predictor
+from burnish.preprocess import padding
+from burnish.preprocess.preparation import Preparation
+from burnish.preprocess.target import TargetCoding
+
+
+@dataclass(frozen=True, slots=True)
+class SimplePredictor:
+    """The average of one simple model fitted on each fold."""
+
+    target: TargetCoding
+    preparations: tuple[Preparation, ...]
+    models: tuple[Fitted, ...]  # one for each preparation
+    inputs: InputSpec  # common shape that the preparations are widened to
+
+    @property
+    def schema(self) -> dict[str, Physical]:
+        """Columns that prediction needs, and how a reader must give them."""
+        return predictor.joint_schema(self.preparations)
+
+    @property
+    def target_schema(self) -> dict[str, Physical]:
+        """How a reader must give the target, where it is to be compared: labels as text, so that "01" is not 1."""
+        return {} if self.target.task == "regression" else {self.target.name: Physical.TEXT}
+
+    @property
+    def parameters(self) -> int:
+        """A simple model has no weights worth counting beside a network's."""
+        return 0
+
+    def predict(self, table: Table) -> NDArray[np.float64]:
+        """Probabilities (rows, classes), or numbers in the target's units (rows, 1): one row for each row, in order."""
+        parts = [
+            model.predict(padding.widen(preparation.transform(table), preparation.inputs, self.inputs))
+            for preparation, model in zip(self.preparations, self.models, strict=True)
+        ]
+        return np.mean(parts, axis=0)
+
+    def save(self, folder: Path) -> None:
+        """Write the model as JSON."""
+        model = {
+            "format_version": predictor.FORMAT_VERSION,
+            "kind": "simple",
+            "target": self.target.to_json(),
+            "preparations": [p.to_json() for p in self.preparations],
+            "models": [linear.to_json(m) for m in self.models],
+            "inputs": {
+                "numbers": self.inputs.numbers,
+                "flags": self.inputs.flags,
+                "vocabularies": list(self.inputs.vocabularies),
+            },
+        }
+        (folder / predictor.MODEL_FILE).write_text(json.dumps(model, allow_nan=False), "utf-8")
+
+    @classmethod
+    def from_json(cls, model: dict[str, Any]) -> SimplePredictor:
+        """The predictor that `save` wrote."""
+        inputs = model["inputs"]
+        return cls(
+            target=TargetCoding.from_json(model["target"]),
+            preparations=tuple(Preparation.from_json(p) for p in model["preparations"]),
+            models=tuple(linear.from_json(m) for m in model["models"]),
+            inputs=InputSpec(inputs["numbers"], inputs["flags"], tuple(inputs["vocabularies"])),
+        )
+
+
+AnyPredictor = predictor.Predictor | SimplePredictor
+
+
+def load(folder: Path) -> AnyPredictor:
+    """The model in a folder, network or not; StoreError where there is none that can be read."""
+    model = predictor.read_model(folder)
+    if model["kind"] == "simple":
+        return SimplePredictor.from_json(model)
+    return predictor.Predictor.from_json(model, folder)

@@ -1,0 +1,108 @@
+"""Using a delivered model: predictions and their judgement on new rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish import errors, load
+from burnish.data.table import Table
+from burnish.predictor import simple
+from burnish.predictor.predictor import MODEL_FILE
+from burnish.predictor.simple import AnyPredictor
+from burnish.preprocess import numbers
+from burnish.report.summary import Metric
+from burnish.workflow import scoring
+from burnish.workflow.problem import Judge
+
+PREDICTION = "prediction"  # name of the column that holds the class or the number
+
+
+def model_in(path: Path) -> AnyPredictor:
+    """The model of a run folder or of a model folder."""
+    folder = path if (path / MODEL_FILE).exists() else path / "model"
+    if not path.exists():
+        raise errors.StoreError(f"There is no run or model at {path}.", "The folder does not exist.", "See `burnish runs`.")
+    return simple.load(folder)
+
+
+def rows_for(model: AnyPredictor, source: Any) -> Table:
+    """Rows to predict, every record of the source one row.
+
+    Raises:
+        DataError: A record is no row: a prediction for it would shift all that follow.
+    """
+    table = load.read(source, types=model.schema)
+    lost = [reject for reject in table.rejects if not reject.row_kept]
+    if lost:
+        raise errors.DataError(
+            f"Line {lost[0].line} of {table.name} is no row: {lost[0].reason}.",
+            f"{len(lost)} records cannot be read, so rows and predictions would not match.",
+            "Mend these lines, then predict again.",
+        )
+    return table
+
+
+def predictions_csv(path: Path, source: Any, *, probabilities: bool) -> str:
+    """Predictions as CSV text: a header, then one line for each row of the source, in order."""
+    model = model_in(path)
+    predicted = model.predict(rows_for(model, source))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    if model.target.task == "regression":
+        writer.writerow([PREDICTION])
+        writer.writerows([repr(float(value))] for value in predicted[:, 0])
+    elif probabilities:
+        writer.writerow(model.target.classes)
+        writer.writerows([f"{p:.9g}" for p in row] for row in predicted)
+    else:
+        writer.writerow([PREDICTION])
+        writer.writerows([label] for label in labels(model, predicted))
+    return out.getvalue()
+
+
+def labels(model: AnyPredictor, predicted: NDArray[np.floating]) -> list[str]:
+    """The most probable class of each row."""
+    return [model.target.classes[k] for k in predicted.argmax(1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A model on rows with known targets."""
+
+    rows: int
+    metrics: tuple[Metric, ...]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON: each error with its interval, smaller is better."""
+        return {
+            "rows": self.rows,
+            "metrics": [
+                {"name": m.name, "value": m.value.value, "low": m.value.low, "high": m.value.high} for m in self.metrics
+            ],
+        }
+
+
+def evaluate(path: Path, source: Any) -> Evaluation:
+    """Errors of a model on the rows of a source that have a target."""
+    model = model_in(path)
+    table = load.read(source, types={**model.schema, **model.target_schema})
+    name = model.target.name
+    if name not in table.names:
+        raise errors.DataError(
+            f"{table.name} has no column {name!r}.", "Errors can only be measured where the target is known.", "Add it."
+        )
+    table = table.take(np.flatnonzero(~table[name].missing))
+    if table.rows == 0:
+        raise errors.DataError(f"No row of {table.name} has a target.", f"Column {name!r} is empty.", "Fill it.")
+    regression = model.target.task == "regression"
+    column = table[name]
+    truth = numbers.values_of(column) if regression else model.target.encode(column).astype(np.int64)
+    judge = Judge(model.target.task, "rmse" if regression else "log_loss", truth, None)
+    return Evaluation(table.rows, scoring.metrics(judge, model.predict(table), np.arange(table.rows)))

@@ -1,0 +1,82 @@
+"""Networks that were trained on every screening fold: what stages hand to one another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.diagnose.budget import Measured
+from burnish.train.configuration import Configuration
+from burnish.train.work import Ending, Outcome, Work
+from burnish.workflow.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One configuration under one seed, trained on each screening fold."""
+
+    name: str
+    configuration: Configuration
+    seed: int
+    outcomes: tuple[Outcome, ...]  # in fold order
+    losses: NDArray[np.float64]  # choosing loss of each dev row, folds stacked
+    cost: float  # their mean, in the metric's unit
+
+    @property
+    def dev(self) -> NDArray[np.float32]:
+        """Cross-fitted dev predictions, fold after fold; shape (dev rows, outputs)."""
+        return np.concatenate([outcome.dev for outcome in self.outcomes])
+
+
+def trial(name: str, seed: int, fold: int) -> str:
+    """The unique name of one training."""
+    return f"{name}-s{seed}-f{fold}"
+
+
+def plan(
+    name: str, configuration: Configuration, *, seeds: Iterable[int], folds: Iterable[int], share: float = 1.0
+) -> list[Work]:
+    """One piece of work for each seed and fold, up to `share` of the configuration's epochs."""
+    until = max(1, math.ceil(share * configuration.epochs))
+    return [
+        Work(trial(name, seed, fold), configuration, fold, seed, until) for seed in seeds for fold in folds
+    ]
+
+
+def gather(
+    problem: Problem, name: str, configuration: Configuration, *, seed: int, outcomes: Mapping[str, Outcome]
+) -> Candidate | None:
+    """The candidate, if each screening fold gave something to judge; else None.
+
+    A training that the clock cut short, or that diverged, counts with the best weights it had reached.
+    """
+    found = [outcomes.get(trial(name, seed, fold)) for fold in problem.screening]
+    usable = tuple(o for o in found if o is not None and o.ending is not Ending.FAILED and np.isfinite(o.dev).all())
+    if len(usable) < len(found):
+        return None
+    rows = problem.dev_rows(problem.screening)
+    losses = problem.judge.losses(np.concatenate([o.dev for o in usable]), rows)
+    return Candidate(name, configuration, seed, usable, losses, problem.judge.cost(losses))
+
+
+def measured(problem: Problem, candidate: Candidate) -> tuple[Measured, Measured, Measured | None]:
+    """Losses on train (a sample), on dev, and on train-dev where there is one."""
+    judge, folds = problem.judge, [problem.folds[k] for k in problem.screening]
+    train = judge.measured(
+        np.concatenate([o.train for o in candidate.outcomes]), np.concatenate([fold.sample for fold in folds])
+    )
+    dev = judge.measured(candidate.dev, problem.dev_rows(problem.screening))
+    held = [o.train_dev for o in candidate.outcomes]
+    if any(h is None for h in held):
+        return train, dev, None
+    rows = np.concatenate([fold.rows.train_dev for fold in folds])
+    return train, dev, judge.measured(np.concatenate(held), rows)
+
+
+def best(candidates: Sequence[Candidate]) -> Candidate:
+    """The one of lowest dev cost; ties by name."""
+    return min(candidates, key=lambda candidate: (candidate.cost, candidate.name))

@@ -1,0 +1,86 @@
+"""Stage 6: the first network, and the verdict on any network: where its error comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from burnish.diagnose import bias_variance, budget
+from burnish.diagnose.budget import ErrorBudget, Errors
+from burnish.diagnose.finding import Finding
+from burnish.stats.interval import Interval
+from burnish.train.configuration import Configuration
+from burnish.workflow import candidates, start
+from burnish.workflow.candidates import Candidate
+from burnish.workflow.events import Stage
+from burnish.workflow.problem import Problem
+from burnish.workflow.session import Session
+
+# Seeds of the first network: two, so that both cores have work and the noise of training shows from the start.
+FIRST_SEEDS = (0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One network, its errors, and what they say."""
+
+    candidate: Candidate
+    errors: Errors
+    budget: ErrorBudget
+    findings: tuple[Finding, ...]
+
+
+Judge = Callable[[Candidate], Verdict]
+
+
+def first(session: Session, problem: Problem) -> tuple[Configuration, list[Candidate]]:
+    """Train the first network on every screening fold."""
+    configuration = start.configuration(problem, session.settings.start)
+    name = "first"
+    seeds = FIRST_SEEDS if problem.split.screen == 1 else FIRST_SEEDS[:1]
+    work = candidates.plan(name, configuration, seeds=seeds, folds=problem.screening)
+    outcomes = session.train(problem, work, Stage.FIRST, until_share=0.5)
+    made = [candidates.gather(problem, name, configuration, seed=s, outcomes=outcomes) for s in seeds]
+    return configuration, [candidate for candidate in made if candidate is not None]
+
+
+def verdict(
+    session: Session,
+    problem: Problem,
+    candidate: Candidate,
+    others: Mapping[str, Interval],
+    *,
+    conflicting: float,
+) -> Verdict:
+    """Where a network's error comes from.
+
+    Args:
+        session: Holds the baseline error that the person gave, if any.
+        problem: The question.
+        candidate: The network.
+        others: Dev errors of the baselines, which bound the floor from above.
+        conflicting: The error that conflicting rows force on any model.
+    """
+    train, dev, train_dev = candidates.measured(problem, candidate)
+    errors = Errors(dev.name, train.estimate, dev.estimate, None if train_dev is None else train_dev.estimate)
+    floor = budget.floor(
+        session.settings.baseline_error, {**others, "the network": errors.dev}, conflicting_floor=conflicting
+    )
+    deviation = float(np.std(problem.judge.truth)) if problem.task == "regression" else None
+    found = budget.error_budget(errors, floor, practical=budget.practical_size(errors.dev.value, deviation))
+    return Verdict(candidate, errors, found, bias_variance.verdict(found))
+
+
+def tell(session: Session, stage: Stage, made: Verdict, name: str) -> None:
+    """Say the verdict in a line or two."""
+    e = made.errors
+    session.say(stage, f"{name}: {e.name} {e.train.value:.4g} on train, {e.dev.value:.4g} on dev.")
+    for finding in made.findings:
+        session.say(stage, f"{finding.code} {finding.title}: {finding.evidence}")
+
+
+def worth_saying(findings: Sequence[Finding]) -> str:
+    """What holds a network back, as one phrase."""
+    return "; ".join(finding.title.rstrip(".") for finding in findings) or "nothing found"

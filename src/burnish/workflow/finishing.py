@@ -1,0 +1,231 @@
+"""Stage 9: what is delivered, what it promises, and the test set, opened once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.diagnose import budget as budgets
+from burnish.predictor import weights
+from burnish.predictor.predictor import Member, Predictor
+from burnish.predictor.simple import AnyPredictor, SimplePredictor
+from burnish.recipe import ensemble
+from burnish.recipe.ensemble import Selection
+from burnish.report.summary import Delivered, Metric
+from burnish.stats import interval
+from burnish.train import hyperparameters
+from burnish.train.fold_data import TargetScale
+from burnish.train.work import Ending, Outcome
+from burnish.workflow import candidates, preparing, scoring
+from burnish.workflow.baselines import DELIVERABLE, Baselines
+from burnish.workflow.candidates import Candidate
+from burnish.workflow.events import Stage
+from burnish.workflow.problem import Problem
+from burnish.workflow.session import Session
+
+# Candidates that the selection chooses from: the best ones; more would slow prediction and add nothing (their shares are 0).
+POOL = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The networks that are delivered and what their dev rows say."""
+
+    members: tuple[tuple[Candidate, float], ...]  # with shares
+    selection: Selection
+    dev: NDArray[np.float64]  # dev predictions of the average, folds stacked
+    single: bool  # one network is as good as the average
+
+
+def choose(problem: Problem, pool: Sequence[Candidate], *, seed: int) -> Chosen:
+    """An average of the best networks, where rows that did not choose it say that it beats the best single one."""
+    ranked = sorted(pool, key=lambda candidate: (candidate.cost, candidate.name))[:POOL]
+    predictions = np.stack([candidate.dev.astype(np.float64) for candidate in ranked])
+    rows = problem.dev_rows(problem.screening)
+
+    def losses(average: NDArray[np.float64], places: NDArray[np.intp]) -> NDArray[np.float64]:
+        return problem.judge.losses(average, rows[places])
+
+    selection = ensemble.select(predictions, losses, seed=seed)
+    single = float(selection.honest_single.mean()) <= float(selection.honest.mean())
+    shares = np.eye(len(ranked))[0] if single else selection.shares
+    members = tuple((ranked[i], float(shares[i])) for i in np.argsort(-shares, kind="stable") if shares[i] > 0)
+    return Chosen(members, selection, ensemble.mixture(predictions, shares), single)
+
+
+def rotate(
+    session: Session, problem: Problem, chosen: Chosen, *, until_share: float
+) -> dict[str, dict[int, Outcome]]:
+    """Train the chosen ones on the other rotations of the train/dev boundary, so that dev rows train some members too.
+
+    Returns:
+        For each member's name its outcomes by fold, the screening folds included.
+    """
+    found = {c.name: dict(zip(problem.screening, c.outcomes, strict=True)) for c, _ in chosen.members}
+    spare = [k for k in range(len(problem.folds)) if k not in problem.screening]
+    per_fold = sum(session.price(problem, candidate.configuration) for candidate, _ in chosen.members)
+    count = session.budget.decide(
+        "rotations", lambda: max(0, min(len(spare), int(session.budget.left(until_share) / max(per_fold, 1e-9))))
+    )
+    if not count:
+        return found
+    session.say(Stage.FINISH, f"Training the chosen networks on {count} further rotations of train and dev.")
+    work = []
+    for fold in spare[:count]:
+        preparing.write_fold(session, problem, fold)
+        for candidate, _ in chosen.members:
+            work += candidates.plan(candidate.name, candidate.configuration, seeds=(candidate.seed,), folds=(fold,))
+    for outcome in session.train(problem, work, Stage.FINISH, until_share=until_share).values():
+        if outcome.ending in (Ending.COMPLETED, Ending.STOPPED_EARLY):
+            name = outcome.work.trial.rsplit("-s", 1)[0]
+            found[name][outcome.work.fold] = outcome
+    return found
+
+
+def build(problem: Problem, chosen: Chosen, outcomes: Mapping[str, Mapping[int, Outcome]]) -> Predictor:
+    """The delivered predictor: each member's networks, one a fold, share its share."""
+    used = sorted({fold for by_fold in outcomes.values() for fold in by_fold})
+    members = []
+    for candidate, share in chosen.members:
+        by_fold = outcomes[candidate.name]
+        shape = hyperparameters.architecture(
+            candidate.configuration, problem.inputs, outputs=problem.outputs, task=problem.task
+        )
+        for fold, outcome in sorted(by_fold.items()):
+            coding = problem.folds[fold].target
+            scale = TargetScale()
+            if problem.task == "regression":
+                scale = TargetScale(coding.mean, coding.std, coding.low, coding.high)
+            members.append(
+                Member(used.index(fold), shape, scale, share / len(by_fold), weights.load(Path(outcome.weights)))
+            )
+    return Predictor(problem.target, tuple(problem.folds[k].preparation for k in used), tuple(members))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Errors of what is delivered."""
+
+    train: interval.Interval
+    train_dev: interval.Interval | None
+    dev: interval.Interval  # the promise: corrected for choosing, for a fresh test set
+    dev_raw: interval.Interval
+    test: interval.Interval | None
+    test_predictions: NDArray[np.float64] | None
+    test_rows: NDArray[np.int64] | None
+
+
+def promise(problem: Problem, chosen: Chosen, *, fresh_rows: int) -> tuple[interval.Interval, interval.Interval]:
+    """The dev error corrected for choosing, as a prediction interval for `fresh_rows` fresh rows; and the raw one.
+
+    The correction is made in what choices were made by: the honest losses come from selections that a row had no part in.
+    Their excess over the raw losses, relative to them, is carried over to the error.
+    """
+    judge, selection = problem.judge, chosen.selection
+    raw = judge.measured(chosen.dev, problem.dev_rows(problem.screening))
+    honest = selection.honest_single if chosen.single else selection.honest
+    raw_cost, honest_cost = judge.cost(judge.losses(chosen.dev, problem.dev_rows(problem.screening))), judge.cost(honest)
+    factor = max(1.0, honest_cost / raw_cost) if raw_cost > 0 else 1.0
+    estimate = raw.estimate
+    moved = interval.Interval(estimate.value * factor, estimate.low * factor, estimate.high * factor)
+    statistic = judge.error_statistic
+    return interval.prediction(moved, raw.error, statistic, rows=max(1, fresh_rows)), estimate
+
+
+def train_predictions(problem: Problem, chosen: Chosen) -> tuple[budgets.Measured, budgets.Measured | None]:
+    """Losses of the average on training rows, and on train-dev rows where there are any."""
+    judge, folds = problem.judge, [problem.folds[k] for k in problem.screening]
+    parts = [
+        sum(share * candidate.outcomes[i].train.astype(np.float64) for candidate, share in chosen.members)
+        for i in range(len(folds))
+    ]
+    train = judge.measured(np.concatenate(parts), np.concatenate([fold.sample for fold in folds]))
+    if folds[0].rows.train_dev is None:
+        return train, None
+    held = [
+        sum(share * candidate.outcomes[i].train_dev.astype(np.float64) for candidate, share in chosen.members)
+        for i in range(len(folds))
+    ]
+    return train, judge.measured(np.concatenate(held), np.concatenate([fold.rows.train_dev for fold in folds]))
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What is delivered, and how it was judged."""
+
+    predictor: AnyPredictor
+    delivered: Delivered
+    judged: Judged
+    test_metrics: tuple[Metric, ...]
+
+
+def finish(
+    session: Session,
+    problem: Problem,
+    chosen: Chosen,
+    networks: Mapping[str, Mapping[int, Outcome]],
+    baselines: Baselines,
+) -> Finished:
+    """Settle what is delivered, promise its error, and open the test set, once."""
+    test = problem.split.test
+    promised, raw = promise(problem, chosen, fresh_rows=len(test) if test is not None else len(chosen.dev))
+    train, train_dev = train_predictions(problem, chosen)
+    predictor: AnyPredictor = build(problem, chosen, networks)
+    count = len(predictor.members)
+    delivered = Delivered("network", count, predictor.parameters)
+    simple = _simpler(problem, chosen, baselines)
+    if simple is not None:
+        predictor = _simple_predictor(problem, baselines, simple)
+        error = baselines.errors[simple]
+        promised, raw = error, error
+        reason = f"No network beat the {simple} baseline on rows that did not choose, so that is what is delivered."
+        delivered = Delivered(simple, 1, 0, reason)
+        session.say(Stage.FINISH, reason)
+    else:
+        what = "one network" if count == 1 else f"an average of {count} networks"
+        session.say(Stage.FINISH, f"Delivering {what}; promised {problem.judge.error_name} {_span(promised)}.")
+    judged_test, predictions, metrics = None, None, ()
+    if test is not None:
+        predictions = predictor.predict(problem.table.take(test))
+        judged_test = problem.judge.measured(predictions, test).estimate
+        metrics = scoring.metrics(problem.judge, predictions, test)
+        session.say(Stage.FINISH, f"Test set opened: {problem.judge.error_name} {_span(judged_test)}.")
+    judged = Judged(
+        train=train.estimate,
+        train_dev=None if train_dev is None else train_dev.estimate,
+        dev=promised,
+        dev_raw=raw,
+        test=judged_test,
+        test_predictions=predictions,
+        test_rows=test,
+    )
+    return Finished(predictor, delivered, judged, metrics)
+
+
+def _simpler(problem: Problem, chosen: Chosen, baselines: Baselines) -> Literal["linear", "majority", "mean"] | None:
+    """A simple baseline whose dev cost the networks do not beat on rows that did not choose them."""
+    honest = chosen.selection.honest_single if chosen.single else chosen.selection.honest
+    rows = problem.dev_rows(problem.screening)
+    costs = {
+        name: problem.judge.cost(problem.judge.losses(baselines.dev[name], rows))
+        for name in DELIVERABLE
+        if name in baselines.dev
+    }
+    if not costs:
+        return None
+    best = min(costs, key=lambda name: costs[name])
+    return best if costs[best] <= problem.judge.cost(honest) else None
+
+
+def _simple_predictor(problem: Problem, baselines: Baselines, name: str) -> SimplePredictor:
+    preparations = tuple(problem.folds[k].preparation for k in problem.screening)
+    return SimplePredictor(problem.target, preparations, baselines.fitted[name], problem.inputs)
+
+
+def _span(found: interval.Interval) -> str:
+    return f"{found.value:.4g} ({found.low:.4g} to {found.high:.4g})"

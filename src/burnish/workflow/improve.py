@@ -1,0 +1,172 @@
+"""The main job, from a table to a tuned network with its evidence: the order of the stages, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from burnish import errors
+from burnish.executors import compile_cache, pool
+from burnish.store import outcomes, run_folder
+from burnish.store.database import Database
+from burnish.store.run_folder import RunFolder
+from burnish.workflow import diagnosis, finishing, improving, leaving, preparing, reading, tuning
+from burnish.workflow.baselines import train_baselines
+from burnish.workflow.budget import Budget
+from burnish.workflow.candidates import Candidate
+from burnish.workflow.events import Emit, Stage, silent
+from burnish.workflow.leaving import Result
+from burnish.workflow.reading import Sources
+from burnish.workflow.session import Interrupted, Session
+from burnish.workflow.settings import Settings
+from burnish.workflow.telling import Story
+
+# Shares of the budget at which stages end. The search and the final networks take most: what they find is delivered.
+RECIPE_ENDS, TUNE_ENDS, FINISH_ENDS = 0.40, 0.78, 0.92
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One run: the data, the settings, where it goes and how it was asked for."""
+
+    sources: Sources
+    settings: Settings
+    out: Path | None = None
+    command: str = ""
+
+
+def run(request: Request, *, emit: Emit = silent, began: float | None = None) -> Result:
+    """Do the main job in a new run folder.
+
+    Args:
+        request: What to do.
+        emit: Told of everything worth showing.
+        began: When the process started, on the clock of `time.monotonic`; the time limit counts from there.
+
+    Raises:
+        DataError, ConfigError: The data or the settings cannot be used; nothing is left behind.
+        Interrupted: By a signal; the run folder holds all states.
+    """
+    began = time.monotonic() if began is None else began
+    if request.settings.device == "gpu":
+        raise errors.ExtraMissing(
+            "No GPU can be used.", "Training on a GPU needs JAX's CUDA build and a device.", "Use --device cpu."
+        )
+    folder = run_folder.create(request.out, reading.name_of(request.sources), datetime.now().astimezone())
+    try:
+        with folder.lock():
+            leaving.write_request(folder, request.sources, request.settings, request.command)
+            return _work(folder, request, emit, began=began, carried=0.0)
+    except (errors.DataError, errors.ConfigError, errors.ExtraMissing):
+        folder.remove()
+        raise
+
+
+def resume(path: Path, *, emit: Emit = silent, began: float | None = None) -> Result:
+    """Go on with a stopped run: what was trained is read back, what the clock decided is taken from the log.
+
+    Raises:
+        ConfigError: The run has finished, or its data came from memory and are gone.
+        StoreError: There is no such run, or it is damaged.
+        Interrupted: By a signal, again.
+    """
+    began = time.monotonic() if began is None else began
+    folder = run_folder.open(path)
+    with folder.lock():
+        sources, settings, command = leaving.read_request(folder)
+        if folder.report.exists():
+            raise errors.ConfigError(
+                f"The run in {path} has finished.", "There is nothing left to do.", f"Look at {folder.report}."
+            )
+        with Database(folder.database) as database:
+            carried = float(database.get("elapsed") or 0.0)
+            database.start_over()
+        return _work(folder, Request(sources, settings, command=command), emit, began=began, carried=carried)
+
+
+def _work(folder: RunFolder, request: Request, emit: Emit, *, began: float, carried: float) -> Result:
+    settings = request.settings
+    limit = None if settings.memory_limit is None else settings.memory_limit // settings.workers
+    with Database(folder.database) as database, _signals() as received:
+        budget = Budget(
+            settings.limit, settings.max_epochs, began=began, carried=carried, jobs=settings.workers, log=database
+        )
+        with pool.Pool(
+            folder.scratch,
+            folder.scratch,
+            jobs=settings.workers,
+            cache=compile_cache.folder(),
+            memory_limit=limit,
+            interrupted=received,
+        ) as workers:
+            execute = outcomes.recall(outcomes.Outcomes(folder.scratch / "outcomes"), workers)
+            session = Session(settings, budget, folder, database, emit, execute)
+            try:
+                result = _stages(session, request)
+            except pool.Stopped as stopped:
+                database.set("elapsed", budget.elapsed)
+                raise Interrupted(stopped.signal_number, folder.path) from stopped
+    folder.tidy()
+    return result
+
+
+def _stages(session: Session, request: Request) -> Result:
+    """The stages in their order; each takes what the ones before it found."""
+    loaded = reading.read(session, request.sources)
+    audited, about_data = reading.audit(session, loaded)
+    split, straddling = reading.divide(session, loaded, audited)
+    problem = preparing.prepare(session, loaded, split)
+    baselines = train_baselines(session, problem)
+    configuration, first = diagnosis.first(session, problem)
+
+    def judge(candidate: Candidate) -> diagnosis.Verdict:
+        return diagnosis.verdict(session, problem, candidate, baselines.errors, conflicting=audited.facts.get("conflicting_floor", 0.0))
+
+    verdict = judge(first[0])
+    diagnosis.tell(session, Stage.FIRST, verdict, "First network")
+    improved = improving.improve(
+        session, problem, (configuration, verdict, first), judge_again=judge, until_share=RECIPE_ENDS
+    )
+    searched = tuning.search(session, problem, improved.configuration, until_share=TUNE_ENDS)
+    pooled = [*improved.pool, *(searched.survivors if searched else ())]
+    chosen = finishing.choose(problem, pooled, seed=session.settings.seed)
+    networks = finishing.rotate(session, problem, chosen, until_share=FINISH_ENDS)
+    finished = finishing.finish(session, problem, chosen, networks, baselines)
+    story = Story(
+        loaded=loaded,
+        about_data=(*about_data, *straddling),
+        problem=problem,
+        baselines=baselines,
+        first=verdict,
+        improved=improved,
+        searched=searched,
+        chosen=chosen,
+        finished=finished,
+    )
+    return leaving.leave(session, request.command, story)
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM instead of dying of them; the pool looks into the list between outcomes."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received  # only the main thread may handle signals; elsewhere they are the caller's matter
+        return
+
+    def note(number: int, _: Any) -> None:
+        received.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

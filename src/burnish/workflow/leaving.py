@@ -1,0 +1,133 @@
+"""Stage 10: the run folder, and what the caller gets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from burnish import errors
+from burnish.diagnose.finding import Finding
+from burnish.predictor.simple import AnyPredictor
+from burnish.report import document, model_card, render
+from burnish.report import summary as records
+from burnish.store import atomic
+from burnish.store.run_folder import RunFolder
+from burnish.workflow import settings as all_settings
+from burnish.workflow import telling
+from burnish.workflow.events import Stage
+from burnish.workflow.reading import Sources
+from burnish.workflow.session import Session
+from burnish.workflow.settings import Settings
+from burnish.workflow.telling import Story
+
+SUMMARY_FILE = "summary.json"  # what `report` renders anew
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run leaves in the caller's hands."""
+
+    path: Path
+    model: AnyPredictor
+    summary: records.Summary
+    settings: Settings
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """About the data and about the network."""
+        return (*self.summary.audit, *self.summary.findings)
+
+    @property
+    def experiments(self) -> tuple[records.ExperimentResult, ...]:
+        """Every remedy that was tried."""
+        return self.summary.experiments
+
+    @property
+    def history(self) -> tuple[records.TrainingCurve, ...]:
+        """Training curves of the delivered networks."""
+        return self.summary.training
+
+    @property
+    def report(self) -> Path:
+        """The page to open."""
+        return self.path / self.summary.run.report
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document of `--json`."""
+        return document.document(self.summary)
+
+    def _repr_html_(self) -> str:
+        return render.render(self.summary)
+
+
+def leave(session: Session, command: str, story: Story) -> Result:
+    """Write the model, the report and everything that lets a person check it."""
+    folder = session.folder
+    run = records.Run(
+        name=folder.path.name,
+        path=str(folder.path),
+        data=story.loaded.table.name,
+        target=str(session.settings.target),
+        started=folder.started,
+        elapsed_s=round(session.budget.elapsed, 2),
+        limit_s=session.budget.limit,
+        seed=session.settings.seed,
+        command=command,
+        versions=telling.versions(),
+        model=str(folder.model),
+        report=str(folder.report),
+    )
+    summary = telling.summarise(session, story, run=run)
+    folder.model.mkdir(exist_ok=True)
+    story.finished.predictor.save(folder.model)
+    ids, split = story.problem.table.row_ids, story.problem.split
+    parts = {"train": ids[split.primary.train], "dev": ids[split.primary.dev]}
+    parts |= {} if split.test is None else {"test": ids[split.test]}
+    parts |= {} if split.primary.train_dev is None else {"train_dev": ids[split.primary.train_dev]}
+    atomic.write_text(folder.splits, json.dumps({name: np.asarray(rows).tolist() for name, rows in parts.items()}))
+    atomic.write_text(folder.card, model_card.render(summary))
+    atomic.write_text(folder.path / SUMMARY_FILE, summary.to_json())
+    atomic.write_text(folder.report, render.render(summary))
+    session.say(Stage.REPORT, f"Report: {folder.report}")
+    return Result(folder.path, story.finished.predictor, summary, session.settings)
+
+
+def write_request(folder: RunFolder, sources: Sources, settings: Settings, command: str) -> None:
+    """Keep what was asked for, so that the run can be resumed and repeated.
+
+    Data from memory (a data frame, standard input) are not kept: such a run can be looked at, not resumed.
+    """
+    places = {
+        name: str(Path(source).resolve()) if isinstance(source, str | Path) and str(source) != "-" else None
+        for name, source in (("main", sources.main), ("dev", sources.dev), ("test", sources.test))
+    }
+    kept = {"sources": places, "settings": settings.model_dump(mode="json"), "command": command}
+    kept["given"] = [n for n in ("main", "dev", "test") if getattr(sources, n) is not None]
+    atomic.write_text(folder.config, json.dumps(kept, indent=1))
+
+
+def read_request(folder: RunFolder) -> tuple[Sources, Settings, str]:
+    """What `write_request` kept.
+
+    Raises:
+        ConfigError: The data came from memory.
+        StoreError: The file is missing or damaged.
+    """
+    try:
+        kept = json.loads(folder.config.read_text("utf-8"))
+        places, given = kept["sources"], kept["given"]
+    except (OSError, ValueError, KeyError) as error:
+        raise errors.StoreError(
+            f"The run in {folder.path} is damaged.", f"{folder.config}: {error}", "Start a new run."
+        ) from error
+    gone = [name for name in given if places[name] is None]
+    if gone:
+        raise errors.ConfigError(
+            f"The run in {folder.path} cannot be resumed.", "Its data came from memory and are gone.", "Start a new run."
+        )
+    settings = all_settings.make(**kept["settings"])
+    return Sources(places["main"], places["dev"], places["test"]), settings, kept["command"]

@@ -1,0 +1,78 @@
+"""Stages 4 and 5: prepare the folds on their training rows, and train the baselines on them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from burnish import errors
+from burnish.data.fold import Split
+from burnish.executors import fold_files
+from burnish.preprocess import padding, preparation
+from burnish.preprocess import target as targets
+from burnish.workflow import problem as problems
+from burnish.workflow.events import Stage
+from burnish.workflow.problem import Judge, PreparedFold, Problem
+from burnish.workflow.reading import Loaded
+from burnish.workflow.session import Session
+
+
+def prepare(session: Session, loaded: Loaded, split: Split) -> Problem:
+    """Stage 4: a preparation for each fold, fitted on its training rows; the screening folds are written for the workers."""
+    settings, table = session.settings, loaded.table
+    target = table[settings.target]
+    exclude = tuple(name for name in (settings.weight, settings.group, settings.source) if name is not None)
+    folds = []
+    for number, fold in enumerate(split.folds):
+        fitted = preparation.fit(table, fold.train, loaded.profiles, target=settings.target, exclude=exclude)
+        coding = targets.fit(target, fold.train, loaded.task, positive=settings.positive)
+        folds.append(PreparedFold(fold, fitted, coding, problems.sample_of(fold, number, settings.seed)))
+    weights = _weights(session, loaded)
+    first = folds[0].target
+    classification = loaded.task == "classification"
+    truth = first.encode(target).astype(np.int64) if classification else first.units(target).astype(np.float64)
+    judge_weights = weights
+    if loaded.metric == "balanced_accuracy":
+        share = np.bincount(truth, minlength=len(first.classes)) / len(truth)
+        judge_weights = (1.0 / (len(first.classes) * share[truth])) * (1.0 if weights is None else weights)
+    problem = Problem(
+        table=table,
+        profiles=loaded.profiles,
+        split=split,
+        folds=tuple(folds),
+        inputs=padding.pad([fold.preparation.inputs for fold in folds]),
+        judge=Judge(loaded.task, loaded.metric, truth, judge_weights),
+        row_weights=weights,
+    )
+    for sentence in folds[0].preparation.warnings:
+        session.say(Stage.PREPARE, sentence, warning=True)
+    for number in problem.screening:
+        write_fold(session, problem, number)
+    spec = problem.inputs
+    embedded = f", {len(spec.vocabularies)} embedded categories" if spec.vocabularies else ""
+    session.say(
+        Stage.PREPARE, f"{spec.numbers} continuous inputs, {spec.flags} flags{embedded}; fitted on training rows only."
+    )
+    return problem
+
+
+def write_fold(session: Session, problem: Problem, number: int) -> None:
+    """Prepare all rows by this fold's preparation and put the fold where the workers read it."""
+    fold = problem.folds[number]
+    prepared = padding.widen(fold.preparation.transform(problem.table), fold.preparation.inputs, problem.inputs)
+    data = problems.assemble(problem, number, prepared, session.settings.seed)
+    fold_files.write(session.folder.scratch, number, data)
+
+
+def _weights(session: Session, loaded: Loaded) -> np.ndarray | None:
+    name = session.settings.weight
+    if name is None:
+        return None
+    column = loaded.table[name]
+    values = np.asarray(column.values, np.float64)
+    if column.levels or column.missing.any() or (values < 0).any() or not values.any():
+        raise errors.DataError(
+            f"The weight column {name!r} cannot weigh rows.",
+            "Weights are numbers, none missing, none below 0, not all 0.",
+            "Mend the column, or leave --weight out.",
+        )
+    return values / values.mean()

@@ -1,0 +1,223 @@
+"""Stages 1 to 3: read the table, understand its columns, audit it, divide it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish import errors, load
+from burnish.data import audit as audits
+from burnish.data import kinds
+from burnish.data import split as splits
+from burnish.data.fold import Split
+from burnish.data.table import Kind, Physical, Table
+from burnish.diagnose.finding import Finding, Severity
+from burnish.preprocess import target as targets
+from burnish.workflow.events import Stage
+from burnish.workflow.session import Session
+from burnish.workflow.settings import CLASSIFICATION_METRICS, REGRESSION_METRICS, Settings
+
+# Where a row comes from.
+MAIN, DEV, TEST = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a person handed over: paths, '-' or data frames."""
+
+    main: Any
+    dev: Any = None
+    test: Any = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """All rows with a target, of all sources together."""
+
+    table: Table
+    origin: NDArray[np.int8]  # MAIN, DEV or TEST of each row
+    profiles: tuple[kinds.Profile, ...]
+    task: targets.Task
+    metric: str
+    without_target: int  # rows left out because the target is missing
+    records: int  # rows and rejected records together
+
+
+def name_of(sources: Sources) -> str:
+    """What to call the data, before they are read."""
+    if sources.name is not None:
+        return sources.name
+    if isinstance(sources.main, str | Path):
+        return "stdin" if str(sources.main) == "-" else Path(sources.main).name.split(".")[0]
+    return "data"
+
+
+def read(session: Session, sources: Sources) -> Loaded:
+    """Stage 1: every record is a row or a reject; every column has a kind and a reason for it."""
+    settings = session.settings
+    main = load.read(sources.main, name=sources.name)
+    target = find_column(main, settings.target, "target")
+    for name in (*settings.drop, *filter(None, (settings.source, settings.group, settings.time, settings.weight))):
+        find_column(main, name, "column")
+    parts, origins = [main], [np.full(main.rows, MAIN, np.int8)]
+    for given, origin in ((sources.dev, DEV), (sources.test, TEST)):
+        if given is not None:
+            types = {column.name: column.physical for column in main.columns}
+            other = load.align(main, load.read(given, types=types))
+            parts.append(other)
+            origins.append(np.full(other.rows, origin, np.int8))
+    table = load.concatenate(parts) if len(parts) > 1 else main
+    origin = np.concatenate(origins)
+    records = table.rows + sum(1 for reject in table.rejects if not reject.row_kept)
+    known = targets.usable(table[target])
+    without = int((~known).sum())
+    if not known.any():
+        raise errors.DataError(
+            f"The target {target!r} of {table.name} has no values.", "Every row's target is missing.", "Name another --target."
+        )
+    if without:
+        kept = np.flatnonzero(known)
+        table, origin = table.take(kept), origin[kept]
+    table = table.drop(*settings.drop)
+    profiles = kinds.profile(table, target=target)
+    task, reason = _task(settings, table, profiles, target)
+    _tell(session, table, profiles, (task, reason), without)
+    return Loaded(table, origin, profiles, task, _metric(settings, task), without, records)
+
+
+def find_column(table: Table, name: str | None, what: str) -> str:
+    """The name, if the table has it; else an error that suggests the nearest one."""
+    if name is not None and name in table.names:
+        return name
+    shown = ", ".join(repr(n) for n in table.names[:12]) + (", …" if len(table.names) > 12 else "")
+    if name is None:
+        raise errors.ConfigError("No target was named.", f"{table.name} has the columns {shown}.", "Add --target COLUMN.")
+    near = get_close_matches(name, table.names, 1) or [n for n in table.names if n.lower() == name.lower()]
+    advice = f"Did you mean {near[0]!r}?" if near else "Check the spelling; names are case-sensitive."
+    raise errors.ConfigError(f"{table.name} has no {what} {name!r}.", f"Its columns are {shown}.", advice)
+
+
+def _task(
+    settings: Settings, table: Table, profiles: Sequence[kinds.Profile], target: str
+) -> tuple[targets.Task, str]:
+    profile = next(p for p in profiles if p.name == target)
+    if settings.task == "classification":
+        return "classification", "asked for"
+    if settings.task == "regression":
+        if table[target].physical is Physical.TEXT:
+            raise errors.ConfigError(
+                f"The target {target!r} holds text, so it cannot be a regression.",
+                f"One of its values is {table[target].levels[0]!r}.",
+                "Leave out --task, or name a column of numbers.",
+            )
+        return "regression", "asked for"
+    return targets.infer_task(table[target], profile)
+
+
+def _metric(settings: Settings, task: targets.Task) -> str:
+    allowed = CLASSIFICATION_METRICS if task == "classification" else REGRESSION_METRICS
+    metric = settings.metric or allowed[0]
+    if metric not in allowed:
+        raise errors.ConfigError(
+            f"The metric {metric!r} does not fit a {task}.", f"It can be {', '.join(allowed)}.", "Change --metric or --task."
+        )
+    return metric
+
+
+def _tell(
+    session: Session,
+    table: Table,
+    profiles: Sequence[kinds.Profile],
+    task: tuple[str, str],
+    without: int,
+) -> None:
+    counts = {kind: sum(1 for p in profiles if p.kind is kind) for kind in Kind}
+    shown = ", ".join(f"{count} {kind.value}" for kind, count in counts.items() if count)
+    session.say(Stage.READ, f"{table.name}: {table.rows:,} rows, {len(profiles)} columns ({shown}).")
+    lost = [reject for reject in table.rejects if not reject.row_kept]
+    if lost:
+        lines = ", ".join(str(reject.line) for reject in lost[:5]) + (", …" if len(lost) > 5 else "")
+        session.say(
+            Stage.READ, f"{len(lost)} records are not rows (line {lines}): {lost[0].reason}.", warning=True
+        )
+    if without:
+        session.say(Stage.READ, f"{without} rows have no target and are left out.", warning=True)
+    session.say(Stage.READ, f"A {task[0]}: {task[1]}.")
+
+
+def plan_of(settings: Settings, origin: NDArray[np.integer]) -> splits.Plan:
+    """How the person wants the table divided."""
+    return splits.Plan(
+        test=settings.test,
+        folds=settings.folds,
+        group=settings.group,
+        time=settings.time,
+        source=settings.source,
+        seed=settings.seed,
+        given_dev=bool((origin == DEV).any()),
+        given_test=bool((origin == TEST).any()),
+    )
+
+
+def classes_of(table: Table, target: str, task: targets.Task) -> NDArray[np.integer] | None:
+    """Class code of each row; None for a regression."""
+    if task == "regression":
+        return None
+    return targets.fit(table[target], np.arange(table.rows), task).encode(table[target])
+
+
+def audit(session: Session, loaded: Loaded) -> tuple[audits.Audit, tuple[Finding, ...]]:
+    """Stage 2: what is wrong with the data, whatever the network."""
+    settings, table = session.settings, loaded.table
+    target = str(settings.target)
+    found = audits.audit(
+        table,
+        target,
+        loaded.profiles,
+        origin=loaded.origin,
+        classes=classes_of(table, target, loaded.task),
+        plan=plan_of(settings, loaded.origin),
+    )
+    findings = tuple(map(as_finding, found.observations))
+    report(session, Stage.AUDIT, findings)
+    return found, findings
+
+
+def as_finding(observation: audits.Observation) -> Finding:
+    """An observation about data, as the report and the JSON show it."""
+    o = observation
+    return Finding(o.code, o.title, Severity(o.severity), o.evidence, o.remedy, o.where)
+
+
+def report(session: Session, stage: Stage, findings: Sequence[Finding]) -> None:
+    """Show findings and keep them; notes stay in the report."""
+    for finding in findings:
+        session.database.record_finding(finding, stage.value)
+        if finding.severity is not Severity.NOTE:
+            where = f" [{finding.where}]" if finding.where else ""
+            session.say(stage, f"{finding.code} {finding.title}{where}: {finding.evidence}", warning=True)
+
+
+def divide(session: Session, loaded: Loaded, audited: audits.Audit) -> tuple[Split, tuple[Finding, ...]]:
+    """Stage 3: train, dev and test, and what straddles them."""
+    settings, table = session.settings, loaded.table
+    target = str(settings.target)
+    split = splits.split(
+        table,
+        target,
+        plan_of(settings, loaded.origin),
+        origin=loaded.origin,
+        classes=classes_of(table, target, loaded.task),
+        keep_together=audited.keep_together,
+    )
+    session.say(Stage.SPLIT, split.reason)
+    findings = tuple(map(as_finding, audits.across(split, audited)))
+    report(session, Stage.SPLIT, findings)
+    return split, findings

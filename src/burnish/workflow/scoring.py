@@ -1,0 +1,78 @@
+"""Every usual measure of predictions on rows that chose nothing, each as an error: smaller is better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import metrics as measures
+
+from burnish.report.summary import Metric
+from burnish.stats import interval
+from burnish.workflow.problem import Judge
+
+# Bootstrap draws for measures without an interval of their own: percentile ends are stable to about 5 % of the width.
+DRAWS = 300
+# The bootstrap looks at this many rows at most; beyond, its interval is as narrow as anyone needs.
+BOOTSTRAP_ROWS = 20_000
+
+Arrays = NDArray[np.float64]
+
+
+def metrics(judge: Judge, predictions: Arrays, rows: NDArray[np.integer]) -> tuple[Metric, ...]:
+    """The measures with their 95 % intervals.
+
+    Args:
+        judge: The truth, and the kind of question.
+        predictions: Probabilities (rows, classes), or numbers in units (rows, 1).
+        rows: Their positions in the table.
+    """
+    truth = judge.truth[rows]
+    found = judge.measured(predictions, rows)
+    if judge.task == "regression":
+        predicted = predictions[:, 0]
+        errors = np.abs(truth - predicted)
+        return (
+            Metric("RMSE", found.estimate),
+            Metric("MAE", interval.mean(errors)),
+            Metric("1 - R²", _bootstrap(_unexplained, truth, predicted)),
+        )
+    known = truth >= 0
+    truth, shown = truth[known].astype(np.int64), predictions[known]
+    made = [
+        Metric("misclassification rate", interval.estimate((shown.argmax(1) != truth).astype(float), "error"), "%"),
+        Metric("log-loss", interval.mean(found.loss[known]), "nats"),
+        Metric("1 - balanced accuracy", _bootstrap(_unbalanced, truth, shown), "%"),
+    ]
+    if len(np.unique(truth)) == shown.shape[1]:
+        made.append(Metric("1 - AUC", _bootstrap(_unranked, truth, shown), "%"))
+    return tuple(made)
+
+
+def _bootstrap(statistic: Callable[..., float], truth: NDArray, predicted: Arrays) -> interval.Interval:
+    part = slice(None)
+    if len(truth) > BOOTSTRAP_ROWS:
+        part = np.sort(np.random.default_rng(0).permutation(len(truth))[:BOOTSTRAP_ROWS])
+    return interval.bootstrap(statistic, truth[part], predicted[part], seed=0, draws=DRAWS)
+
+
+def _unexplained(truth: Arrays, predicted: Arrays) -> float:
+    spread = float(np.square(truth - truth.mean()).sum())
+    return float(np.square(truth - predicted).sum()) / spread if spread > 0 else float("nan")
+
+
+def _unbalanced(truth: NDArray[np.int64], predicted: Arrays) -> float:
+    wrong = predicted.argmax(1) != truth
+    seen = np.unique(truth)
+    return float(np.mean([wrong[truth == k].mean() for k in seen]))
+
+
+def _unranked(truth: NDArray[np.int64], predicted: Arrays) -> float:
+    """1 − AUC, one class against the rest, averaged over the classes that a resample holds."""
+    classes = [k for k in range(predicted.shape[1]) if 0 < (truth == k).sum() < len(truth)]
+    if predicted.shape[1] == 2:
+        classes = [k for k in classes if k == 1]
+    if not classes:
+        return float("nan")
+    return 1.0 - float(np.mean([measures.roc_auc_score(truth == k, predicted[:, k]) for k in classes]))

@@ -1,0 +1,37 @@
+"""Where a run starts from when nobody says: a plain network with sound settings, and how long it trains."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from burnish.train.configuration import Configuration
+from burnish.workflow.problem import Problem
+
+# Mini-batches of a training: enough to converge at these learning rates, whatever the number of rows.
+STEPS = 3000
+LEAST_EPOCHS, MOST_EPOCHS = 8, 300
+
+# Rows up to which a network trains on mini-batches of 32, of 64, of 128; 256 beyond: some 20 steps an epoch at least.
+BATCH_ROWS = ((1_000, 32), (4_000, 64), (40_000, 128))
+LARGEST_BATCH = 256
+
+
+def batch_size(rows: int) -> int:
+    """The mini-batch size to start from."""
+    size = next((size for limit, size in BATCH_ROWS if rows <= limit), LARGEST_BATCH)
+    return max(2, min(size, rows))
+
+
+def epochs(rows: int, batch: int) -> int:
+    """How many epochs make about STEPS mini-batches."""
+    return int(min(MOST_EPOCHS, max(LEAST_EPOCHS, round(STEPS / math.ceil(rows / batch)))))
+
+
+def configuration(problem: Problem, given: Configuration | None) -> Configuration:
+    """The first network: the person's own, or two hidden layers under Adam with a cosine decay, unregularised."""
+    rows = problem.training_rows
+    if given is not None:
+        return replace(given, batch_size=min(given.batch_size, rows))
+    batch = batch_size(rows)
+    return Configuration(batch_size=batch, epochs=epochs(rows, batch), learning_rate=1e-3, decay="cosine")

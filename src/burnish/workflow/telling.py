@@ -1,0 +1,259 @@
+"""From what the stages found to the records of the report."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from burnish.diagnose.budget import ErrorBudget
+from burnish.diagnose.finding import Finding
+from burnish.report import summary as records
+from burnish.stats import interval
+from burnish.train import hyperparameters
+from burnish.tune import guarantee, importance, shape_table
+from burnish.workflow import candidates, diagnosis
+from burnish.workflow.baselines import Baselines
+from burnish.workflow.candidates import Candidate
+from burnish.workflow.diagnosis import Verdict
+from burnish.workflow.finishing import Chosen, Finished
+from burnish.workflow.improving import Improved
+from burnish.workflow.problem import Problem
+from burnish.workflow.reading import Loaded
+from burnish.workflow.session import Session
+from burnish.workflow.tuning import Search
+
+# Rows of the test set (or of dev) that the report draws, at most: a scatter of more says no more.
+DRAWN_ROWS = 2000
+VERSIONED = ("burnish", "jax", "jaxlib", "numpy", "scikit-learn")
+# The course's order of importance (techniques E1): α; then units, momentum, batch size; then depth, decay.
+COURSE_ORDER = {"learning_rate": 1, "width": 2, "beta1": 2, "batch_size": 2, "depth": 3, "decay": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What every stage found."""
+
+    loaded: Loaded
+    about_data: tuple[Finding, ...]
+    problem: Problem
+    baselines: Baselines
+    first: Verdict
+    improved: Improved
+    searched: Search | None
+    chosen: Chosen
+    finished: Finished
+
+
+def summarise(session: Session, story: Story, *, run: records.Run) -> records.Summary:
+    """All that the report, the JSON and the last lines say."""
+    problem, finished = story.problem, story.finished
+    return records.Summary(
+        run=run,
+        task=_task(problem),
+        rows=_rows(story),
+        columns=_columns(story),
+        rejects=tuple(records.RejectNote(r.line, r.column, r.reason, r.text) for r in story.loaded.table.rejects[:50]),
+        audit=story.about_data,
+        baselines=story.baselines.results,
+        first=_first(story.first),
+        budgets=_budgets(story),
+        findings=story.first.findings if not story.improved.rounds else story.improved.verdict.findings,
+        rounds=_rounds(story.improved),
+        experiments=_experiments(story.improved),
+        search=None if story.searched is None else _search(session, problem, story.searched),
+        training=_training(story.chosen),
+        final=_final(finished),
+        predictions=_predictions(problem, story.chosen, finished),
+        delivered=finished.delivered,
+        advice=_advice(story),
+        clock_decisions=_decisions(session),
+        trials=session.trials,
+        epochs=session.budget.epochs,
+        reproduce=run.command,
+    )
+
+
+def _decisions(session: Session) -> tuple[str, ...]:
+    if session.budget.limit is None:
+        return ()
+    return tuple(f"{name}: {value}" for name, value in session.database.decisions())
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """Of Python and of the packages that decide the numbers."""
+    return (("python", platform.python_version()), *((n, importlib.metadata.version(n)) for n in VERSIONED))
+
+
+def _task(problem: Problem) -> records.Task:
+    return records.Task(problem.task, problem.judge.error_name, problem.judge.metric, "", problem.target.classes)
+
+
+def _rows(story: Story) -> records.Rows:
+    split, problem = story.problem.split, story.problem
+    return records.Rows(
+        read=problem.table.rows,
+        rejected=story.loaded.records - problem.table.rows - story.loaded.without_target,
+        train=len(split.primary.train),
+        dev=len(problem.dev_rows(problem.screening)),
+        train_dev=None if split.primary.train_dev is None else len(split.primary.train_dev),
+        test=None if split.test is None else len(split.test),
+        folds=split.screen,
+        reason=split.reason,
+    )
+
+
+def _columns(story: Story) -> tuple[records.ColumnNote, ...]:
+    done = {entry["column"]: entry for entry in story.problem.folds[0].preparation.describe()}
+    return tuple(
+        records.ColumnNote(p.name, p.kind.value, p.reason, p.missing, done.get(p.name, {}).get("treatment", "not an input"))
+        for p in story.problem.profiles
+    )
+
+
+def _first(verdict: Verdict) -> records.FirstNetwork:
+    e = verdict.errors
+    return records.FirstNetwork(verdict.candidate.configuration, e.train, e.dev, e.train_dev)
+
+
+def _budgets(story: Story) -> tuple[records.Budget, ...]:
+    made = [_budget("the first network", story.first)]
+    if story.improved.verdict is not story.first:
+        made.append(_budget("the network after the recipe", story.improved.verdict))
+    return tuple(made)
+
+
+def _budget(of: str, verdict: Verdict) -> records.Budget:
+    b: ErrorBudget = verdict.budget
+    gaps = [("avoidable bias", b.avoidable_bias, "bias"), ("variance", b.variance, "variance")]
+    gaps += [("mismatch", b.mismatch, "mismatch")] if b.mismatch is not None else []
+    return records.Budget(
+        of=of,
+        floor=interval.Interval(b.floor.low, b.floor.low, b.floor.high),
+        floor_reason=b.floor.reason,
+        gaps=tuple(
+            records.Gap(name, gap, gap.low > b.practical, b.smallest_detectable.get(key)) for name, gap, key in gaps
+        ),
+        verdict=diagnosis.worth_saying(verdict.findings),
+    )
+
+
+def _rounds(improved: Improved) -> tuple[records.Round, ...]:
+    return tuple(
+        records.Round(
+            made.number,
+            diagnosis.worth_saying(made.verdict.findings),
+            f"{len(made.experiments)} remedies tried, " + (f"kept: {made.kept.title}" if made.kept else "none kept"),
+            made.verdict.errors.dev,
+        )
+        for made in improved.rounds
+    )
+
+
+def _experiments(improved: Improved) -> tuple[records.ExperimentResult, ...]:
+    return tuple(
+        records.ExperimentResult(
+            remedy=one.remedy,
+            title=one.title,
+            cause=one.cause,
+            gain=one.gain,
+            low=one.low,
+            high=one.high,
+            pairs=one.pairs,
+            rows=one.rows,
+            kept=one.kept,
+            unit=one.unit,
+            round=number,
+        )
+        for number, one in improved.experiments
+    )
+
+
+def _search(session: Session, problem: Problem, searched: Search) -> records.Search:
+    full = sum(1 for d in searched.draws if d.random and d.full)
+    return records.Search(
+        draws=tuple(
+            records.Draw(d.name, d.configuration.learning_rate, d.cost, d.random, d.full) for d in searched.draws
+        ),
+        programs=searched.programs,
+        guarantee=guarantee.statement(full) + _stability(searched, session.settings.seed),
+        importance=_importance(searched, session.settings.seed),
+        shapes=_shapes(problem, searched.survivors),
+    )
+
+
+def _stability(searched: Search, seed: int) -> str:
+    if len(searched.survivors) < 2:
+        return ""
+    chance = guarantee.rank_stability(np.stack([c.losses for c in searched.survivors]), seed)
+    return f" Among the {len(searched.survivors)} trained to the end, the one that looks best is so with probability {chance:.0%}."
+
+
+def _importance(searched: Search, seed: int) -> tuple[records.Importance, ...]:
+    draws = [d for d in searched.draws if d.random]
+    found = importance.importance([d.configuration for d in draws], [d.cost for d in draws], searched.space, seed=seed)
+    return tuple(records.Importance(i.name, i.share, COURSE_ORDER.get(i.name)) for i in found.settings)
+
+
+def _shapes(problem: Problem, survivors: Sequence[Candidate]) -> tuple[records.Shape, ...]:
+    tried = []
+    for candidate in survivors:
+        _, dev, _ = candidates.measured(problem, candidate)
+        widths = candidate.configuration.widths
+        shape = hyperparameters.architecture(
+            candidate.configuration, problem.inputs, outputs=problem.outputs, task=problem.task
+        )
+        tried.append(shape_table.Tried(len(widths), round(np.mean(widths)), shape.parameters, dev.error))
+    made = shape_table.table(tried, problem.judge.error_statistic)
+    if made is None:
+        return ()
+    return tuple(records.Shape(c.depth, c.width, c.error, c.tried, c == made.smallest) for c in made.cells)
+
+
+def _training(chosen: Chosen) -> tuple[records.TrainingCurve, ...]:
+    return tuple(
+        records.TrainingCurve(
+            name=f"{candidate.name}, fold {outcome.work.fold + 1}",
+            epoch=tuple(map(float, outcome.curve.epoch)),
+            train=tuple(map(float, outcome.curve.train_loss)),
+            dev=tuple(map(float, outcome.curve.dev_loss)),
+            best_epoch=outcome.best_epoch,
+        )
+        for candidate, _ in chosen.members[:6]
+        for outcome in candidate.outcomes[:2]
+    )
+
+
+def _final(finished: Finished) -> records.Final:
+    judged = finished.judged
+    return records.Final(
+        train=judged.train,
+        dev=judged.dev,
+        dev_raw=judged.dev_raw,
+        train_dev=judged.train_dev,
+        test=judged.test,
+        test_metrics=finished.test_metrics,
+        test_openings=1,
+    )
+
+
+def _predictions(problem: Problem, chosen: Chosen, finished: Finished) -> records.Predictions:
+    judged = finished.judged
+    if judged.test_predictions is not None and judged.test_rows is not None:
+        part, rows, predicted = "test", judged.test_rows, judged.test_predictions
+    else:
+        part, rows, predicted = "dev", problem.dev_rows(problem.screening), chosen.dev
+    shown = np.random.default_rng(0).permutation(len(rows))[:DRAWN_ROWS]
+    return records.Predictions(
+        part,
+        tuple(float(v) for v in problem.judge.truth[rows[shown]]),
+        tuple(tuple(float(v) for v in row) for row in predicted[shown]),
+    )
+
+
+def _advice(story: Story) -> tuple[str, ...]:
+    findings = (*story.about_data, *story.improved.verdict.findings)
+    return tuple(dict.fromkeys(finding.remedy for finding in findings if finding.remedy and finding.severity != "note"))[:5]
