@@ -95,7 +95,7 @@ def _deal_rest(counts: sparse.csr_matrix, parts: Labels, shares: NDArray[np.floa
     for unit in rest[np.lexsort((rng.random(len(rest)), -sizes[rest]))]:
         held = slice(counts.indptr[unit], counts.indptr[unit + 1])
         strata, rows = counts.indices[held], counts.data[held]
-        # By how much the unit would change χ² = Σ (dealt − wanted)² / wanted over its strata and over all rows; the sizes
+        # By how much the unit changes χ² = Σ (dealt − wanted)² / wanted over its strata and over all rows; the sizes
         # of the parts weigh as much as all strata, so that leftovers of many strata do not add up.
         change = ((rows - 2 * lacking[:, strata]) / wanted[:, strata]) @ rows
         change += counts.shape[1] * sizes[unit] * (sizes[unit] - 2 * all_lacking) / all_wanted

@@ -106,7 +106,8 @@ def rmse(squared_errors: ArrayLike, *, weights: ArrayLike | None = None, level: 
     spread = float(np.sqrt(deviations**2 @ shares * rows / (rows - 1)))
     if spread == 0:
         return Interval(float(np.sqrt(centre)), float(np.sqrt(centre)), float(np.sqrt(centre)))
-    skewness = float((deviations / spread) ** 3 @ shares)
+    scaled = deviations / spread
+    skewness = float((scaled * scaled * scaled) @ shares)  # a power of 3 takes ten times as long
     reach = _t(level, rows - 1) / np.sqrt(rows)
     low = centre - spread * _hall_inverse(reach, skewness, rows)
     high = centre - spread * _hall_inverse(-reach, skewness, rows)

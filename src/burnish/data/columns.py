@@ -1,0 +1,189 @@
+"""Columns that tell a network nothing, or something else than they seem to."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats as distributions
+
+from burnish.data.observation import Observation, View, counted, listed, numbers, percent
+from burnish.data.table import Column, Kind, Physical
+
+# A stand-in for "missing" repeats: at least so many rows, and at least such a share of those with a value.
+CODE_ROWS = 5
+CODE_SHARE = 0.002
+
+# ... and lies apart: the gap to the nearest other value, in interquartile ranges of the other values. Heavy tails leave
+# such gaps too, but not with one value repeated at the far side of it.
+CODE_GAP = 1.5
+
+# ... in a column of measurements: so many distinct values beside it. A scale from 1 to 5 with a 9 is a category.
+CODE_DISTINCT = 20
+
+# Numbers that people write for "missing" (R, SPSS and survey manuals): nines, and small negatives where all else is >= 0.
+WRITTEN_CODES = (99.0, 999.0, 9999.0, 99999.0, 999999.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, -999999.0)
+
+# Rank correlation from which on an identifier is said to follow the target: 10 % of the variance of the ranks.
+FOLLOWS = 0.3
+
+
+def observe(view: View) -> tuple[Observation, ...]:
+    """DA12, DA14 and DA15."""
+    return (*_missing(view), *_codes_for_missing(view), *_constant(view), *_equal_columns(view), *_identifiers(view))
+
+
+def _missing(view: View) -> tuple[Observation, ...]:
+    shares = {column.name: float(column.missing.mean()) for column in view.features}
+    gaps = sorted((name for name, share in shares.items() if share > 0), key=lambda name: -shares[name])
+    if not gaps:
+        return ()
+    any_gap = np.zeros(view.table.rows, dtype=bool)
+    for column in view.features:
+        any_gap |= column.missing
+    names = listed([f"{name} ({percent(shares[name])})" for name in gaps])
+    return (
+        Observation(
+            "DA15",
+            "Some values are missing",
+            "note",
+            f"{counted(len(gaps), 'column has', 'columns have')} missing values: {names}. "
+            f"{counted(int(any_gap.sum()), 'row')} of {view.table.rows:,} ({percent(any_gap.mean())}) lack at least one.",
+            "They are filled in from the training rows, and a flag tells the network where. If a value is missing because "
+            "of the outcome, leave the column out with --drop.",
+            where=listed(gaps),
+        ),
+    )
+
+
+def _codes_for_missing(view: View) -> tuple[Observation, ...]:
+    """DA15: one value far from all others, again and again."""
+    found = []
+    for column in view.features:
+        if column.physical is not Physical.NUMBER or view.profiles[column.name].kind is not Kind.NUMBER:
+            continue
+        code = code_for_missing(numbers(column))
+        if code is None:
+            continue
+        value, rows, nearest = code
+        found.append(
+            Observation(
+                "DA15",
+                "A number may stand for a missing value (suspected)",
+                "note",
+                f"{value:g} occurs in {counted(rows, 'row')} of column {column.name!r}, far from all other values; the "
+                f"nearest is {nearest:g}.",
+                f"If {value:g} means 'unknown' here, replace it with an empty field; else nothing is wrong.",
+                where=column.name,
+            )
+        )
+    return tuple(found)
+
+
+def code_for_missing(values: NDArray[np.float64]) -> tuple[float, int, float] | None:
+    """A value that seems to stand for "missing": (value, rows, nearest other value), or None. `values` has shape (rows,)."""
+    distinct, counts = np.unique(values[np.isfinite(values)], return_counts=True)
+    if len(distinct) <= CODE_DISTINCT:
+        return None
+    enough = max(CODE_ROWS, CODE_SHARE * counts.sum())
+    for end, beside in ((0, 1), (-1, -2)):
+        value, rows, nearest = float(distinct[end]), int(counts[end]), float(distinct[beside])
+        others = np.delete(distinct, end), np.delete(counts, end)
+        # The quartiles of the other values, each as often as it occurs.
+        low, high = others[0][np.searchsorted(np.cumsum(others[1]), np.array([0.25, 0.75]) * others[1].sum())]
+        width = CODE_GAP if value not in WRITTEN_CODES else CODE_GAP / 3  # a known code needs less of a gap
+        if rows >= enough and abs(value - nearest) > width * (high - low) > 0:
+            return value, rows, nearest
+        if value == -1 and nearest >= 0 and rows >= enough and np.all(distinct == np.round(distinct)):
+            return value, rows, nearest
+    return None
+
+
+def _constant(view: View) -> tuple[Observation, ...]:
+    names = [
+        name for name, profile in view.profiles.items() if profile.kind is Kind.CONSTANT and name in view.table.names
+    ]
+    names = [name for name in names if name != view.target.name]
+    if not names:
+        return ()
+    empty = [name for name in names if view.table[name].missing.all()]
+    told = f"; {listed(empty)} {'has' if len(empty) == 1 else 'have'} no value at all" if empty else ""
+    return (
+        Observation(
+            "DA14",
+            "Some columns never change",
+            "note",
+            f"{counted(len(names), 'column has', 'columns have')} one value or none: {listed(names)}{told}.",
+            "They are left out, as nothing can be learned from them.",
+            where=listed(names),
+        ),
+    )
+
+
+def _equal_columns(view: View) -> tuple[Observation, ...]:
+    """DA14: columns that repeat another one, value by value."""
+    first: dict[bytes, Column] = {}
+    found = []
+    for column in view.features:
+        probe = numbers(column, slice(0, view.table.rows, max(1, view.table.rows // 64))).tobytes()
+        other = first.setdefault(probe, column)
+        if other is not column and other.levels == column.levels and _equal(other, column):
+            found.append(f"{column.name} repeats {other.name}")
+    if not found:
+        return ()
+    return (
+        Observation(
+            "DA14",
+            "Some columns repeat others",
+            "note",
+            f"{listed(found)}, in every row.",
+            "A repeated column tells nothing new and makes weights harder to read: leave it out with --drop.",
+            where=listed([text.split(" repeats ")[0] for text in found]),
+        ),
+    )
+
+
+def _equal(one: Column, other: Column) -> bool:
+    return bool(np.all((one.values == other.values) | (one.missing & other.missing)))
+
+
+def _identifiers(view: View) -> tuple[Observation, ...]:
+    """DA12: columns that name the row, with a word on those that follow the target."""
+    found = []
+    for name, profile in view.profiles.items():
+        if profile.kind is not Kind.IDENTIFIER or name not in view.table.names or name == view.target.name:
+            continue
+        if name in (view.plan.group, view.plan.time, view.plan.source):
+            continue
+        column = view.table[name]
+        follows = _rank_correlation(column, view)
+        told = (
+            f" It follows the target (rank correlation {follows:.2f}), as when rows were numbered after sorting."
+            if abs(follows) > FOLLOWS
+            else ""
+        )
+        found.append(
+            Observation(
+                "DA12",
+                "A column names the rows",
+                "note",
+                f"Column {name!r} looks like an identifier: {profile.reason}.{told}".replace("..", "."),
+                "It is left out: a number given to a row says nothing about rows to come. Where rows of one person or "
+                "machine share it, name it with --group.",
+                where=name,
+            )
+        )
+    return tuple(found)
+
+
+def _rank_correlation(column: Column, view: View) -> float:
+    """Spearman's rank correlation with the target (or with being of the largest class); 0 for text or too few rows."""
+    known = ~(column.missing | view.target.missing)
+    if column.physical is Physical.TEXT or known.sum() < 2 * CODE_ROWS:
+        return 0.0
+    if view.classes is None:
+        truth = numbers(view.target)[known]
+    else:
+        truth = (view.classes == np.bincount(view.classes).argmax())[known].astype(np.float64)
+    if truth.min() == truth.max():
+        return 0.0
+    return float(distributions.spearmanr(column.values[known], truth).statistic)

@@ -1,0 +1,267 @@
+"""Columns that give the target away, and what the target itself shows: sorted rows, rare classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import ensemble, linear_model, tree
+from threadpoolctl import threadpool_limits
+
+from burnish.data import split
+from burnish.data.observation import Observation, View, counted, listed, numbers, percent
+from burnish.data.table import Column, Kind, Physical
+from burnish.stats import interval, two_sample
+
+SCREEN_ROWS = 4_000  # rows that every column is tried on
+SAMPLE_ROWS = (
+    20_000  # rows that the suspects are measured on; an interval is then narrower than the rule below is strict
+)
+
+# A column gives the target away if the lower end of its skill lies above this. Skill: AUC for two classes; share of the
+# majority guess's errors that go away for more; R² for numbers. The catalogue's levels.
+AUC_TOO_GOOD = 0.99
+SHARE_TOO_GOOD = 0.98
+
+# A small table cannot reach these lower ends; there, no error at all on so many rows of each class is as suspicious.
+PERFECT_ROWS = 20
+
+FEWEST_ROWS = 40  # below, one column's skill says nothing
+TREE_LEAVES = 256  # fine enough to follow a copy of the target to R² > 0.999
+LEAF_ROWS = 5  # rows in a leaf: fewer would follow noise
+LEAF_ROWS_SMALL = 2  # the same where a half has fewer than 40 × as many rows
+SMOOTHING = 1.0  # rows of the overall mean that each level of text is mixed with
+
+REST_TREES = 40  # boosted trees on all other columns, for comparison
+
+# Neighbouring rows change class (or side of the median) less than half as often as by chance: the file is sorted.
+RUNS_SHARE = 0.5
+SORTED = 10  # up to so many times the fewest changes possible, the file counts as sorted by the target
+RUNS_Z = -4.0  # and not by chance: one-sided 3 in 100,000
+
+RARE_SHARE = 0.2  # a class is rare below this share of an even one: 10 % of two classes, 2 % of ten
+RARE_ROWS = 30  # fewer rows of a class than this cannot be learned or judged (a note, after DA21)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """Rows to measure skill on, in two halves that predict each other."""
+
+    rows: NDArray[np.int64]
+    half: NDArray[np.bool_]
+    y: NDArray[np.float64]  # class numbers 0, 1, ... or the target
+    classes: int  # 0 for regression
+
+
+def observe(view: View, *, seed: int) -> tuple[Observation, ...]:
+    """DA10, DA13 and DA20."""
+    return (*_giveaways(view, seed), *_sorted_rows(view), *_rare_classes(view))
+
+
+def _giveaways(view: View, seed: int) -> tuple[Observation, ...]:
+    """DA10: single columns that all but tell the target, while the others do not."""
+    features = [c for c in view.features if view.profiles[c.name].kind is not Kind.TEXT]
+    few, sample = _sample(view, seed, SCREEN_ROWS), _sample(view, seed, SAMPLE_ROWS)
+    if few is None or sample is None:
+        return ()
+    limit = AUC_TOO_GOOD if few.classes == 2 else SHARE_TOO_GOOD
+    likely = [column for column in features if _skill(_predicted(column, few), few).high > limit]
+    skills = {column.name: _skill(_predicted(column, sample), sample) for column in likely}
+    suspects = [column for column in likely if _too_good(skills[column.name], sample)]
+    if not suspects:
+        return ()
+    others = [column for column in features if column not in suspects]
+    rest = _skill(_predicted_together(others, sample, seed), sample) if others else None
+    easy = rest is not None and _too_good(rest, sample)
+    alone = rest is None
+    return tuple(_giveaway(column.name, skills[column.name], rest, sample, easy or alone) for column in suspects)
+
+
+def _giveaway(
+    name: str, skill: interval.Interval, rest: interval.Interval | None, sample: _Sample, plausible: bool
+) -> Observation:
+    measure = {0: "R²", 2: "AUC"}.get(sample.classes, "share of the errors that it removes")
+    compared = "It is the only column" if rest is None else f"All columns that do not, together, reach {rest.value:.3g}"
+    return Observation(
+        "DA10",
+        "A column tells the target by itself" if plausible else "A column gives the target away (suspected leak)",
+        "note" if plausible else "fault",
+        f"Column {name!r} alone predicts the target of rows not seen: {measure} {skill.value:.4g} "
+        f"({skill.low:.4g} to {skill.high:.4g}). {compared}.",
+        f"Ask whether {name!r} is known before the target is, for new rows. If it is made from the target or written down "
+        f"afterwards, leave it out with --drop {name!r}; the error without it is then the honest one.",
+        where=name,
+    )
+
+
+def _sample(view: View, seed: int, at_most: int) -> _Sample | None:
+    """Main rows in two halves, or None where they are too few or hold one class only."""
+    rng = np.random.default_rng([seed, 10])
+    rows = np.flatnonzero((view.origin == split.MAIN) & ~view.target.missing)
+    rows = np.sort(rng.permutation(rows)[:at_most])
+    if len(rows) < FEWEST_ROWS:
+        return None
+    y = numbers(view.target, rows)
+    classes = 0
+    if view.classes is not None:
+        codes, y_codes = np.unique(view.classes[rows], return_inverse=True)
+        y, classes = y_codes.astype(np.float64), len(codes)
+    half = np.zeros(len(rows), dtype=bool)
+    half[np.lexsort((rng.random(len(rows)), y))[::2]] = True  # both halves see the whole range and every class
+    if len(np.unique(y[half])) < 2 or len(np.unique(y[~half])) < 2:
+        return None
+    return _Sample(rows, half, y, classes)
+
+
+def _predicted(column: Column, sample: _Sample) -> NDArray[np.float64]:
+    """Each half as the other predicts it from this column: shape (rows,), or (rows, classes) for more than two classes."""
+    values = numbers(column, sample.rows)
+    if column.physical is Physical.TEXT:
+        return _crossed(sample, lambda fit: _by_level(values, sample, fit))
+    return _crossed(sample, lambda fit: _by_number(values, sample, fit))
+
+
+def _predicted_together(columns: list[Column], sample: _Sample, seed: int) -> NDArray[np.float64]:
+    """The same by boosted trees on all these columns."""
+    x = np.stack([numbers(column, sample.rows) for column in columns], axis=1)
+    settings = {"max_iter": REST_TREES, "early_stopping": False, "random_state": seed}
+
+    def half(fit: NDArray[np.bool_]) -> NDArray[np.float64]:
+        if not sample.classes:
+            model = ensemble.HistGradientBoostingRegressor(**settings).fit(x[fit], sample.y[fit])
+            return model.predict(x[~fit])
+        fewer = settings | {"max_iter": max(5, 2 * REST_TREES // sample.classes)}  # one tree for each class
+        model = ensemble.HistGradientBoostingClassifier(**fewer).fit(x[fit], sample.y[fit])
+        return _aligned(model.predict_proba(x[~fit]), model.classes_, sample)
+
+    with threadpool_limits(limits=1):  # threads that wait for each other on busy cores make it 20 times slower
+        return _crossed(sample, half)
+
+
+def _crossed(sample: _Sample, predict: Callable[[NDArray[np.bool_]], NDArray[np.float64]]) -> NDArray[np.float64]:
+    first, second = predict(sample.half), predict(~sample.half)
+    out = np.empty((len(sample.y), *first.shape[1:]))
+    out[~sample.half], out[sample.half] = first, second
+    return out
+
+
+def _by_number(values: NDArray[np.float64], sample: _Sample, fit: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """A tree on one column; for numbers also a line, whichever fits the rows that it learned from better."""
+    x, y = values[:, None], sample.y
+    leaf = LEAF_ROWS if fit.sum() >= 40 * LEAF_ROWS else LEAF_ROWS_SMALL
+    settings = {"max_leaf_nodes": TREE_LEAVES, "min_samples_leaf": leaf, "random_state": 0}
+    if sample.classes:
+        model = tree.DecisionTreeClassifier(**settings).fit(x[fit], y[fit])
+        return _aligned(model.predict_proba(x[~fit]), model.classes_, sample)
+    grown = tree.DecisionTreeRegressor(**settings).fit(x[fit], y[fit])
+    known = np.where(np.isnan(x), np.nanmean(x[fit]) if np.isfinite(x[fit]).any() else 0.0, x)
+    line = linear_model.LinearRegression().fit(known[fit], y[fit])
+    best = grown if _squares(grown.predict(x[fit]), y[fit]) < _squares(line.predict(known[fit]), y[fit]) else line
+    return best.predict(x[~fit] if best is grown else known[~fit])
+
+
+def _by_level(codes: NDArray[np.float64], sample: _Sample, fit: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean target, or shares of the classes, of each level of text, drawn a little towards the overall ones."""
+    levels = np.unique(codes, return_inverse=True)[1]
+    truth = np.eye(max(sample.classes, 1))[sample.y.astype(np.int64)] if sample.classes else sample.y[:, None]
+    overall = truth[fit].mean(axis=0)
+    count = np.bincount(levels[fit], minlength=int(levels.max()) + 1)
+    sums = np.stack([np.bincount(levels[fit], weights=t, minlength=len(count)) for t in truth[fit].T], axis=1)
+    means = (sums + SMOOTHING * overall) / (count + SMOOTHING)[:, None]
+    return (
+        _aligned(means[levels[~fit]], np.arange(sample.classes), sample) if sample.classes else means[levels[~fit], 0]
+    )
+
+
+def _aligned(shares: NDArray[np.float64], found: NDArray[np.generic], sample: _Sample) -> NDArray[np.float64]:
+    """Probabilities of all classes; of the second one alone where there are two."""
+    full = np.zeros((len(shares), sample.classes))
+    full[:, found.astype(np.int64)] = shares
+    return full[:, 1] if sample.classes == 2 else full
+
+
+def _skill(predicted: NDArray[np.float64], sample: _Sample) -> interval.Interval:
+    """AUC, share of the majority guess's errors removed, or R²; larger is better, 1 is perfect."""
+    if sample.classes == 2:
+        return two_sample.clustered_auc(predicted, sample.y == 1)[0]
+    if sample.classes:
+        wrong = interval.proportion(float((predicted.argmax(axis=1) != sample.y).sum()), len(sample.y))
+        guess = 1 - float(np.bincount(sample.y.astype(np.int64)).max()) / len(sample.y)
+    else:
+        root = interval.rmse((predicted - sample.y) ** 2)
+        wrong = interval.Interval(root.value**2, root.low**2, root.high**2)
+        guess = float(sample.y.var())
+    return interval.Interval(1 - wrong.value / guess, 1 - wrong.high / guess, 1 - wrong.low / guess)
+
+
+def _too_good(skill: interval.Interval, sample: _Sample) -> bool:
+    if skill.low > (AUC_TOO_GOOD if sample.classes == 2 else SHARE_TOO_GOOD):
+        return True
+    return (
+        skill.value == 1 and sample.classes > 0 and bool(np.bincount(sample.y.astype(np.int64)).min() >= PERFECT_ROWS)
+    )
+
+
+def _squares(predicted: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
+    return float(np.mean((predicted - truth) ** 2))
+
+
+def _sorted_rows(view: View) -> tuple[Observation, ...]:
+    """DA13: runs of equal targets are far longer than in rows of random order (Wald and Wolfowitz 1940; Mood 1940)."""
+    rows = np.flatnonzero((view.origin == split.MAIN) & ~view.target.missing)
+    values = numbers(view.target, rows)
+    sides = (values > np.median(values)).astype(np.int64) if view.classes is None else np.asarray(view.classes)[rows]
+    shares = np.bincount(sides) / max(len(sides), 1)
+    squares, cubes = float(np.sum(shares**2)), float(np.sum(shares**3))
+    if len(rows) < FEWEST_ROWS or squares == 1:
+        return ()
+    changes = int(np.sum(sides[1:] != sides[:-1]))
+    expected = len(rows) * (1 - squares)
+    z = (changes - expected) / np.sqrt(len(rows) * (squares + squares**2 - 2 * cubes) + 1e-9)
+    if changes > RUNS_SHARE * expected or z > RUNS_Z:
+        return ()
+    least = int((np.bincount(sides) > 0).sum()) - 1  # changes in rows sorted by the target
+    what = "the side of the median" if view.classes is None else "the class"
+    return (
+        Observation(
+            "DA13",
+            "The rows are sorted by the target"
+            if changes <= SORTED * least
+            else "Neighbouring rows have alike targets",
+            "note",
+            f"From one row to the next, {what} changes {changes:,} times; in random order it would about {expected:,.0f} "
+            "times.",
+            "Rows are shuffled before they are divided, and in training. If neighbours are alike because they are close in "
+            "time, or of one person or place, name that column with --time or --group: else dev is easier than new rows.",
+            where=view.target.name,
+        ),
+    )
+
+
+def _rare_classes(view: View) -> tuple[Observation, ...]:
+    """DA20: classes that are rare; a note, as a ratio alone does not hurt."""
+    if view.classes is None:
+        return ()
+    counts = np.bincount(view.classes)
+    present = np.flatnonzero(counts)
+    even = len(view.classes) / len(present)
+    rare = [int(code) for code in present if counts[code] < RARE_SHARE * even]
+    if not rare:
+        return ()
+    rare.sort(key=lambda code: counts[code])
+    names = [f"{view.class_name(code)!r} ({counted(int(counts[code]), 'row')})" for code in rare]
+    few = sum(counts[code] < RARE_ROWS for code in rare)
+    told = f" {counted(few, 'class has', 'classes have')} fewer than {RARE_ROWS} rows." if few else ""
+    share = percent(float(counts[rare].sum()) / len(view.classes))
+    return (
+        Observation(
+            "DA20",
+            "Some classes are rare",
+            "note",
+            f"{listed(names)} {'makes' if len(rare) == 1 else 'make'} up {share} of the rows.{told}",
+            "Splits keep their share. Look at balanced accuracy beside accuracy; --metric balanced_accuracy chooses by it.",
+            where=listed([view.class_name(code) for code in rare]),
+        ),
+    )
