@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -19,63 +23,94 @@ NUMBERS = ("epochs", "best_epoch", "dev_loss", "seconds", "compile_seconds")
 
 
 class Outcomes:
-    """One file for each (trial, until)."""
+    """One file for each (trial, until), and for each time that it was interrupted. No pickle: arrays and JSON.
+
+    Files are whole or not there after a kill. They do not wait for the disk (that would hold a worker up for 10 ms a
+    trial), so a power cut may leave unreadable ones: these count as not there, and their work, done again, gives the
+    same.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def save(self, outcome: Outcome) -> None:
-        """Keep an outcome; whole or not at all."""
+    def save(self, outcome: Outcome, attempt: int = 0) -> None:
+        """Keep an outcome.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
         work, curve = outcome.work, outcome.curve
-        facts: dict[str, Any] = {name: repr(getattr(outcome, name)) for name in NUMBERS}
-        facts |= {"ending": int(outcome.ending), "weights": outcome.weights}
+        facts: dict[str, Any] = {name: float(getattr(outcome, name)) for name in NUMBERS}
+        facts |= {"ending": int(outcome.ending), "weights": self._portable(outcome.weights)}
         facts |= {"work": {**asdict(work), "configuration": work.configuration.to_json()}}
         arrays = {name.name: getattr(curve, name.name) for name in fields(Curve)}
         arrays |= {"dev": outcome.dev, "train": outcome.train}
         arrays |= {} if outcome.train_dev is None else {"train_dev": outcome.train_dev}
         buffer = io.BytesIO()
         np.savez(buffer, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), **arrays)
-        atomic.write_bytes(self._file(work), buffer.getvalue())
+        atomic.write_bytes(self._file(work, attempt), buffer.getvalue(), durable=False)
 
-    def load(self, work: Work) -> Outcome | None:
-        """The outcome of exactly this work; None where there is none, or where the file's work was another one."""
-        path = self._file(work)
-        if not path.exists():
-            return None
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        facts = json.loads(arrays.pop("facts").tobytes())
-        kept = facts["work"]
-        if Work(**{**kept, "configuration": Configuration.from_json(kept["configuration"])}) != work:
-            return None
-        return Outcome(
-            work=work,
-            ending=Ending(facts["ending"]),
-            dev=arrays["dev"],
-            train=arrays["train"],
-            train_dev=arrays.get("train_dev"),
-            curve=Curve(*(arrays[name.name] for name in fields(Curve))),
-            weights=facts["weights"],
-            **{name: float(facts[name]) for name in NUMBERS},
-        )
+    def load(self, work: Work, attempt: int = 0) -> Outcome | None:
+        """The outcome of exactly this work.
 
-    def _file(self, work: Work) -> Path:
-        return self._folder / f"{work.trial}.{work.until}.npz"
+        None where there is none, where the file is unreadable or its work was another one, or where its weights are
+        gone.
+        """
+        try:
+            content = io.BytesIO(self._file(work, attempt).read_bytes())
+            with np.load(content, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            facts = json.loads(arrays.pop("facts").tobytes())
+            kept = facts["work"]
+            same = Work(**{**kept, "configuration": Configuration.from_json(kept["configuration"])}) == work
+            weights = str(self._folder / facts["weights"]) if facts["weights"] else ""
+            outcome = Outcome(
+                work=work,
+                ending=Ending(facts["ending"]),
+                dev=arrays["dev"],
+                train=arrays["train"],
+                train_dev=arrays.get("train_dev"),
+                curve=Curve(*(arrays[name.name] for name in fields(Curve))),
+                weights=os.path.normpath(weights) if weights else "",
+                **{name: float(facts[name]) for name in NUMBERS},
+            )
+        except (FileNotFoundError, zipfile.BadZipFile, EOFError, ValueError, KeyError, TypeError):
+            return None
+        return outcome if same and (not weights or Path(weights).exists()) else None
+
+    def _portable(self, weights: str) -> str:
+        """The weights' file as seen from here where it lies in the same run, so that the run's folder can be moved."""
+        if not weights or not Path(weights).is_relative_to(self._folder.parent):
+            return weights
+        return os.path.relpath(weights, self._folder)
+
+    def _file(self, work: Work, attempt: int) -> Path:
+        return self._folder / f"{quote(work.trial, safe='')}.{work.until}.{attempt}.npz"
 
 
 def recall(kept: Outcomes, execute: Executor) -> Executor:
-    """An executor that answers what is kept, and keeps what it has to execute."""
+    """An executor that answers what is kept, and keeps what it has to execute.
+
+    Work that a deadline interrupted is an answer like any other: what followed was decided on it, so a replay must
+    meet it again. Asked for once more, the same work goes on from its state; the second time in a replay, too.
+    """
+    interrupted: Counter[tuple[str, int]] = Counter()
+
+    def noted(outcome: Outcome) -> Outcome:
+        if outcome.ending is Ending.INTERRUPTED:
+            interrupted[outcome.work.trial, outcome.work.until] += 1
+        return outcome
 
     def recalling(work: Iterable[Work], *, deadline: float | None = None) -> Iterator[Outcome]:
         fresh = []
         for item in work:
-            known = kept.load(item)
+            known = kept.load(item, interrupted[item.trial, item.until])
             if known is None:
                 fresh.append(item)
             else:
-                yield known
+                yield noted(known)
         for outcome in execute(fresh, deadline=deadline):
-            kept.save(outcome)
-            yield outcome
+            kept.save(outcome, interrupted[outcome.work.trial, outcome.work.until])
+            yield noted(outcome)
 
     return recalling

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from burnish.store import atomic
 
 FORMAT_VERSION = 1
 MARK = "burnish-run.json"  # what makes a folder a run folder
+LOCK = ".lock"  # holds the id of the process that works on the run
 DEFAULT_ROOT = Path("burnish-runs")
 
 
@@ -26,7 +28,7 @@ class RunFolder:
 
     path: Path
     started: str  # ISO 8601, with the zone
-    made_folder: bool = False  # whether the folder itself was made for this run
+    made: tuple[Path, ...] = ()  # folders that were made for this run, the innermost first
 
     @property
     def model(self) -> Path:
@@ -59,33 +61,60 @@ class RunFolder:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder, so that no second process works on the run.
+        """Hold the folder, so that no second process works on the run; the system lets go of it when the process ends.
 
         Raises:
-            StoreError: Another process holds it.
+            StoreError: Another process holds it, or the folder cannot be written.
         """
-        with (self.path / ".lock").open("a") as file:
+        path = self.path / LOCK
+        try:
+            file = path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise atomic.refused(path, error) from error
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except BlockingIOError as error:
+                file.seek(0)
                 raise errors.StoreError(
-                    f"The run in {self.path} is being worked on.", "Another process holds its lock.", "Wait for it, or stop it."
+                    f"The run in {self.path} is being worked on.",
+                    f"Process {file.read() or 'unknown'} holds its lock.",
+                    "Wait for it, or stop it.",
                 ) from error
+            except OSError as error:  # file systems without locks
+                raise atomic.refused(path, error) from error
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
             yield
+
+    @property
+    def held(self) -> bool:
+        """Whether a process is at work on the run."""
+        try:
+            with (self.path / LOCK).open(encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
 
     def tidy(self) -> None:
         """Remove what only a run that goes on needs."""
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def remove(self) -> None:
-        """Remove everything that this run wrote; the folder too, if it was made for it."""
+        """Remove everything in the folder, which was empty before the run, and the folders that were made for it."""
         for child in self.path.iterdir():
             if child.is_dir():
                 shutil.rmtree(child)
             else:
                 child.unlink()
-        if self.made_folder:
-            self.path.rmdir()
+        for folder in self.made:
+            if any(folder.iterdir()):
+                break  # another run lies beside this one
+            folder.rmdir()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +123,7 @@ class RunSummary:
 
     path: str
     started: str
-    state: str  # finished | stopped
+    state: str  # finished | running | stopped | damaged
     data: str
     target: str
 
@@ -102,25 +131,46 @@ class RunSummary:
 def create(out: Path | None, data_name: str, now: datetime) -> RunFolder:
     """Make the folder of a new run.
 
+    Args:
+        out: Where; None: a new folder in `DEFAULT_ROOT`, named by the data and the time.
+        data_name: What the data are called, such as "houses".
+        now: The time, with its zone.
+
     Raises:
         ConfigError: It exists and is not empty.
         StoreError: It cannot be written.
     """
-    path = out if out is not None else _free(DEFAULT_ROOT / f"{_slug(data_name)}-{now:%Y%m%d-%H%M%S}")
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise errors.ConfigError(
-            f"The folder {path} is not empty.", "A run never overwrites what is there.", "Name another one with --out."
-        )
-    made = not path.exists()
+    path = out if out is not None else DEFAULT_ROOT / f"{_slug(data_name)}-{now:%Y%m%d-%H%M%S}"
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        folder = RunFolder(path, now.isoformat(timespec="seconds"), made)
+        if out is not None and path.exists() and (not path.is_dir() or any(path.iterdir())):
+            what = "is not empty" if path.is_dir() else "is a file"
+            raise errors.ConfigError(
+                f"The folder {path} {what}.", "A run never overwrites what is there.", "Name another one with --out."
+            )
+        there = path.exists() and out is not None
+        parents = [folder for folder in path.parents if not folder.exists()]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path = _make(path, or_beside=out is None)
+        folder = RunFolder(path, now.isoformat(timespec="seconds"), () if there else (path, *parents))
         (folder.scratch / "outcomes").mkdir(parents=True)
     except OSError as error:
         raise atomic.refused(path, error) from error
-    mark = {"format_version": FORMAT_VERSION, "started": folder.started}
-    atomic.write_text(path / MARK, json.dumps(mark))
+    atomic.write_text(path / MARK, json.dumps({"format_version": FORMAT_VERSION, "started": folder.started}))
     return folder
+
+
+def _make(path: Path, *, or_beside: bool) -> Path:
+    """Make the folder; where two runs start within a second and each wants its own, with a number behind it."""
+    candidate, number = path, 2
+    while True:
+        try:
+            candidate.mkdir(exist_ok=not or_beside)
+        except FileExistsError:
+            if not or_beside:
+                raise
+            candidate, number = path.with_name(f"{path.name}-{number}"), number + 1
+        else:
+            return candidate
 
 
 def open(path: Path) -> RunFolder:
@@ -133,12 +183,14 @@ def open(path: Path) -> RunFolder:
     try:
         facts = json.loads(mark.read_text("utf-8"))
         version, started = facts["format_version"], facts["started"]
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise errors.StoreError(
             f"There is no run in {path}.", f"{MARK} is missing.", "`burnish runs` lists the runs there are."
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise errors.StoreError(f"The run in {path} is damaged.", f"{mark}: {error}", "Restore it from a copy.") from error
+        raise errors.StoreError(
+            f"The run in {path} is damaged.", f"{mark}: {error}", "Restore it from a copy."
+        ) from error
     if version != FORMAT_VERSION:
         raise errors.StoreError(
             f"The run in {path} has format version {version}.",
@@ -149,24 +201,22 @@ def open(path: Path) -> RunFolder:
 
 
 def list_runs(root: Path) -> tuple[RunSummary, ...]:
-    """The runs in a folder, newest first."""
-    found = []
-    for mark in sorted(root.glob(f"*/{MARK}")):
-        folder = open(mark.parent)
-        asked = json.loads(folder.config.read_text("utf-8")) if folder.config.exists() else {}
-        state = "finished" if folder.report.exists() else "stopped"
-        data, target = asked.get("sources", {}).get("main", ""), asked.get("settings", {}).get("target", "")
-        found.append(RunSummary(str(folder.path), folder.started, state, str(data), str(target)))
+    """The runs in a folder, newest first; a damaged one is listed as such, last, and hides no other."""
+    found = [_summary(mark.parent) for mark in sorted(root.glob(f"*/{MARK}"))]
     return tuple(sorted(found, key=lambda item: item.started, reverse=True))
 
 
+def _summary(path: Path) -> RunSummary:
+    try:
+        folder = open(path)
+        asked = json.loads(folder.config.read_text("utf-8"))
+        data, target = asked["sources"]["main"], asked["settings"]["target"]
+    except (errors.StoreError, OSError, ValueError, KeyError, TypeError):
+        return RunSummary(str(path), "", "damaged", "", "")
+    state = "running" if folder.held else "finished" if folder.report.exists() else "stopped"
+    return RunSummary(str(path), folder.started, state, data or "", target or "")
+
+
 def _slug(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "run"
-
-
-def _free(path: Path) -> Path:
-    """The path, or with a number behind it: two runs may start within a second."""
-    candidate, number = path, 2
-    while candidate.exists():
-        candidate, number = path.with_name(f"{path.name}-{number}"), number + 1
-    return candidate
+    """A file name of letters and digits of any script, `.`, `_` and `-`, short enough for 255 bytes with the time."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:50] or "run"
