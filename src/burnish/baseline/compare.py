@@ -13,6 +13,9 @@ from burnish.baseline import boosting, fitted, linear
 from burnish.baseline.fitted import Fitted, Targets, Weights
 from burnish.data.inputs import Prepared
 
+# Several folds share the work of boosting, down to a third each: less, and it would be no yardstick.
+MOST_SHARES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class FoldData:
@@ -59,7 +62,15 @@ def compare(folds: Sequence[FoldData], *, classes: int | None, seed: int, thread
         return linear.linear(fold.train, fold.y, fold.w, classes=classes, seed=seed, threads=threads)
 
     def trees(fold: FoldData) -> Fitted:
-        return boosting.boosting(fold.train, fold.y, fold.w, classes=classes, seed=seed, threads=threads)
+        return boosting.boosting(
+            fold.train,
+            fold.y,
+            fold.w,
+            classes=classes,
+            seed=seed,
+            threads=threads,
+            share=1 / min(len(folds), MOST_SHARES),
+        )
 
     yield _run("mean" if classes is None else "majority", simplest, folds)
     yield _run("linear", line, folds)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from threadpoolctl import threadpool_limits
 
 from burnish.baseline import sample
@@ -19,23 +19,25 @@ from burnish.data.inputs import Prepared
 
 # At most so many rows are fitted: with 50 inputs the excess error of a linear model, about inputs/rows, is then 0.1 %.
 MOST_ROWS = 50_000
-# Rows × inputs × classes of one fit (multiply-adds of one product): a gradient then takes about 10 ms on one core.
-MOST_WORK = 3e7
-# Rows × inputs² of one ridge fit, whose singular value decomposition grows so: about one second on one core.
-MOST_RIDGE_WORK = 1e9
+# Rows × inputs × outputs of one logistic fit (multiply-adds of one product): a gradient takes about 20 ms on one core.
+MOST_WORK = 5e7
+# Rows × inputs² of one ridge fit, whose normal equations grow so: about half a second on one core.
+MOST_RIDGE_WORK = 1e10
 FEWEST_ROWS = 2_000  # however many inputs and classes there are
 # Together the coded categories get at most so many columns, for their most frequent levels; rarer ones share the
 # intercept.
 MOST_LEVEL_COLUMNS = 300
-# Penalties α of ridge regression on standardised inputs, from almost none to 10⁴ rows' worth of pull towards 0.
+# Both penalties stand beside the sum (not the mean) of the losses, so the best one hardly depends on the number of
+# rows, and may be chosen on some of them. α of ridge regression, from almost none to 10⁴ rows' worth of pull towards 0:
 RIDGE_PENALTIES = tuple(float(a) for a in np.logspace(-2, 4, 13))
-# C of logistic regression, the inverse penalty on the sum (not the mean) of the losses, from strong to weak: so the
-# best C hardly depends on the number of rows, and may be chosen on some of them.
+RIDGE_CHOICE_WORK = 2e8  # rows × inputs² on which α is chosen, by a singular value decomposition
+# C of logistic regression, the inverse penalty, from strong to weak:
 LOGISTIC_PENALTIES = (0.01, 0.1, 1.0, 10.0)
-CHOICE_WORK = 3e6  # rows × inputs × classes on which C is chosen
+CHOICE_WORK = 1e6  # rows × inputs × outputs on which C is chosen
 CHOICE_FOLDS = 3
 CHOICE_ITERATIONS = 60  # enough to rank the penalties; the final fit has more
 ITERATIONS = 200
+BLOCK = 65_536  # rows predicted at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,13 @@ class Linear:
 
     def predict(self, prepared: Prepared) -> NDArray[np.float64]:
         """Probabilities (rows, classes), or numbers in units (rows, 1)."""
-        out = prepared.x @ self.weights + self.intercept
+        out = np.empty((len(prepared.x), len(self.intercept)))
+        for start in range(0, len(out), BLOCK):  # the product with float64 weights copies its rows to float64
+            rows = slice(start, start + BLOCK)
+            out[rows] = prepared.x[rows] @ self.weights + self.intercept
         for slot, table in enumerate(self.tables):
-            out += table[prepared.codes[:, slot]]
+            codes = prepared.codes[:, slot]
+            out += table[np.where(codes < len(table), codes, 0)]  # a code that training rows did not have is unseen
         return special.softmax(out, axis=1) if self.softmax else out
 
     def to_json(self) -> dict[str, Any]:
@@ -81,7 +87,7 @@ def linear(
         w: Weights of the rows.
         classes: How many classes; None for a number.
         seed: Draws the rows that are fitted, where there are too many, and the folds.
-        threads: At most so many threads are used.
+        threads: At most so many threads are used; one for small tables.
     """
     if classes is not None and len(np.unique(y)) < 2:
         return Fitted(
@@ -89,22 +95,25 @@ def linear(
         )
     levels = _levels(prepared)
     inputs = prepared.x.shape[1] + sum(levels)
-    most = min(MOST_ROWS, MOST_WORK / (inputs * (classes or 1)))
-    if classes is None:
-        most = min(most, MOST_RIDGE_WORK / inputs**2)
+    work = MOST_RIDGE_WORK / inputs**2 if classes is None else MOST_WORK / (inputs * _outputs(classes))
+    most = min(MOST_ROWS, work)
     rows = sample.rows(len(y), max(int(most), FEWEST_ROWS), seed=seed)
     x = _design(prepared.take(rows), levels)
     weights = None if w is None else w[rows]
     note = f"Fitted on {len(rows)} of {len(y)} rows, drawn at random." if len(rows) < len(y) else ""
-    with threadpool_limits(limits=threads):
+    with threadpool_limits(limits=sample.threads_for(x.size, threads)):
         if classes is None:
-            coefficients, intercept = _ridge(x, y[rows], weights)
+            coefficients, intercept = _ridge(x, y[rows], weights, seed=seed)
         else:
             coefficients, intercept, converged = _logistic(x, y[rows], weights, classes=classes, seed=seed)
-            note = (
-                note if converged else f"{note} Stopped after {ITERATIONS} iterations, before it had converged.".strip()
-            )
+            if not converged:
+                note = f"{note} Stopped after {ITERATIONS} iterations, before it had converged.".strip()
     return Fitted("linear", _model(coefficients, intercept, prepared, levels, softmax=classes is not None), note)
+
+
+def _outputs(classes: int) -> int:
+    """How many linear functions are fitted; two classes need one."""
+    return classes if classes > 2 else 1
 
 
 def _levels(prepared: Prepared) -> tuple[int, ...]:
@@ -146,9 +155,14 @@ def _model(
     return Linear(coefficients[: prepared.x.shape[1]], tuple(tables), intercept, softmax)
 
 
-def _ridge(x: NDArray[np.float32], y: Targets, w: Weights) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Coefficients (inputs, 1) and intercept (1,); α by leave-one-out error, which ridge regression has in closed form."""
-    model = RidgeCV(alphas=RIDGE_PENALTIES).fit(x.astype(np.float64), y, sample_weight=w)
+def _ridge(
+    x: NDArray[np.float32], y: Targets, w: Weights, *, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Coefficients (inputs, 1) and intercept (1,); α by leave-one-out error, known in closed form."""
+    few = sample.rows(len(y), max(int(RIDGE_CHOICE_WORK / x.shape[1] ** 2), FEWEST_ROWS), seed=seed + 1)
+    wide = x.astype(np.float64)
+    chosen = RidgeCV(alphas=RIDGE_PENALTIES).fit(wide[few], y[few], sample_weight=None if w is None else w[few])
+    model = Ridge(alpha=float(chosen.alpha_)).fit(wide, y, sample_weight=w)
     return model.coef_.reshape(-1, 1), np.array([float(model.intercept_)])
 
 
@@ -156,7 +170,7 @@ def _logistic(
     x: NDArray[np.float32], y: Targets, w: Weights, *, classes: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
     """Coefficients (inputs, classes), intercept (classes,), and whether the last fit converged."""
-    few = sample.rows(len(y), max(int(CHOICE_WORK / (x.shape[1] * classes)), FEWEST_ROWS), seed=seed + 1)
+    few = sample.rows(len(y), max(int(CHOICE_WORK / (x.shape[1] * _outputs(classes))), FEWEST_ROWS), seed=seed + 1)
     chosen = _choose_penalty(x[few], y[few], None if w is None else w[few], classes=classes, seed=seed)
     model = LogisticRegression(C=chosen, max_iter=ITERATIONS)
     converged = _fit_quietly(model, x, y, w)
