@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import importlib.metadata
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -31,6 +34,21 @@ def _cpu() -> str:
     wanted = ("model name", "flags", "Features")
     lines = [line for line in info.read_text().splitlines() if line.startswith(wanted)]
     return "\n".join(sorted(set(lines)))
+
+
+@contextlib.contextmanager
+def turn(cache: Path | None, program: str) -> Iterator[None]:
+    """Hold the turn to compile this program; who comes second waits, then finds it in the cache.
+
+    Two workers that compile the same program at once take about as long as one after the other, and do it twice.
+    """
+    if cache is None:
+        yield
+        return
+    name = hashlib.sha256(program.encode()).hexdigest()[:24]
+    with (cache / f"{name}.turn").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def use(path: Path) -> None:

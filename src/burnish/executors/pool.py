@@ -122,6 +122,14 @@ class Pool:
                 self.stop()
                 raise
 
+    def wait_until_ready(self, seconds: float) -> bool:
+        """Whether every worker has called back within so many seconds."""
+        until = time.monotonic() + seconds
+        while not all(worker.ready for worker in self._workers) and time.monotonic() < until:
+            for _ in self._receive(TICK):
+                pass  # nothing was given out, so nothing comes back
+        return all(worker.ready for worker in self._workers)
+
     def stop(self) -> list[Outcome]:
         """Interrupt what runs and wait for it, for Ctrl+C. The states are on disk, so that the trials can go on later."""
         self._stop_running()

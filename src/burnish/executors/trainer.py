@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.executors import fold_files
+from burnish.executors import compile_cache, fold_files
 from burnish.model import initialise
 from burnish.model.architecture import Architecture
 from burnish.predictor import outputs, weights
@@ -36,12 +36,19 @@ def never() -> bool:
 
 
 class Trainer:
-    """Holds what outlives a piece of work: the folds' data and the compiled programs."""
+    """Holds what outlives a piece of work: the folds' data and the compiled programs.
 
-    def __init__(self, data_folder: Path, state_folder: Path) -> None:
+    Args:
+        data_folder: Where the folds lie.
+        state_folder: Where weights and the states of paused trials go.
+        cache: The persistent compile cache that workers share, if there is one: none compiles what another is compiling.
+    """
+
+    def __init__(self, data_folder: Path, state_folder: Path, *, cache: Path | None = None) -> None:
         self._data_folder, self._state_folder = data_folder, state_folder
         self._folds: dict[int, tuple[FoldData, slice.Data]] = {}
         self._programs: dict[Any, Any] = {}
+        self._cache = cache
 
     def run(self, work: Work, should_stop: Never = never) -> Outcome:
         """Train up to `work.until` epochs, going on from the trial's saved state where there is one.
@@ -88,7 +95,8 @@ class Trainer:
             return self._programs[key], 0.0
         began = time.perf_counter()
         lowered = jax.jit(partial(slice.train_slice, shape)).lower(hp, state, data, np.int32(0), np.bool_(True))
-        self._programs[key] = lowered.compile()
+        with compile_cache.turn(self._cache, repr(key)):
+            self._programs[key] = lowered.compile()
         return self._programs[key], time.perf_counter() - began
 
     def _begin(

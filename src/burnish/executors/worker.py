@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 
-def serve(connection: Connection, data_folder: Path, state_folder: Path) -> None:
+def serve(connection: Connection, data_folder: Path, state_folder: Path, cache: Path) -> None:
     """Answer messages until the driver says to end, or is gone.
 
     Messages in: ("work", Work), ("stop",), ("end",). Messages out: ("ready",), ("outcome", Outcome), ("exhausted", trial) where
@@ -23,7 +23,7 @@ def serve(connection: Connection, data_folder: Path, state_folder: Path) -> None
     # JAX may be imported only here, in the worker, after its environment was set.
     from burnish.executors.trainer import Trainer
 
-    trainer = Trainer(data_folder, state_folder)
+    trainer = Trainer(data_folder, state_folder, cache=cache)
     connection.send(("ready",))
     ended = False
     while not ended:
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> int:
     compile_cache.use(Path(cache))
     with Connection(int(descriptor)) as connection:
         try:
-            serve(connection, Path(data_folder), Path(state_folder))
+            serve(connection, Path(data_folder), Path(state_folder), Path(cache))
         except (EOFError, ConnectionError):
             return 1  # the driver is gone: its run folder holds all that it had received
     return 0

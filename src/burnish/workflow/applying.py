@@ -28,7 +28,9 @@ def model_in(path: Path) -> AnyPredictor:
     """The model of a run folder or of a model folder."""
     folder = path if (path / MODEL_FILE).exists() else path / "model"
     if not path.exists():
-        raise errors.StoreError(f"There is no run or model at {path}.", "The folder does not exist.", "See `burnish runs`.")
+        raise errors.StoreError(
+            f"There is no run or model at {path}.", "The folder does not exist.", "See `burnish runs`."
+        )
     return simple.load(folder)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from burnish.workflow.problem import Problem
 from burnish.workflow.session import Session
 
 # Delivered where it beats the network; boosting is a yardstick, always shown, never delivered.
-DELIVERABLE = ("majority", "mean", "linear")
+DELIVERABLE: tuple[Literal["majority", "mean", "linear"], ...] = ("majority", "mean", "linear")
 
 # Training rows from which boosting is quicker on several threads; below, they mostly wait for one another.
 THREADS_FROM = 20_000
@@ -55,9 +56,7 @@ def train_baselines(session: Session, problem: Problem) -> Baselines:
     folds = []
     for number in problem.screening:
         fold = problem.folds[number]
-        prepared = padding.widen(
-            fold.preparation.transform(problem.table), fold.preparation.inputs, problem.inputs
-        )
+        prepared = padding.widen(fold.preparation.transform(problem.table), fold.preparation.inputs, problem.inputs)
         train, dev = fold.rows.train, fold.rows.dev
         y = truth[train].astype(np.int32) if classes is not None else truth[train].astype(np.float64)
         w = None if weights is None else weights[train]
@@ -74,6 +73,7 @@ def train_baselines(session: Session, problem: Problem) -> Baselines:
         results.append(BaselineResult(made.name, error, None, made.seconds))
         predictions[made.name], models[made.name] = stacked, made.fitted
         session.say(
-            Stage.BASELINES, f"{made.name}: {problem.judge.error_name} {error.value:.4g} ({error.low:.4g} to {error.high:.4g}) on dev."
+            Stage.BASELINES,
+            f"{made.name}: {problem.judge.error_name} {error.value:.4g} ({error.low:.4g} to {error.high:.4g}) on dev.",
         )
     return Baselines(tuple(results), predictions, models)

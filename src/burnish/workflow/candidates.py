@@ -42,9 +42,7 @@ def plan(
 ) -> list[Work]:
     """One piece of work for each seed and fold, up to `share` of the configuration's epochs."""
     until = max(1, math.ceil(share * configuration.epochs))
-    return [
-        Work(trial(name, seed, fold), configuration, fold, seed, until) for seed in seeds for fold in folds
-    ]
+    return [Work(trial(name, seed, fold), configuration, fold, seed, until) for seed in seeds for fold in folds]
 
 
 def gather(
@@ -70,11 +68,11 @@ def measured(problem: Problem, candidate: Candidate) -> tuple[Measured, Measured
         np.concatenate([o.train for o in candidate.outcomes]), np.concatenate([fold.sample for fold in folds])
     )
     dev = judge.measured(candidate.dev, problem.dev_rows(problem.screening))
-    held = [o.train_dev for o in candidate.outcomes]
-    if any(h is None for h in held):
+    held = [o.train_dev for o in candidate.outcomes if o.train_dev is not None]
+    rows = [fold.rows.train_dev for fold in folds if fold.rows.train_dev is not None]
+    if not held:
         return train, dev, None
-    rows = np.concatenate([fold.rows.train_dev for fold in folds])
-    return train, dev, judge.measured(np.concatenate(held), rows)
+    return train, dev, judge.measured(np.concatenate(held), np.concatenate(rows))
 
 
 def best(candidates: Sequence[Candidate]) -> Candidate:

@@ -58,9 +58,7 @@ def choose(problem: Problem, pool: Sequence[Candidate], *, seed: int) -> Chosen:
     return Chosen(members, selection, ensemble.mixture(predictions, shares), single)
 
 
-def rotate(
-    session: Session, problem: Problem, chosen: Chosen, *, until_share: float
-) -> dict[str, dict[int, Outcome]]:
+def rotate(session: Session, problem: Problem, chosen: Chosen, *, until_share: float) -> dict[str, dict[int, Outcome]]:
     """Train the chosen ones on the other rotations of the train/dev boundary, so that dev rows train some members too.
 
     Returns:
@@ -129,7 +127,10 @@ def promise(problem: Problem, chosen: Chosen, *, fresh_rows: int) -> tuple[inter
     judge, selection = problem.judge, chosen.selection
     raw = judge.measured(chosen.dev, problem.dev_rows(problem.screening))
     honest = selection.honest_single if chosen.single else selection.honest
-    raw_cost, honest_cost = judge.cost(judge.losses(chosen.dev, problem.dev_rows(problem.screening))), judge.cost(honest)
+    raw_cost, honest_cost = (
+        judge.cost(judge.losses(chosen.dev, problem.dev_rows(problem.screening))),
+        judge.cost(honest),
+    )
     factor = max(1.0, honest_cost / raw_cost) if raw_cost > 0 else 1.0
     estimate = raw.estimate
     moved = interval.Interval(estimate.value * factor, estimate.low * factor, estimate.high * factor)
@@ -140,18 +141,19 @@ def promise(problem: Problem, chosen: Chosen, *, fresh_rows: int) -> tuple[inter
 def train_predictions(problem: Problem, chosen: Chosen) -> tuple[budgets.Measured, budgets.Measured | None]:
     """Losses of the average on training rows, and on train-dev rows where there are any."""
     judge, folds = problem.judge, [problem.folds[k] for k in problem.screening]
-    parts = [
-        sum(share * candidate.outcomes[i].train.astype(np.float64) for candidate, share in chosen.members)
-        for i in range(len(folds))
-    ]
+    parts = [_mixed(chosen, [c.outcomes[i].train for c, _ in chosen.members]) for i in range(len(folds))]
     train = judge.measured(np.concatenate(parts), np.concatenate([fold.sample for fold in folds]))
-    if folds[0].rows.train_dev is None:
+    rows = [fold.rows.train_dev for fold in folds if fold.rows.train_dev is not None]
+    if not rows:
         return train, None
-    held = [
-        sum(share * candidate.outcomes[i].train_dev.astype(np.float64) for candidate, share in chosen.members)
-        for i in range(len(folds))
-    ]
-    return train, judge.measured(np.concatenate(held), np.concatenate([fold.rows.train_dev for fold in folds]))
+    held = [_mixed(chosen, [c.outcomes[i].train_dev for c, _ in chosen.members]) for i in range(len(folds))]
+    return train, judge.measured(np.concatenate(held), np.concatenate(rows))
+
+
+def _mixed(chosen: Chosen, predictions: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float64]:
+    """The members' average of predictions that every member has."""
+    stacked = np.stack([p.astype(np.float64) for p in predictions if p is not None])
+    return ensemble.mixture(stacked, np.array([share for _, share in chosen.members]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +177,10 @@ def finish(
     test = problem.split.test
     promised, raw = promise(problem, chosen, fresh_rows=len(test) if test is not None else len(chosen.dev))
     train, train_dev = train_predictions(problem, chosen)
-    predictor: AnyPredictor = build(problem, chosen, networks)
-    count = len(predictor.members)
-    delivered = Delivered("network", count, predictor.parameters)
+    networked = build(problem, chosen, networks)
+    predictor: AnyPredictor = networked
+    count = len(networked.members)
+    delivered = Delivered("network", count, networked.parameters)
     simple = _simpler(problem, chosen, baselines)
     if simple is not None:
         predictor = _simple_predictor(problem, baselines, simple)
@@ -189,7 +192,8 @@ def finish(
     else:
         what = "one network" if count == 1 else f"an average of {count} networks"
         session.say(Stage.FINISH, f"Delivering {what}; promised {problem.judge.error_name} {_span(promised)}.")
-    judged_test, predictions, metrics = None, None, ()
+    judged_test, predictions = None, None
+    metrics: tuple[Metric, ...] = ()
     if test is not None:
         predictions = predictor.predict(problem.table.take(test))
         judged_test = problem.judge.measured(predictions, test).estimate
@@ -211,7 +215,7 @@ def _simpler(problem: Problem, chosen: Chosen, baselines: Baselines) -> Literal[
     """A simple baseline whose dev cost the networks do not beat on rows that did not choose them."""
     honest = chosen.selection.honest_single if chosen.single else chosen.selection.honest
     rows = problem.dev_rows(problem.screening)
-    costs = {
+    costs: dict[Literal["linear", "majority", "mean"], float] = {
         name: problem.judge.cost(problem.judge.losses(baselines.dev[name], rows))
         for name in DELIVERABLE
         if name in baselines.dev

@@ -17,7 +17,7 @@ from burnish.executors import compile_cache, pool
 from burnish.store import outcomes, run_folder
 from burnish.store.database import Database
 from burnish.store.run_folder import RunFolder
-from burnish.workflow import diagnosis, finishing, improving, leaving, preparing, reading, tuning
+from burnish.workflow import diagnosis, finishing, improving, learning, leaving, preparing, reading, tuning
 from burnish.workflow.baselines import train_baselines
 from burnish.workflow.budget import Budget
 from burnish.workflow.candidates import Candidate
@@ -127,13 +127,16 @@ def _stages(session: Session, request: Request) -> Result:
     configuration, first = diagnosis.first(session, problem)
 
     def judge(candidate: Candidate) -> diagnosis.Verdict:
-        return diagnosis.verdict(session, problem, candidate, baselines.errors, conflicting=audited.facts.get("conflicting_floor", 0.0))
+        return diagnosis.verdict(
+            session, problem, candidate, baselines.errors, conflicting=audited.facts.get("conflicting_floor", 0.0)
+        )
 
     verdict = judge(first[0])
     diagnosis.tell(session, Stage.FIRST, verdict, "First network")
     improved = improving.improve(
         session, problem, (configuration, verdict, first), judge_again=judge, until_share=RECIPE_ENDS
     )
+    learned = learning.curve(session, problem, improved.configuration, until_share=TUNE_ENDS)
     searched = tuning.search(session, problem, improved.configuration, until_share=TUNE_ENDS)
     pooled = [*improved.pool, *(searched.survivors if searched else ())]
     chosen = finishing.choose(problem, pooled, seed=session.settings.seed)
@@ -146,6 +149,7 @@ def _stages(session: Session, request: Request) -> Result:
         baselines=baselines,
         first=verdict,
         improved=improved,
+        learned=learned,
         searched=searched,
         chosen=chosen,
         finished=finished,

@@ -80,9 +80,11 @@ def improve(
             f"remedies of round {number}",
             lambda: _affordable(session, problem, state.configuration, until_share, have=len(control)),
         )
-        chosen = prescribe.prescribe(
-            state.verdict.findings, state.configuration, tried, limit=limit, task=problem.task
-        ) if limit >= LEAST_REMEDIES else ()
+        chosen = (
+            prescribe.prescribe(state.verdict.findings, state.configuration, tried, limit=limit, task=problem.task)
+            if limit >= LEAST_REMEDIES
+            else ()
+        )
         if not chosen:
             state.ended = _why_ended(state.verdict.findings, limit)
             break
@@ -216,6 +218,4 @@ def _tell(session: Session, experiments: Sequence[Experiment], kept: Experiment 
     if kept is None:
         session.say(Stage.RECIPE, "No remedy beat the noise; the network stays as it was.")
     else:
-        session.say(
-            Stage.RECIPE, f"Kept: {kept.title} (gain {kept.gain:.4g}, {kept.low:.4g} to {kept.high:.4g})."
-        )
+        session.say(Stage.RECIPE, f"Kept: {kept.title} (gain {kept.gain:.4g}, {kept.low:.4g} to {kept.high:.4g}).")

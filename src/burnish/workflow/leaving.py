@@ -71,7 +71,7 @@ def leave(session: Session, command: str, story: Story) -> Result:
         name=folder.path.name,
         path=str(folder.path),
         data=story.loaded.table.name,
-        target=str(session.settings.target),
+        target=story.loaded.target,
         started=folder.started,
         elapsed_s=round(session.budget.elapsed, 2),
         limit_s=session.budget.limit,
@@ -127,7 +127,9 @@ def read_request(folder: RunFolder) -> tuple[Sources, Settings, str]:
     gone = [name for name in given if places[name] is None]
     if gone:
         raise errors.ConfigError(
-            f"The run in {folder.path} cannot be resumed.", "Its data came from memory and are gone.", "Start a new run."
+            f"The run in {folder.path} cannot be resumed.",
+            "Its data came from memory and are gone.",
+            "Start a new run.",
         )
     settings = all_settings.make(**kept["settings"])
     return Sources(places["main"], places["dev"], places["test"]), settings, kept["command"]

@@ -19,11 +19,11 @@ from burnish.workflow.session import Session
 def prepare(session: Session, loaded: Loaded, split: Split) -> Problem:
     """Stage 4: a preparation for each fold, fitted on its training rows; the screening folds are written for the workers."""
     settings, table = session.settings, loaded.table
-    target = table[settings.target]
+    target = table[loaded.target]
     exclude = tuple(name for name in (settings.weight, settings.group, settings.source) if name is not None)
     folds = []
     for number, fold in enumerate(split.folds):
-        fitted = preparation.fit(table, fold.train, loaded.profiles, target=settings.target, exclude=exclude)
+        fitted = preparation.fit(table, fold.train, loaded.profiles, target=loaded.target, exclude=exclude)
         coding = targets.fit(target, fold.train, loaded.task, positive=settings.positive)
         folds.append(PreparedFold(fold, fitted, coding, problems.sample_of(fold, number, settings.seed)))
     weights = _weights(session, loaded)

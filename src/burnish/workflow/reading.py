@@ -42,6 +42,7 @@ class Loaded:
     """All rows with a target, of all sources together."""
 
     table: Table
+    target: str
     origin: NDArray[np.int8]  # MAIN, DEV or TEST of each row
     profiles: tuple[kinds.Profile, ...]
     task: targets.Task
@@ -67,12 +68,12 @@ def read(session: Session, sources: Sources) -> Loaded:
     for name in (*settings.drop, *filter(None, (settings.source, settings.group, settings.time, settings.weight))):
         find_column(main, name, "column")
     parts, origins = [main], [np.full(main.rows, MAIN, np.int8)]
-    for given, origin in ((sources.dev, DEV), (sources.test, TEST)):
+    for given, place in ((sources.dev, DEV), (sources.test, TEST)):
         if given is not None:
             types = {column.name: column.physical for column in main.columns}
             other = load.align(main, load.read(given, types=types))
             parts.append(other)
-            origins.append(np.full(other.rows, origin, np.int8))
+            origins.append(np.full(other.rows, place, np.int8))
     table = load.concatenate(parts) if len(parts) > 1 else main
     origin = np.concatenate(origins)
     records = table.rows + sum(1 for reject in table.rejects if not reject.row_kept)
@@ -80,7 +81,9 @@ def read(session: Session, sources: Sources) -> Loaded:
     without = int((~known).sum())
     if not known.any():
         raise errors.DataError(
-            f"The target {target!r} of {table.name} has no values.", "Every row's target is missing.", "Name another --target."
+            f"The target {target!r} of {table.name} has no values.",
+            "Every row's target is missing.",
+            "Name another --target.",
         )
     if without:
         kept = np.flatnonzero(known)
@@ -89,7 +92,7 @@ def read(session: Session, sources: Sources) -> Loaded:
     profiles = kinds.profile(table, target=target)
     task, reason = _task(settings, table, profiles, target)
     _tell(session, table, profiles, (task, reason), without)
-    return Loaded(table, origin, profiles, task, _metric(settings, task), without, records)
+    return Loaded(table, target, origin, profiles, task, _metric(settings, task), without, records)
 
 
 def find_column(table: Table, name: str | None, what: str) -> str:
@@ -98,15 +101,15 @@ def find_column(table: Table, name: str | None, what: str) -> str:
         return name
     shown = ", ".join(repr(n) for n in table.names[:12]) + (", …" if len(table.names) > 12 else "")
     if name is None:
-        raise errors.ConfigError("No target was named.", f"{table.name} has the columns {shown}.", "Add --target COLUMN.")
+        raise errors.ConfigError(
+            "No target was named.", f"{table.name} has the columns {shown}.", "Add --target COLUMN."
+        )
     near = get_close_matches(name, table.names, 1) or [n for n in table.names if n.lower() == name.lower()]
     advice = f"Did you mean {near[0]!r}?" if near else "Check the spelling; names are case-sensitive."
     raise errors.ConfigError(f"{table.name} has no {what} {name!r}.", f"Its columns are {shown}.", advice)
 
 
-def _task(
-    settings: Settings, table: Table, profiles: Sequence[kinds.Profile], target: str
-) -> tuple[targets.Task, str]:
+def _task(settings: Settings, table: Table, profiles: Sequence[kinds.Profile], target: str) -> tuple[targets.Task, str]:
     profile = next(p for p in profiles if p.name == target)
     if settings.task == "classification":
         return "classification", "asked for"
@@ -126,7 +129,9 @@ def _metric(settings: Settings, task: targets.Task) -> str:
     metric = settings.metric or allowed[0]
     if metric not in allowed:
         raise errors.ConfigError(
-            f"The metric {metric!r} does not fit a {task}.", f"It can be {', '.join(allowed)}.", "Change --metric or --task."
+            f"The metric {metric!r} does not fit a {task}.",
+            f"It can be {', '.join(allowed)}.",
+            "Change --metric or --task.",
         )
     return metric
 
@@ -144,9 +149,7 @@ def _tell(
     lost = [reject for reject in table.rejects if not reject.row_kept]
     if lost:
         lines = ", ".join(str(reject.line) for reject in lost[:5]) + (", …" if len(lost) > 5 else "")
-        session.say(
-            Stage.READ, f"{len(lost)} records are not rows (line {lines}): {lost[0].reason}.", warning=True
-        )
+        session.say(Stage.READ, f"{len(lost)} records are not rows (line {lines}): {lost[0].reason}.", warning=True)
     if without:
         session.say(Stage.READ, f"{without} rows have no target and are left out.", warning=True)
     session.say(Stage.READ, f"A {task[0]}: {task[1]}.")
@@ -170,13 +173,12 @@ def classes_of(table: Table, target: str, task: targets.Task) -> NDArray[np.inte
     """Class code of each row; None for a regression."""
     if task == "regression":
         return None
-    return targets.fit(table[target], np.arange(table.rows), task).encode(table[target])
+    return targets.fit(table[target], np.arange(table.rows), task).encode(table[target]).astype(np.int64)
 
 
 def audit(session: Session, loaded: Loaded) -> tuple[audits.Audit, tuple[Finding, ...]]:
     """Stage 2: what is wrong with the data, whatever the network."""
-    settings, table = session.settings, loaded.table
-    target = str(settings.target)
+    settings, table, target = session.settings, loaded.table, loaded.target
     found = audits.audit(
         table,
         target,
@@ -207,8 +209,7 @@ def report(session: Session, stage: Stage, findings: Sequence[Finding]) -> None:
 
 def divide(session: Session, loaded: Loaded, audited: audits.Audit) -> tuple[Split, tuple[Finding, ...]]:
     """Stage 3: train, dev and test, and what straddles them."""
-    settings, table = session.settings, loaded.table
-    target = str(settings.target)
+    settings, table, target = session.settings, loaded.table, loaded.target
     split = splits.split(
         table,
         target,

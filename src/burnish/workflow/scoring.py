@@ -51,9 +51,7 @@ def metrics(judge: Judge, predictions: Arrays, rows: NDArray[np.integer]) -> tup
 
 
 def _bootstrap(statistic: Callable[..., float], truth: NDArray, predicted: Arrays) -> interval.Interval:
-    part = slice(None)
-    if len(truth) > BOOTSTRAP_ROWS:
-        part = np.sort(np.random.default_rng(0).permutation(len(truth))[:BOOTSTRAP_ROWS])
+    part = np.sort(np.random.default_rng(0).permutation(len(truth))[:BOOTSTRAP_ROWS])
     return interval.bootstrap(statistic, truth[part], predicted[part], seed=0, draws=DRAWS)
 
 

@@ -50,9 +50,7 @@ class Session:
 
     def operations(self, problem: Problem, configuration: Configuration) -> float:
         """Floating-point operations of one training step: three matrix products for each weight."""
-        shape = hyperparameters.architecture(
-            configuration, problem.inputs, outputs=problem.outputs, task=problem.task
-        )
+        shape = hyperparameters.architecture(configuration, problem.inputs, outputs=problem.outputs, task=problem.task)
         return 6.0 * shape.batch_size * shape.parameters
 
     def steps(self, problem: Problem, work: Work) -> float:

@@ -68,7 +68,9 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _agree(self) -> Settings:
         if self.time_limit is not None and self.max_epochs is not None:
-            raise ValueError("time_limit and max_epochs cannot both be given: one answer depends on the clock, the other not")
+            raise ValueError(
+                "time_limit and max_epochs cannot both be given: one answer depends on the clock, the other not"
+            )
         if self.metric is not None and self.metric not in CLASSIFICATION_METRICS + REGRESSION_METRICS:
             known = ", ".join(CLASSIFICATION_METRICS + REGRESSION_METRICS)
             raise ValueError(f"metric {self.metric!r} is not one of {known}")

@@ -15,12 +15,13 @@ from burnish.report import summary as records
 from burnish.stats import interval
 from burnish.train import hyperparameters
 from burnish.tune import guarantee, importance, shape_table
-from burnish.workflow import candidates, diagnosis
+from burnish.workflow import candidates, diagnosis, learning
 from burnish.workflow.baselines import Baselines
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.diagnosis import Verdict
 from burnish.workflow.finishing import Chosen, Finished
 from burnish.workflow.improving import Improved
+from burnish.workflow.learning import Learned
 from burnish.workflow.problem import Problem
 from burnish.workflow.reading import Loaded
 from burnish.workflow.session import Session
@@ -43,6 +44,7 @@ class Story:
     baselines: Baselines
     first: Verdict
     improved: Improved
+    learned: Learned | None
     searched: Search | None
     chosen: Chosen
     finished: Finished
@@ -61,9 +63,10 @@ def summarise(session: Session, story: Story, *, run: records.Run) -> records.Su
         baselines=story.baselines.results,
         first=_first(story.first),
         budgets=_budgets(story),
-        findings=story.first.findings if not story.improved.rounds else story.improved.verdict.findings,
+        findings=_findings(story),
         rounds=_rounds(story.improved),
         experiments=_experiments(story.improved),
+        learning_curve=None if story.learned is None else _learning_curve(story),
         search=None if story.searched is None else _search(session, problem, story.searched),
         training=_training(story.chosen),
         final=_final(finished),
@@ -109,7 +112,9 @@ def _rows(story: Story) -> records.Rows:
 def _columns(story: Story) -> tuple[records.ColumnNote, ...]:
     done = {entry["column"]: entry for entry in story.problem.folds[0].preparation.describe()}
     return tuple(
-        records.ColumnNote(p.name, p.kind.value, p.reason, p.missing, done.get(p.name, {}).get("treatment", "not an input"))
+        records.ColumnNote(
+            p.name, p.kind.value, p.reason, p.missing, done.get(p.name, {}).get("treatment", "not an input")
+        )
         for p in story.problem.profiles
     )
 
@@ -150,6 +155,23 @@ def _rounds(improved: Improved) -> tuple[records.Round, ...]:
             made.verdict.errors.dev,
         )
         for made in improved.rounds
+    )
+
+
+def _findings(story: Story) -> tuple[Finding, ...]:
+    more = story.learned.finding if story.learned is not None else None
+    return (*story.improved.verdict.findings, *([more] if more is not None else []))
+
+
+def _learning_curve(story: Story) -> records.LearningCurve:
+    assert story.learned is not None
+    learned = story.learned
+    points = zip(learned.sizes, learned.errors, strict=True)
+    beyond = learned.forecast.points.items()
+    return records.LearningCurve(
+        points=tuple(records.CurvePoint(size, error) for size, error in points),
+        forecast=tuple(records.CurvePoint(round(m * learned.forecast.rows), point.error) for m, point in beyond),
+        sentence=learning.sentence(learned.forecast, story.problem.judge.error_name),
     )
 
 
@@ -256,4 +278,6 @@ def _predictions(problem: Problem, chosen: Chosen, finished: Finished) -> record
 
 def _advice(story: Story) -> tuple[str, ...]:
     findings = (*story.about_data, *story.improved.verdict.findings)
-    return tuple(dict.fromkeys(finding.remedy for finding in findings if finding.remedy and finding.severity != "note"))[:5]
+    return tuple(
+        dict.fromkeys(finding.remedy for finding in findings if finding.remedy and finding.severity != "note")
+    )[:5]

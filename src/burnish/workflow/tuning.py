@@ -48,9 +48,7 @@ class Search:
     programs: int
 
 
-def search(
-    session: Session, problem: Problem, centre: Configuration, *, until_share: float
-) -> Search | None:
+def search(session: Session, problem: Problem, centre: Configuration, *, until_share: float) -> Search | None:
     """Search around `centre` for as long as the budget's share lasts; None where it does not last for a handful of draws.
 
     Args:
@@ -70,7 +68,8 @@ def search(
         return None
     coarse = max(LEAST_DRAWS, round(COARSE_SHARE * count))
     session.say(
-        Stage.TUNE, f"Random search: {count} draws around the best so far, {len(programs)} network shapes, then the best third in full."
+        Stage.TUNE,
+        f"Random search: {count} draws around the best so far, {len(programs)} network shapes, then the best third in full.",
     )
     seed = session.settings.seed
     draws = _rung(session, problem, sampler.random(bounded, coarse, seed=seed), first=0, until_share=until_share)
