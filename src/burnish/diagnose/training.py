@@ -1,0 +1,177 @@
+"""What one training curve shows: divergence, too few or too many epochs, steps too large or too small.
+
+A curve is a signal, not a proof: only divergence is certain. All else is called suspected, and the remedy's
+experiment decides. The delivered weights are always those of the best dev cost, so that training on too long costs
+time, not error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats as distributions
+
+from burnish.diagnose.finding import Finding, Severity
+from burnish.train.work import Curve, Ending
+
+Floats = NDArray[np.float64]
+
+# Evaluations below which a curve has no shape: three for each third.
+MIN_EVALUATIONS = 9
+# A change of the cost that matters, as a share of the present cost: the practical size of every verdict here (10 %).
+PRACTICAL_SHARE = 0.10
+# Confidence of the slope of the last third, two-sided.
+LEVEL = 0.95
+# Evaluations that have to agree before a rise is called one; a single high value is noise.
+PERSISTENT = 3
+# A straight fall: the last third falls at least this share of what the middle third did. A curve that is settling like
+# exp(−t) with one time constant per third has 0.37, a straight line 1.
+STRAIGHT = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class _Rise:
+    """A lasting rise after the lowest point of a smoothed curve."""
+
+    place: int  # evaluation of the lowest point
+    share: float  # how much higher the end is than the lowest point, as a share of it
+
+
+def read(curve: Curve, ending: Ending) -> tuple[Finding, ...]:
+    """What the curve of one training shows; () where it is healthy or too short to tell.
+
+    A rate that decays makes the cost fall at the end of any training, so that a fall there is a weaker sign of too
+    few epochs than the same fall under a constant rate: the evidence says which it was.
+
+    Args:
+        curve: One entry for each evaluation.
+        ending: How the training ended.
+    """
+    if ending is Ending.DIVERGED:
+        return (_diverged(curve),)
+    finite = np.isfinite(curve.dev_loss) & np.isfinite(curve.train_loss)
+    if finite.sum() < MIN_EVALUATIONS or not finite.all():
+        return ()
+    training_rises = _rise(curve.train_loss)
+    if training_rises is not None:
+        return (_steps_too_large(curve, training_rises),)
+    found = []
+    dev_rises = _rise(curve.dev_loss)
+    if dev_rises is not None and _falls_after(curve.train_loss, dev_rises.place):
+        found.append(_too_many_epochs(curve, dev_rises))
+    gain = _gain_of_doubling(curve.epoch, curve.dev_loss)
+    if ending is not Ending.STOPPED_EARLY and dev_rises is None and gain > PRACTICAL_SHARE:
+        found.append(_too_few_epochs(curve, gain))
+        if _straight(curve.train_loss):
+            found.append(_steps_too_small(curve))
+    return tuple(found)
+
+
+def _smooth(values: Floats) -> Floats:
+    """Running median over three evaluations: one odd evaluation leaves no trace, and the ends keep their level."""
+    padded = np.concatenate([values[:1], values, values[-1:]])
+    return np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
+
+
+def _rise(values: Floats) -> _Rise | None:
+    """The rise from the smoothed minimum, if all later ends agree that it is above noise and above the practical size.
+
+    The noise is taken from successive differences (Rice, 1984), which a trend hardly touches. The lowest of some tens
+    of medians of three lies about 1.5 standard deviations low by chance; the threefold one leaves as much for the
+    end.
+    """
+    smooth = _smooth(values)
+    place = int(np.argmin(smooth))
+    last = smooth[-PERSISTENT:]
+    if len(values) - 1 - place < PERSISTENT or smooth[place] <= 0:
+        return None
+    noise = float(distributions.median_abs_deviation(np.diff(values), scale="normal")) / np.sqrt(2)
+    least = smooth[place] + max(3 * noise, PRACTICAL_SHARE * smooth[place])
+    if not np.all(last > least):
+        return None
+    return _Rise(place, float(np.median(last) / smooth[place] - 1))
+
+
+def _falls_after(values: Floats, place: int) -> bool:
+    smooth = _smooth(values)
+    return bool(smooth[-1] < smooth[place])
+
+
+def _gain_of_doubling(epochs: Floats, values: Floats) -> float:
+    """The least fall, as a share of the present cost, in as many epochs again at a third of the present pace.
+
+    The slope of the last third is Theil's and Sen's, at the flatter end of its interval. A cost that settles like 1/t
+    falls on average at a half of its present pace while t doubles, one that settles like 1/t² at a quarter: hence a
+    third.
+    """
+    third = len(values) // 3
+    tail = slice(-max(third, 3), None)
+    flattest = distributions.theilslopes(values[tail], epochs[tail], alpha=LEVEL).high_slope
+    present = float(np.median(values[-PERSISTENT:]))
+    return float(-flattest * (epochs[-1] - epochs[0]) / 3 / present) if present > 0 else 0.0
+
+
+def _straight(values: Floats) -> bool:
+    """Whether the last third falls as steeply as the middle one did, and by a size that matters."""
+    first, second, last = (float(np.median(part)) for part in np.array_split(_smooth(values), 3))
+    return second - last >= STRAIGHT * (first - second) > 0 and second - last > PRACTICAL_SHARE * last
+
+
+def _diverged(curve: Curve) -> Finding:
+    when = f"epoch {curve.epoch[-1]:g}" if len(curve.epoch) else "the first epoch"
+    finite = curve.gradient_norm[np.isfinite(curve.gradient_norm)]
+    norm = f" The gradient's norm had reached {finite.max():.3g}." if len(finite) else ""
+    return Finding(
+        "NU4",
+        "The training diverged",
+        Severity.FAULT,
+        f"The loss stopped being finite by {when}.{norm}",
+        "A lower learning rate, warm-up, or gradient clipping.",
+    )
+
+
+def _steps_too_large(curve: Curve, rise: _Rise) -> Finding:
+    return Finding(
+        "OP1",
+        "The learning rate is probably too high",
+        Severity.LIMIT,
+        f"The training cost itself rose again by {rise.share:.0%} after epoch {curve.epoch[rise.place]:g}, "
+        "which learning by heart cannot do.",
+        "A lower learning rate, warm-up, or gradient clipping.",
+    )
+
+
+def _too_many_epochs(curve: Curve, rise: _Rise) -> Finding:
+    return Finding(
+        "BV11",
+        "It was trained for too many epochs",
+        Severity.NOTE,
+        f"After epoch {curve.epoch[rise.place]:g} the dev cost rose by {rise.share:.0%} while the training cost fell. "
+        "The weights of the best epoch were kept.",
+        "Early stopping saves the time; regularisation may turn it into a gain.",
+    )
+
+
+def _too_few_epochs(curve: Curve, gain: float) -> Finding:
+    decayed = curve.learning_rate[-1] < 0.5 * curve.learning_rate.max()
+    caution = " The decay of the learning rate may have caused part of the fall." if decayed else ""
+    return Finding(
+        "BV10",
+        "It was probably trained for too few epochs",
+        Severity.LIMIT,
+        "The dev cost was still falling in the last third; "
+        f"twice the epochs might lower it by {gain:.0%} or more.{caution}",
+        "Longer training, or a higher learning rate.",
+    )
+
+
+def _steps_too_small(curve: Curve) -> Finding:
+    return Finding(
+        "OP2",
+        "The learning rate is probably too low",
+        Severity.LIMIT,
+        f"After {curve.epoch[-1]:g} epochs the training cost still falls in a straight line, without settling.",
+        "A higher learning rate.",
+    )
