@@ -23,6 +23,12 @@ SPACE = Space(
 )
 
 
+@pytest.fixture(autouse=True)
+def _fewer_resamples(monkeypatch):
+    """The ends of the intervals may be a little rougher here than in the product."""
+    monkeypatch.setattr(importance, "RESAMPLES", 30)
+
+
 def analysed(cost, n: int = 80, seed: int = 0):
     draws = sampler.random(SPACE, n, seed=seed)
     units = np.array([SPACE.units(draw) for draw in draws])
@@ -42,11 +48,11 @@ def test_shares_follow_the_variances_of_an_additive_cost():
     """Variances 4 : 1, so 0.8 and 0.2, and no interactions beyond what a forest makes up."""
     found = analysed(lambda unit: 2 * unit[0] + unit[1], n=150)
 
-    shares = {item.name: item.share for item in found.settings}
-    assert shares["learning_rate"].low < 0.8 < shares["learning_rate"].high + 0.05
-    assert shares["beta1"].low - 0.05 < 0.2 < shares["beta1"].high + 0.05
+    shares = {item.name: item.share.value for item in found.settings}
+    assert shares["learning_rate"] == pytest.approx(0.8, abs=0.08)
+    assert shares["beta1"] == pytest.approx(0.2, abs=0.08)
     assert found.interactions is not None
-    assert found.interactions.value < 0.15
+    assert found.interactions.value < 0.1
 
 
 def test_settings_that_matter_only_together_leave_a_remainder():

@@ -30,6 +30,8 @@ TREES = 64
 # The whole analysis is done again on so many resamples of the draws, with fewer trees each, for the interval.
 RESAMPLES = 100
 TREES_PER_RESAMPLE = 8
+# Standard normal quantile of a one-sided 1 %: with nothing to learn, n draws give an R² above Z²/n about that often.
+PREDICTS_Z = 2.33
 # Tukey's fence (1977): costs above the third quartile by this many interquartile ranges are pulled back to it. A
 # diverged trial would otherwise be all the variance there is.
 FENCE = 1.5
@@ -40,7 +42,9 @@ class Importance:
     """One setting's share of the variance of the dev cost over the sampling distribution, by itself."""
 
     name: str
-    share: interval.Interval  # in [0, 1]; 95 %, by bootstrap over the draws
+    # In [0, 1]; 95 %, by bootstrap over the draws. A forest smooths, which takes a little from small shares: that is
+    # not included.
+    share: interval.Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def importance(
     rng = np.random.default_rng(seed)
     measure = _Measure.of(units)
     shares, predicted = _forest(units, costs, measure, trees=TREES, rng=rng)
-    if not predicted > 0:
+    if not predicted > PREDICTS_Z**2 / len(draws):
         why = f"The settings do not predict the dev cost of draws left out (R² {predicted:.2f}): mostly noise."
         return Importances((), None, predicted, len(draws), why)
     resampled = np.empty((RESAMPLES, len(shares)))
@@ -107,11 +111,14 @@ def _fenced(costs: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _interval(value: float, resampled: NDArray[np.float64]) -> interval.Interval:
-    """Percentile interval; widened to hold the estimate, which a larger forest made."""
+    """The estimate with the spread of the resamples around their own mean.
+
+    Not their level: a resample holds some draws several times, so its trees split further and find more interaction.
+    """
     tail = (1 - interval.LEVEL) / 2
-    low, high = np.quantile(resampled, [tail, 1 - tail])
+    low, high = np.quantile(resampled - resampled.mean(), [tail, 1 - tail])
     inside = min(max(float(value), 0.0), 1.0)
-    return interval.Interval(inside, max(0.0, min(float(low), inside)), min(1.0, max(float(high), inside)))
+    return interval.Interval(inside, max(0.0, inside + min(float(low), 0.0)), min(1.0, inside + max(float(high), 0.0)))
 
 
 @dataclass(frozen=True, slots=True)
