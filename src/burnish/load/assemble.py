@@ -13,7 +13,7 @@ from burnish.load import typed
 
 SHOWN = 80  # characters of a cell that a reject shows
 
-# Share of the records from which a source is refused: if more than half are broken, it is not the table it is taken for.
+# Share of broken records above which a source is refused: it is then not the table it is taken for.
 MOST_REJECTED = 0.5
 
 _ODD = {
@@ -45,7 +45,8 @@ def build(
     """
     infinite = {int(i): one.column.name for one in reversed(found) for i in one.infinite}
     dropped = [
-        table.Reject(int(row_ids[i]), column, "an infinite value", _infinity(found, column, i)) for i, column in infinite.items()
+        table.Reject(int(row_ids[i]), column, "an infinite value", _infinity(found, column, i))
+        for i, column in infinite.items()
     ]
     cells = [
         table.Reject(int(row_ids[i]), one.column.name, _ODD[one.column.physical], text[:SHOWN], row_kept=True)
@@ -76,7 +77,9 @@ def _infinity(found: Sequence[typed.Typed], name: str, position: int) -> str:
 
 def _refuse_mostly_broken(name: str, lost: Sequence[table.Reject], *, records: int) -> None:
     if records == 0:
-        raise errors.DataError(f"{name} has no rows.", "There is a header and nothing else.", "Give a table with at least one row.")
+        raise errors.DataError(
+            f"{name} has no rows.", "There is a header and nothing else.", "Give a table with at least one row."
+        )
     if len(lost) > MOST_REJECTED * records:
         first = min(lost, key=lambda reject: reject.line)
         where = f"line {first.line}" + (f", column {first.column!r}" if first.column else "")

@@ -16,6 +16,10 @@ QUOTES = ('"', "'")
 # below a half, more records would be refused than read.
 LEAST_CONSISTENT = 0.5
 
+# Factor for delimiters that make no regular table: chosen over a single column (so that the person is told that the
+# records are broken), but never over a delimiter that does.
+RESORT = 1e-3
+
 # Records of the sample that are scored. Van den Burg et al. (2019), "Wrangling messy CSV files by detecting row and
 # type patterns", find that some hundred lines settle the dialect of nearly every file.
 SCORED_RECORDS = 300
@@ -67,9 +71,9 @@ def is_number(cell: str) -> bool:
 def detect(sample: str) -> Dialect:
     """The dialect under which the sample makes the most regular table.
 
-    Each delimiter and quote is tried. Its score is the share of records that have the commonest number of fields, times the
-    share of cells that look whole, times (1 - 1/fields): after van den Burg et al. (2019). A file in which no delimiter makes
-    half of the records alike has a single column.
+    Each delimiter and quote is tried. Its score is the share of records that have the commonest number of fields, times
+    the share of cells that look whole, times (1 - 1/fields): after van den Burg et al. (2019). A file that no delimiter
+    cuts has a single column.
 
     Args:
         sample: The start of the file, cut at the end of a line.
@@ -109,8 +113,10 @@ def _score(sample: str, dialect: Dialect) -> float:
         return 0.0
     fields, alike = Counter(map(len, records)).most_common(1)[0]
     consistent = alike / len(records)
-    if fields < 2 or consistent < LEAST_CONSISTENT:
-        return 0.0
+    if fields < 2:
+        # A header of several names over records of one field is a broken table, not a single column.
+        return RESORT if len(records[0]) > 1 and _UNCUT.search(dialect.delimiter.join(records[0])) else 0.0
     cells = [cell for record in records for cell in record]
     whole = sum(_TYPED.fullmatch(cell) is not None or not _UNCUT.search(cell) for cell in cells) / len(cells)
-    return consistent * whole * (1 - 1 / fields)
+    score = consistent * whole * (1 - 1 / fields)
+    return score if consistent >= LEAST_CONSISTENT else score * RESORT

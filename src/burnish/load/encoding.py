@@ -41,9 +41,9 @@ _FORMATS = (
 def find(path: Path, shown: str) -> tuple[str, str | None]:
     """The encoding of a text file, and a note where it was inferred rather than declared.
 
-    A byte-order mark decides. Else the file is UTF-8, unless it holds bytes that are not and no character of several bytes
-    that is: then it is Windows-1252 (Latin 1 where even that cannot be). A UTF-8 file with a few broken bytes stays UTF-8, and
-    those records are rejects.
+    A byte-order mark decides. Else the file is UTF-8, unless more of its bytes break UTF-8 than make characters of it:
+    then it is Windows-1252 (Latin 1 where even that cannot be). A UTF-8 file with a few broken bytes stays UTF-8, and
+    the records that hold them become rejects.
 
     Raises:
         DataError: The file is empty, or not text.

@@ -1,7 +1,8 @@
 """Cuts a text table into records: which lines each one takes, and which ones are broken.
 
-The clean records are written to a canonical copy (UTF-8, line feeds, RFC 4180 quotes), which DuckDB then reads; the others
-become rejects. Blocks in which all quotes are in order are cut with numpy; the rest are read record by record with `csv`.
+The clean records are written to a canonical copy (UTF-8, line feeds, RFC 4180 quotes), which DuckDB then reads; the
+others become rejects. Blocks in which all quotes are in order are cut with numpy; the rest are read record by record
+with `csv`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -143,7 +143,7 @@ class _OutOfLines(Exception):
 def _careful(
     data: bytes, target: BinaryIO, dialect: dialects.Dialect, fields: int, line: int, scan: Scan, *, last: bool
 ) -> int:
-    """Cut a block record by record; the number of bytes used. A broken record costs one line, and the next begins a record."""
+    """Cut a block record by record; the number of bytes used. A broken record costs one line: the next begins anew."""
     complete = len(data) if last else data.rfind(b"\n") + 1
     lines = data[:complete].split(b"\n")[:-1]
     out = io.StringIO(newline="")

@@ -93,7 +93,9 @@ def _head(path: Path, found: dialect.Dialect, shown: str) -> _Head:
         "".join(names).encode()
     except (csv.Error, StopIteration, UnicodeEncodeError) as error:
         raise errors.DataError(
-            f"{shown} has a broken header, at line {line}.", f"{error}.", "Write the names of the columns in the first line."
+            f"{shown} has a broken header, at line {line}.",
+            f"{error}.",
+            "Write the names of the columns in the first line.",
         ) from error
     _refuse_numbers(names, shown, line)
     taken = text[: blank + lines.tell()]
@@ -135,5 +137,7 @@ def _parse(
         rows, problem = -1, str(error).strip().splitlines()[0]
     if rows != len(scan.row_ids):
         raise errors.DataError(
-            f"{shown} cannot be read without loss.", problem, "Save it again as CSV with commas and double quotes, or as Parquet."
+            f"{shown} cannot be read without loss.",
+            problem,
+            "Save it again as CSV with commas and double quotes, or as Parquet.",
         )

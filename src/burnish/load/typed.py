@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from burnish import errors
 from burnish.data import table
 
-# Cells that say "no value", in any case and with any space around them: what R, pandas, SQL, Weka and spreadsheets write.
+# Cells that say "no value", in any case and any space around them: what R, pandas, SQL, Weka and spreadsheets write.
 MISSING = ("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "?", "-", ".", "<na>", "nat")
 
-# Share of a column's values from which it is a column of numbers with a few slips, which become missing and are reported.
-# One slip in fifty: below that the odd values mean something (a code, another unit), and the column stays text.
+# Share of a column's values from which it is a column of numbers with a few slips, which become missing and are
+# reported. One slip in fifty: below that the odd values mean something (a code, another unit), and the column stays text.
 NUMBERS = 0.98
 
 # Largest integer up to which float64 holds every integer. Beyond it two different numbers may become one.
@@ -26,17 +26,18 @@ EXACT = 2**53
 _PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"))
 _TRUE, _FALSE = ("true", "yes", "t", "y", "1", "1.0"), ("false", "no", "f", "n", "0", "0.0")
 _ISO = r"\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|UTC|[+-]\d{2}(:?\d{2})?)?)?\s*"
+_PADDED = r"'\s*[+-]?0\d+\s*'"  # an integer that begins with a zero
 _TIMES = ("", " %H:%M", " %H:%M:%S")
 _NONE = np.empty(0, np.int64)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
 def _parts(first: str, second: str) -> str:
     """SQL that reads v as a date with two numbers before the year, with or without a time of day."""
-    forms = ", ".join(_quoted(f"{first}{sign}{second}{sign}%Y{time}") for sign in "/.-" for time in _TIMES)
+    forms = ", ".join(quoted(f"{first}{sign}{second}{sign}%Y{time}") for sign in "/.-" for time in _TIMES)
     return f"epoch(try_strptime(trim(v), [{forms}]))"
 
 
@@ -59,7 +60,6 @@ class _Counts:
 
     present: int
     numbers: int  # infinite ones included
-    infinite: int
     padded: int  # integers with a leading zero
     largest: float  # of the finite ones, absolute
 
@@ -71,7 +71,7 @@ class _Counts:
 def connect() -> duckdb.DuckDBPyConnection:
     """A private database in memory, which neither fetches extensions nor leaves files behind."""
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
-    tokens = ", ".join(map(_quoted, MISSING))
+    tokens = ", ".join(map(quoted, MISSING))
     connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
     connection.execute(
         "CREATE MACRO point(v) AS TRY_CAST(CASE WHEN contains(v, '_') THEN NULL ELSE v END AS DOUBLE);"
@@ -79,7 +79,7 @@ def connect() -> duckdb.DuckDBPyConnection:
         " ELSE replace(v, ',', '.') END AS DOUBLE);"
         f"CREATE MACRO absent(v) AS coalesce(lower(trim(v, ' \t')) IN ({tokens}), true);"
         "CREATE MACRO iso(v) AS epoch(TRY_CAST(CASE WHEN regexp_full_match(v, "
-        f"{_quoted(_ISO)}) THEN replace(trim(v), ',', '.') END AS TIMESTAMPTZ))"
+        f"{quoted(_ISO)}) THEN replace(trim(v), ',', '.') END AS TIMESTAMPTZ))"
     )
     return connection
 
@@ -134,10 +134,11 @@ class _Cells:
         ).fetchnumpy()["x"]
         return np.asarray(values, np.float64)
 
-    def where(self, condition: str) -> tuple[tuple[int, str], ...]:
+    def where(self, condition: str, *, limit: int | None = None) -> tuple[tuple[int, str], ...]:
         """Positions and texts of the cells for which the condition in v holds."""
         found = self.connection.execute(
-            f"SELECT i, v FROM (SELECT rowid AS i, {self.sql} AS v FROM {self.relation}) WHERE {condition} ORDER BY i"
+            f"SELECT i, v FROM (SELECT rowid AS i, {self.sql} AS v FROM {self.relation}) WHERE {condition}"
+            f" ORDER BY i {'' if limit is None else f'LIMIT {limit}'}"
         )
         return tuple((int(i), str(v)) for i, v in found.fetchall())
 
@@ -174,50 +175,65 @@ def _found(cells: _Cells, delimiter: str | None) -> Typed:
 
 
 def _counts(cells: _Cells, macro: str) -> _Counts:
-    present, numbers, infinite, padded, largest = cells.row(
-        "count_if(x IS NOT NULL OR NOT absent(v)), count(x), count_if(isinf(x)),"
-        " count_if(x IS NOT NULL AND regexp_full_match(v, '\\s*[+-]?0\\d+\\s*')), max(abs(x)) FILTER (isfinite(x))",
+    present, numbers, padded, largest = cells.row(
+        # CASE spares the numbers, nearly all cells of most tables, the slow comparisons of text.
+        "count_if(CASE WHEN x IS NULL THEN NOT absent(v) ELSE true END), count(x),"
+        f" count_if(CASE WHEN x = trunc(x) THEN regexp_full_match(v, {_PADDED}) ELSE false END),"
+        " max(abs(x)) FILTER (isfinite(x))",
         number=f"{macro}(v)",
     )
-    return _Counts(present, numbers, infinite, padded, largest or 0.0)
+    return _Counts(present, numbers, padded, largest or 0.0)
 
 
 def _number_or_code(cells: _Cells, macro: str, counts: _Counts) -> Typed:
     """A column of numbers, unless it is a code whose digits a number would lose."""
     if counts.padded:
-        [(_, example)] = cells.where("regexp_full_match(v, '\\s*[+-]?0\\d+\\s*')")[:1]
-        return _text(cells, f"Column {cells.name!r} is kept as text: a number would lose the leading zero of {example!r}.")
-    if counts.largest > EXACT and (long := cells.where(f"regexp_full_match(v, '\\d+') AND abs({macro}(v)) > {EXACT}")):
-        return _text(cells, f"Column {cells.name!r} is kept as text: {long[0][1]!r} has more digits than a number holds.")
+        [(_, example)] = cells.where(f"regexp_full_match(v, {_PADDED})", limit=1)
+        return _text(
+            cells, f"Column {cells.name!r} is kept as text: a number would lose the leading zero of {example!r}."
+        )
+    if counts.largest > EXACT and (
+        long := cells.where(f"regexp_full_match(v, '\\s*[+-]?\\d+\\s*') AND abs({macro}(v)) > {EXACT}", limit=1)
+    ):
+        return _text(
+            cells, f"Column {cells.name!r} is kept as text: {long[0][1]!r} has more digits than a number holds."
+        )
     return _number(cells, macro)
 
 
 def _comma_number(cells: _Cells, counts: _Counts, delimiter: str | None) -> Typed:
     """A column with decimal commas, unless the commas may as well part the thousands."""
     # A file cut by semicolons comes from where the comma is decimal; tabs and bars say nothing of it.
-    if delimiter != ";" and cells.row("bool_and(regexp_full_match(v, '\\s*[+-]?[1-9]\\d{0,2}(,\\d{3})*\\s*') OR absent(v))")[0]:
-        [(_, example)] = cells.where("contains(v, ',')")[:1]
-        return _text(cells, f"Column {cells.name!r} is kept as text: the comma in {example!r} may be decimal or part thousands.")
+    if (
+        delimiter != ";"
+        and cells.row("bool_and(regexp_full_match(v, '\\s*[+-]?[1-9]\\d{0,2}(,\\d{3})*\\s*') OR absent(v))")[0]
+    ):
+        [(_, example)] = cells.where("contains(v, ',')", limit=1)
+        return _text(
+            cells, f"Column {cells.name!r} is kept as text: the comma in {example!r} may be decimal or part thousands."
+        )
     return _number_or_code(cells, "comma", counts)
 
 
 def _number(cells: _Cells, macro: str) -> Typed:
     values = cells.floats(f"{macro}(v)")
     infinite = np.flatnonzero(np.isinf(values))
-    odd = cells.where(f"{macro}(v) IS NULL AND NOT absent(v)")
+    odd_cell = f"CASE WHEN {macro}(v) IS NULL THEN NOT absent(v) ELSE false END"
+    odd = cells.where(odd_cell) if np.isnan(values).any() else ()
     return Typed(table.Column(cells.name, table.Physical.NUMBER, values), infinite, odd)
 
 
 def _is_boolean(cells: _Cells) -> bool:
     """Whether both words of one pair occur, and nothing else. 0 and 1 stay numbers."""
     words = cells.connection.execute(
-        f"SELECT DISTINCT lower(trim(v)) FROM (SELECT {cells.sql} AS v FROM {cells.relation}) WHERE NOT absent(v) LIMIT 3"
+        f"SELECT DISTINCT lower(trim(v)) FROM (SELECT {cells.sql} AS v FROM {cells.relation})"
+        " WHERE NOT absent(v) LIMIT 3"
     ).fetchall()
     return {word for (word,) in words} in [set(pair) for pair in _PAIRS]
 
 
 def _boolean(cells: _Cells) -> Typed:
-    true, false = (", ".join(map(_quoted, words)) for words in (_TRUE, _FALSE))
+    true, false = (", ".join(map(quoted, words)) for words in (_TRUE, _FALSE))
     reads = f"CASE WHEN lower(trim(v)) IN ({true}) THEN 1 WHEN lower(trim(v)) IN ({false}) THEN 0 END"
     odd = cells.where(f"{reads} IS NULL AND NOT absent(v)")
     return Typed(table.Column(cells.name, table.Physical.BOOLEAN, cells.floats(reads)), _NONE, odd)
@@ -228,14 +244,17 @@ def _date_or_text(cells: _Cells, points: _Counts) -> Typed:
     if len(forms) == 1:
         return _date(cells, forms[0])
     if len(forms) > 1:
-        [(_, example)] = cells.where("NOT absent(v)")[:1]
-        return _text(cells, f"Column {cells.name!r} is kept as text: {example!r} may begin with the day or with the month.")
+        [(_, example)] = cells.where("NOT absent(v)", limit=1)
+        return _text(
+            cells, f"Column {cells.name!r} is kept as text: {example!r} may begin with the day or with the month."
+        )
     if points.numbers * 2 > points.present:
-        [(_, example)] = cells.where("point(v) IS NULL AND NOT absent(v)")[:1]
+        [(_, example)] = cells.where("point(v) IS NULL AND NOT absent(v)", limit=1)
         others = points.present - points.numbers
         return _text(
             cells,
-            f"Column {cells.name!r} is kept as text: {others} of its {points.present} values are no numbers, such as {example!r}.",
+            f"Column {cells.name!r} is kept as text:"
+            f" {others} of its {points.present} values are no numbers, such as {example!r}.",
         )
     return _text(cells)
 
@@ -256,7 +275,7 @@ def _demanded_date(cells: _Cells) -> Typed:
     reads = cells.row(", ".join(f"count({form})" for form in _FORMS))
     iso, day_first, month_first = reads
     if day_first == month_first > iso and cells.row(f"bool_or({_FORMS[1]} <> {_FORMS[2]})")[0]:
-        [(_, example)] = cells.where("NOT absent(v)")[:1]
+        [(_, example)] = cells.where("NOT absent(v)", limit=1)
         raise errors.DataError(
             f"The dates of column {cells.name!r} can be read in two ways.",
             f"{example!r} may begin with the day or with the month, and no value of the column settles it.",
@@ -281,3 +300,20 @@ def _text(cells: _Cells, note: str | None = None) -> Typed:
     connection.execute("DROP TYPE levels")
     column = table.Column(cells.name, table.Physical.TEXT, np.asarray(codes, np.int32), levels)
     return Typed(column, _NONE, note=note)
+
+
+def insert(connection: duckdb.DuckDBPyConnection, relation: str, cells: Mapping[str, Sequence[str | None]]) -> None:
+    """Add rows of text to a table in the database, which is made where it is not there yet.
+
+    Args:
+        connection: From `connect`.
+        relation: The table.
+        cells: The text of each column by its SQL name, all of one length.
+    """
+    arrays = {name: np.asarray(values, object) for name, values in cells.items()}
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {relation} ({', '.join(f'{name} VARCHAR' for name in cells)})")
+    connection.register("arriving", arrays)
+    connection.execute(
+        f"INSERT INTO {relation} BY NAME SELECT {', '.join(f'{n}::VARCHAR AS {n}' for n in cells)} FROM arriving"
+    )
+    connection.unregister("arriving")

@@ -1,0 +1,116 @@
+"""Reads a table from wherever it is: finds the format by what the file holds, then by its name."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from burnish import errors
+from burnish.data import table
+from burnish.load import binary, frames, json_lines, text
+
+STANDARD_INPUT = "-"
+
+_JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
+
+
+def read(source: Any, *, name: str | None = None, types: Mapping[str, table.Physical] | None = None) -> table.Table:
+    """A table, strictly read: every record of the source is a row or a reject with its line and reason.
+
+    Args:
+        source: A path to CSV, TSV or JSON lines (also .gz), Parquet or NPZ; "-" for standard input (CSV, TSV or JSON lines);
+            a data frame of any library; a dict of arrays; or a numpy array of shape (rows, columns), whose columns become
+            x0, x1, ….
+        name: Of the table; the file's stem where not given.
+        types: Types that columns must have, by name: those found when a model was trained. The others are found.
+
+    Raises:
+        ConfigError: There is no such file, it is a folder, it may not be read, or the source is of an unknown type.
+        DataError: The contents are no table, or more than half of the records are broken.
+    """
+    types = types or {}
+    if not isinstance(source, str | os.PathLike):
+        return frames.read(source, name=name or "data", types=types)
+    if os.fspath(source) == STANDARD_INPUT:
+        with tempfile.TemporaryDirectory(prefix="burnish-") as folder:
+            path = Path(folder, "input")
+            with path.open("wb") as copy:
+                shutil.copyfileobj(sys.stdin.buffer, copy)
+            return _read_file(path, "Standard input", name=name or "stdin", types=types)
+    path = Path(source).expanduser()
+    _refuse_unreadable(path)
+    return _read_file(path, str(source), name=name or _stem(path), types=types)
+
+
+def _stem(path: Path) -> str:
+    inner = Path(path.stem) if path.suffix.lower() == ".gz" else path
+    return inner.stem or path.name
+
+
+def _refuse_unreadable(path: Path) -> None:
+    try:
+        with path.open("rb"):
+            return
+    except FileNotFoundError as error:
+        raise errors.ConfigError(
+            f"There is no file {path}.",
+            f"It was looked for in {path.absolute().parent}.",
+            "Check the path and its spelling.",
+        ) from error
+    except IsADirectoryError as error:
+        raise errors.ConfigError(
+            f"{path} is a folder.", "A table is a single file.", "Give the path of a file in it."
+        ) from error
+    except OSError as error:
+        raise errors.ConfigError(
+            f"{path} cannot be read.", f"{error.strerror}.", "Check the path and its permissions."
+        ) from error
+
+
+def _read_file(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physical]) -> table.Table:
+    with path.open("rb") as file:
+        start = file.read(1 << 16)
+    if start.startswith(b"\x1f\x8b"):
+        with tempfile.TemporaryDirectory(prefix="burnish-") as folder:
+            inner = Path(folder, path.stem)
+            with inner.open("wb") as out:
+                _unzip(path, out, shown)
+            return _read_file(inner, shown, name=name, types=types)
+    if start.startswith(b"PAR1"):
+        return binary.read_parquet(path, shown, name=name, types=types)
+    if _is_npz(path, start):
+        return binary.read_npz(path, shown, name=name, types=types)
+    if path.suffix.lower() == ".parquet":
+        raise errors.DataError(
+            f"{shown} is not a Parquet file.", "It does not begin with PAR1.", "Check that it was written to its end."
+        )
+    if path.suffix.lower() in _JSON_SUFFIXES or json_lines.looks_like(start):
+        return json_lines.read(path, shown, name=name, types=types)
+    return text.read(path, shown, name=name, types=types)
+
+
+def _unzip(path: Path, out: BinaryIO, shown: str) -> None:
+    try:
+        with gzip.open(path, "rb") as packed:
+            shutil.copyfileobj(packed, out)
+    except (OSError, EOFError, zlib.error) as error:
+        raise errors.DataError(f"{shown} cannot be unpacked.", f"{error}.", "Check that the file is whole.") from error
+
+
+def _is_npz(path: Path, start: bytes) -> bool:
+    """Whether the file is a ZIP archive of numpy arrays; one named .npz that is damaged counts as well."""
+    if not start.startswith(b"PK"):
+        return path.suffix.lower() == ".npz"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return all(member.endswith(".npy") for member in archive.namelist())
+    except zipfile.BadZipFile:
+        return path.suffix.lower() == ".npz"

@@ -1,0 +1,144 @@
+"""Reads JSON: one object a line, or one array of objects."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from burnish import errors
+from burnish.data import table
+from burnish.load import assemble, encoding, typed
+
+CHUNK = 20_000  # records held as Python objects at a time
+SHOWN = 80  # characters of a record that a reject shows
+
+_BETWEEN = re.compile(r"[\s,]*")  # what parts the elements of an array
+
+
+def looks_like(start: bytes) -> bool:
+    """Whether a text begins like JSON objects, and not like a table.
+
+    >>> looks_like(b' {"a": 1}'), looks_like(b'[{"a": 1}]'), looks_like(b"a,b")
+    (True, True, False)
+    """
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return text.startswith(b"{") or (text.startswith(b"[") and text[1:].lstrip().startswith(b"{"))
+
+
+def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physical]) -> table.Table:
+    """A table of JSON objects: a column for each key, missing where an object lacks it; nested values become text.
+
+    Args:
+        path: The file, not compressed.
+        shown: How messages call it.
+        name: Of the table.
+        types: Types that are demanded, by column name.
+
+    Raises:
+        DataError: The file is empty or not text, or more than half of its records are broken.
+    """
+    rejects: list[table.Reject] = []
+    keys: dict[str, str] = {}  # the SQL name of each key
+    lines: list[int] = []
+    found, note = encoding.find(path, shown)
+    with tempfile.TemporaryDirectory(prefix="burnish-") as folder, typed.connect() as connection:
+        if found not in ("utf-8", "utf-8-sig"):
+            encoding.to_utf8(path, copy := Path(folder, "text.json"), found, shown)
+            path = copy
+        good = _objects(_records(path, shown), rejects)
+        while chunk := list(itertools.islice(good, CHUNK)):
+            lines += [line for line, _ in chunk]
+            _append(connection, keys, [record for _, record in chunk])
+        if not keys:
+            return assemble.build(shown, (), np.empty(0, np.int64), rejects=rejects)
+        names, unnamed = assemble.unique_names(list(keys), shown)
+        sql = dict(zip(keys.values(), names, strict=True))
+        columns = typed.columns(connection, "cells", sql, types=types)
+    notes = ((note,) if note else ()) + unnamed
+    return assemble.build(name, columns, np.asarray(lines, np.int64), rejects=rejects, notes=notes)
+
+
+def _records(path: Path, shown: str) -> Iterator[tuple[int, str]]:
+    """Line number and text of each record."""
+    with path.open("rb") as file:
+        array = file.read(1 << 16).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as text:
+        if array:
+            yield from _elements(text.read(), shown)
+        else:
+            yield from ((i, line) for i, line in enumerate(text, 1) if line.strip())
+
+
+def _elements(text: str, shown: str) -> Iterator[tuple[int, str]]:
+    """The elements of an array; where one is broken all are refused, for nothing says where the next one begins."""
+    decoder = json.JSONDecoder()
+    position, line, counted = text.index("[") + 1, 1, 0
+    try:
+        while True:
+            position = _BETWEEN.match(text, position).end()  # type: ignore[union-attr]  # it matches the empty text too
+            if text.startswith("]", position):
+                return
+            line += text.count("\n", counted, position)
+            _, end = decoder.raw_decode(text, position)
+            yield line, text[position:end]
+            counted, position = position, end
+    except json.JSONDecodeError as error:
+        raise errors.DataError(
+            f"{shown} is broken at line {error.lineno}, column {error.colno}.",
+            f"{error.msg}.",
+            "Write one JSON object a line: then only the broken lines are left out.",
+        ) from error
+
+
+def _objects(
+    records: Iterator[tuple[int, str]], rejects: list[table.Reject]
+) -> Iterator[tuple[int, dict[str, object]]]:
+    """The records that are objects; the others are added to the rejects."""
+    for line, text in records:
+        try:
+            text.encode()
+            record = json.loads(text)
+            reason = "" if isinstance(record, dict) else "not a JSON object"
+        except json.JSONDecodeError as error:
+            reason = f"not JSON: {error.msg} at column {error.colno}"
+        except RecursionError:
+            reason = "not JSON that can be read: nested too deeply"
+        except UnicodeEncodeError:
+            reason = "bytes that are not UTF-8"
+        if reason:
+            shown = text.strip()[:SHOWN].encode("utf-8", errors="replace").decode()
+            rejects.append(table.Reject(line=line, column=None, reason=reason, text=shown))
+        else:
+            yield line, record
+
+
+def _append(connection: duckdb.DuckDBPyConnection, keys: dict[str, str], chunk: list[dict[str, object]]) -> None:
+    """Add the objects to the table `cells`, with a new column for each new key."""
+    for key in dict.fromkeys(key for record in chunk for key in record):
+        if key in keys:
+            continue
+        keys[key] = f"c{len(keys)}"
+        begin = "ALTER TABLE cells ADD COLUMN" if len(keys) > 1 else "CREATE TABLE cells ("
+        connection.execute(f"{begin} {keys[key]} VARCHAR{'' if len(keys) > 1 else ')'}")
+    typed.insert(connection, "cells", {sql: [_cell(record.get(key)) for record in chunk] for key, sql in keys.items()})
+
+
+def _cell(value: object) -> str | None:
+    """The value as it is written in a table of text."""
+    if value is None or isinstance(value, str):
+        return _encodable(value) if value else None
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _encodable(text: str) -> str:
+    """The text without lone surrogates, which JSON can escape but UTF-8 cannot write."""
+    return text.encode("utf-8", errors="replace").decode()
