@@ -45,6 +45,7 @@ def turn(cache: Path | None, program: str) -> Iterator[None]:
     if cache is None:
         yield
         return
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = hashlib.sha256(program.encode()).hexdigest()[:24]
     with (cache / f"{name}.turn").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
