@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from burnish.data import columns, copies, distribution, giveaway, observation
 from burnish.data.fold import Split
+from burnish.data.kinds import Profile
 from burnish.data.observation import Observation
 from burnish.data.split import DEV_FILE, MAIN, TEST_FILE, Plan
 from burnish.data.table import Physical, Table
-
-if TYPE_CHECKING:
-    from burnish.data.kinds import Profile
 
 CLASSES_SHOWN = 50  # classes counted by name in the facts; the largest
 
@@ -52,20 +50,22 @@ def audit(
     """
     view = observation.View(table, table[target], {p.name: p for p in profiles}, origin, classes, plan)
     found = copies.find(view.features, view.target)
+    conflicts = copies.conflicts(view, found)
     observations = (
-        *giveaway.observe(view, seed=plan.seed),
-        *distribution.observe(view, seed=plan.seed),
+        *giveaway.observe(view),
+        *distribution.observe(view, found.ids if found.copied else None),
         *copies.observe(found),
-        *copies.observe_conflicts(view, found),
+        *copies.observe_conflicts(conflicts, table.rows),
         *columns.observe(view),
     )
     rank = {"fault": 0, "limit": 1, "note": 2}
     ordered = tuple(sorted(observations, key=lambda seen: rank[seen.severity]))
-    return Audit(ordered, found.ids, found.ids if found.copied else None, _facts(view, found))
+    facts = {**_facts(view, found), "conflicting_floor": conflicts.floor}
+    return Audit(ordered, found.ids, found.ids if found.copied else None, facts)
 
 
 def across(split: Split, seen: Audit) -> tuple[Observation, ...]:
-    """DA7: dev and test rows that the split left in training too. For files given as parts, and as a check of any split."""
+    """DA7: dev and test rows that the split left in training too: for given files, and as a check of any split."""
     return copies.observe_across(seen.duplicate_groups, split, copied=seen.keep_together is not None)
 
 

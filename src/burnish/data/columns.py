@@ -20,7 +20,7 @@ CODE_GAP = 1.5
 # ... in a column of measurements: so many distinct values beside it. A scale from 1 to 5 with a 9 is a category.
 CODE_DISTINCT = 20
 
-# Numbers that people write for "missing" (R, SPSS and survey manuals): nines, and small negatives where all else is >= 0.
+# Numbers that people write for "missing" (survey manuals, R, SPSS): nines, of either sign.
 WRITTEN_CODES = (99.0, 999.0, 9999.0, 99999.0, 999999.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, -999999.0)
 
 # Rank correlation from which on an identifier is said to follow the target: 10 % of the variance of the ranks.
@@ -47,9 +47,9 @@ def _missing(view: View) -> tuple[Observation, ...]:
             "Some values are missing",
             "note",
             f"{counted(len(gaps), 'column has', 'columns have')} missing values: {names}. "
-            f"{counted(int(any_gap.sum()), 'row')} of {view.table.rows:,} ({percent(any_gap.mean())}) lack at least one.",
-            "They are filled in from the training rows, and a flag tells the network where. If a value is missing because "
-            "of the outcome, leave the column out with --drop.",
+            f"{counted(int(any_gap.sum()), 'row')} of {view.table.rows:,} ({percent(any_gap.mean())}) lack some.",
+            "They are filled in from the training rows, and a flag tells the network where. If a value is missing "
+            "because of the outcome, leave the column out with --drop.",
             where=listed(gaps),
         ),
     )
@@ -80,7 +80,11 @@ def _codes_for_missing(view: View) -> tuple[Observation, ...]:
 
 
 def code_for_missing(values: NDArray[np.float64]) -> tuple[float, int, float] | None:
-    """A value that seems to stand for "missing": (value, rows, nearest other value), or None. `values` has shape (rows,)."""
+    """A value that seems to stand for "missing": (value, rows, nearest other value), or None.
+
+    Args:
+        values: A column of numbers, NaN where a value is missing, shape (rows,).
+    """
     distinct, counts = np.unique(values[np.isfinite(values)], return_counts=True)
     if len(distinct) <= CODE_DISTINCT:
         return None

@@ -79,67 +79,85 @@ def observe(copies: Copies) -> tuple[Observation, ...]:
             "Some rows are exact copies of others",
             "note",
             f"{counted(copies.repeats, 'row repeats', 'rows repeat')} an earlier one in every feature, "
-            f"{percent(copies.repeats / rows)} of {rows:,}; {copies.alike:,} of them in the target too. In effect there are "
-            f"{copies.distinct:,} different rows.",
+            f"{percent(copies.repeats / rows)} of {rows:,}; {copies.alike:,} of them in the target too. In effect "
+            f"there are {copies.distinct:,} different rows.",
             "Copies are kept on one side of the split, so that no dev or test row was seen in training. If they come "
             "from joining files twice, remove them.",
         ),
     )
 
 
-def observe_conflicts(view: View, copies: Copies) -> tuple[Observation, ...]:
-    """DA28: equal rows with unequal targets, and the floor that they put under the error."""
+@dataclass(frozen=True, slots=True)
+class Conflicts:
+    """Rows that equal another in every feature and differ from it in the target."""
+
+    rows: int
+    floor: float  # least error over all rows that they leave to any model: error rate, or RMSE in the target's unit
+    share: float  # the floor as a share of all rows, or of the target's variance
+    told: str  # the floor in words
+
+
+def conflicts(view: View, copies: Copies) -> Conflicts:
+    """Measures how much equal rows disagree. The floor is seen in the sample, and so rather too low than too high."""
     if not copies.repeats:
-        return ()
-    involved, told, floor = _spread_of_equals(view, copies) if view.classes is None else _minority(view, copies)
-    rows = len(copies.ids)
-    if involved < CONFLICTS_MATTER * rows or not involved:
+        return Conflicts(0, 0.0, 0.0, "")
+    return _spread_of_equals(view, copies) if view.classes is None else _minority(view, copies)
+
+
+def observe_conflicts(found: Conflicts, rows: int) -> tuple[Observation, ...]:
+    """DA28: equal rows with unequal targets, and the floor that they put under the error. `rows` counts all rows."""
+    if found.rows < max(CONFLICTS_MATTER * rows, 2):
         return ()
     return (
         Observation(
             "DA28",
             "Rows with equal features have different targets",
-            "limit" if floor >= FLOOR_MATTERS else "note",
-            f"{counted(involved, 'row')} of {rows:,} ({percent(involved / rows)}) equal another row in every feature and "
-            f"differ from it in the target. {told}",
-            "Check how these rows were labelled, or add a column that tells them apart; else take this floor as part of "
-            "the error that cannot be avoided.",
+            "limit" if found.share >= FLOOR_MATTERS else "note",
+            f"{counted(found.rows, 'row')} of {rows:,} ({percent(found.rows / rows)}) equal another row in every "
+            f"feature and differ from it in the target. {found.told}",
+            "Check how these rows were labelled, or add a column that tells them apart; else take this floor as part "
+            "of the error that cannot be avoided.",
         ),
     )
 
 
-def _spread_of_equals(view: View, copies: Copies) -> tuple[int, str, float]:
-    """Rows involved, the floor in words, and the floor as a share of the target's variance over all rows."""
-    order, starts, sizes = _grouped(copies.ids)
+def _spread_of_equals(view: View, copies: Copies) -> Conflicts:
+    order = np.argsort(copies.ids, kind="stable")
+    _, starts, sizes = np.unique(copies.ids[order], return_index=True, return_counts=True)
     y = view.target.values.astype(np.float64)[order]
     deviations = y - np.repeat(np.add.reduceat(y, starts) / sizes, sizes)
     differing = np.maximum.reduceat(y, starts) > np.minimum.reduceat(y, starts)
-    # Pooled variance within sets of equal rows; each set loses one degree of freedom to its mean.
-    variance = float(np.sum(deviations**2)) / copies.repeats
-    repeated = float(sizes[sizes > 1].sum()) / len(y)
+    squares = float(np.sum(deviations**2))
+    # Each set of equal rows loses one degree of freedom to its mean.
+    spread = float(np.sqrt(squares / copies.repeats))
     told = (
-        f"Equal rows lie {np.sqrt(variance):.3g} around their mean (standard deviation, in the target's unit): on such rows "
-        "no model has a lower RMSE."
+        f"Equal rows lie {spread:.3g} around their mean (standard deviation, in the target's unit): on such rows no "
+        "model has a lower RMSE."
     )
-    return int(sizes[differing].sum()), told, variance / max(float(y.var()), np.finfo(float).tiny) * repeated
+    unexplained = squares / max(float(np.sum((y - y.mean()) ** 2)), np.finfo(float).tiny)
+    return Conflicts(int(sizes[differing].sum()), float(np.sqrt(squares / len(y))), unexplained, told)
 
 
-def _minority(view: View, copies: Copies) -> tuple[int, str, float]:
-    """Rows involved, the floor in words, and the floor as an error rate over all rows."""
+def _minority(view: View, copies: Copies) -> Conflicts:
     cells, counts = np.unique(np.stack([copies.ids, np.asarray(view.classes)], axis=1), axis=0, return_counts=True)
     majority = np.zeros(copies.distinct, dtype=np.int64)
     np.maximum.at(majority, cells[:, 0], counts)
     sizes = np.bincount(copies.ids)
     wrong, rows = int((sizes - majority).sum()), len(copies.ids)
-    told = f"Any model is wrong on at least {counted(wrong, 'row')} of them, {percent(wrong / rows)} of all rows."
-    return int(sizes[majority < sizes].sum()), told, wrong / rows
+    told = f"Any model is wrong on at least {wrong:,} of them, {percent(wrong / rows)} of all rows."
+    return Conflicts(int(sizes[majority < sizes].sum()), wrong / rows, wrong / rows, told)
 
 
 def observe_across(ids: NDArray[np.int64], split: Split, *, copied: bool) -> tuple[Observation, ...]:
     """DA7: dev and test rows that are also in training, beyond what chance brings into columns with few values.
 
-    The yardstick for "chance" is how many training rows equal another training row: a random split of the same rows would
-    show that share. Copies have no such excuse.
+    The yardstick for "chance" is how many training rows equal another training row: a random split of the same rows
+    would show that share. Copies have no such excuse.
+
+    Args:
+        ids: Rows with the same features share a number, shape (rows,).
+        split: How the rows are divided; its first fold is looked at.
+        copied: Whether equal rows are copies.
     """
     found = []
     fold = split.primary
@@ -149,16 +167,16 @@ def observe_across(ids: NDArray[np.int64], split: Split, *, copied: bool) -> tup
         seen = int(np.isin(ids[rows], ids[fold.train]).sum())
         if not seen or not (copied or _beyond_chance(ids, fold.train, seen, len(rows))):
             continue
-        share = interval.proportion(seen, len(rows))
+        share = seen / len(rows)
         found.append(
             Observation(
                 "DA7",
                 f"Some {name} rows are also in the training rows",
-                "fault" if share.value >= SEEN_MATTERS else "note",
-                f"{counted(seen, f'{name} row')} of {len(rows):,} ({percent(share.value)}) equal a training row in every "
-                "feature: a network can know their answer by heart.",
-                f"Remove them from the training rows or from {name}. The honest {name} error, without them, is most often "
-                "higher.",
+                "fault" if share >= SEEN_MATTERS else "note",
+                f"A training row equals {seen:,} of {counted(len(rows), f'{name} row')} ({percent(share)}) in every "
+                "feature: a network can know the answer by heart.",
+                f"Remove them from the training rows or from {name}. The honest {name} error, without them, is most "
+                "often higher.",
                 where=name,
             )
         )
@@ -166,14 +184,14 @@ def observe_across(ids: NDArray[np.int64], split: Split, *, copied: bool) -> tup
 
 
 def _beyond_chance(ids: NDArray[np.int64], train: NDArray[np.int64], seen: int, rows: int) -> bool:
-    """Whether more rows equal a training row than training rows equal each other, by more than matters."""
+    """Whether more rows equal a training row than training rows equal each other, and by more than matters."""
     counts = np.bincount(ids[train], minlength=int(ids.max()) + 1)
     meeting = int((counts[ids[train]] > 1).sum())
     return interval.proportion_difference((seen, rows), (meeting, len(train))).low > SEEN_MATTERS
 
 
 def _mixed(column: Column, number: int) -> Hashes:
-    """A random-looking 64-bit number for each value; equal values of one column, and all missing ones, give the same."""
+    """A random-looking 64-bit number for each value; equal values of a column, and all missing ones, share one."""
     values = column.values.astype(np.float64) + 0.0  # -0.0 is 0.0
     values[column.missing] = np.nan  # one NaN: there are many bit patterns
     bits = values.view(np.uint64) + np.uint64((0x9E3779B97F4A7C15 * (number + 1)) % 2**64)
@@ -193,10 +211,3 @@ def _pairs(hashes: Hashes) -> float:
     """Number of pairs of equal rows."""
     counts = np.unique(hashes, return_counts=True)[1].astype(np.float64)
     return float(np.sum(counts * (counts - 1) / 2))
-
-
-def _grouped(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Rows ordered by their number, where each number starts, and how many rows it has."""
-    order = np.argsort(ids, kind="stable")
-    _, starts, sizes = np.unique(ids[order], return_index=True, return_counts=True)
-    return order, starts, sizes

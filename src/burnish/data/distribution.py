@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats as distributions
 
 from burnish import errors
-from burnish.data import split
+from burnish.data import deal, split
 from burnish.data.observation import Observation, View, counted, listed, numbers, percent, shown
 from burnish.data.table import Column, Kind
 from burnish.stats import interval, multiplicity, two_sample
@@ -43,12 +43,22 @@ class _Pair:
         return f"{self.first} and {self.second}"
 
 
-def observe(view: View, *, seed: int) -> tuple[Observation, ...]:
-    """DA3 and DA4 for each pair of files, and for each source against the others."""
+def observe(view: View, copied: NDArray[np.int64] | None) -> tuple[Observation, ...]:
+    """DA3 and DA4 for each pair of files, and for each source against the others.
+
+    Args:
+        view: The table.
+        copied: Copies share a number, shape (rows,); None: equal rows are no copies.
+    """
     pairs = _pairs(view)
     if not pairs:
         return ()
-    return (*_features_differ(view, pairs, seed), *_targets_differ(view, pairs))
+    group = None if view.plan.group is None else view.table[view.plan.group].values
+    units = deal.joined(group, copied)
+    return (
+        *_features_differ(view, pairs, np.arange(view.table.rows) if units is None else units),
+        *_targets_differ(view, pairs),
+    )
 
 
 def _pairs(view: View) -> list[_Pair]:
@@ -67,7 +77,7 @@ def _pairs(view: View) -> list[_Pair]:
     return [pair for pair in pairs if len(pair.rows[1])]
 
 
-def _features_differ(view: View, pairs: Sequence[_Pair], seed: int) -> tuple[Observation, ...]:
+def _features_differ(view: View, pairs: Sequence[_Pair], units: NDArray[np.int64]) -> tuple[Observation, ...]:
     """DA3: a classifier tells the two sets apart, by more than matters."""
     columns = [c for c in view.features if c.name != view.plan.time and view.profiles[c.name].kind is not Kind.TEXT]
     shifts: list[tuple[_Pair, two_sample.Shift]] = []
@@ -76,7 +86,7 @@ def _features_differ(view: View, pairs: Sequence[_Pair], seed: int) -> tuple[Obs
         if not columns:
             continue
         try:
-            shifts.append((pair, _compared(view, columns, pair, seed)))
+            shifts.append((pair, _compared(columns, pair, units, view.plan.seed)))
         except errors.DataError as refused:
             found.append(_not_compared(pair, refused.why))
     if not shifts:
@@ -88,15 +98,11 @@ def _features_differ(view: View, pairs: Sequence[_Pair], seed: int) -> tuple[Obs
     return tuple(found)
 
 
-def _compared(view: View, columns: Sequence[Column], pair: _Pair, seed: int) -> two_sample.Shift:
+def _compared(columns: Sequence[Column], pair: _Pair, units: NDArray[np.int64], seed: int) -> two_sample.Shift:
     rng = np.random.default_rng([seed, 3])
     picked = [np.sort(rng.permutation(rows)[: two_sample.MAX_ROWS]) for rows in pair.rows]
     a, b = (np.stack([numbers(column, rows) for column in columns], axis=1) for rows in picked)
-    groups = None
-    if view.plan.group is not None:
-        labels = np.unique(view.table[view.plan.group].values, return_inverse=True)[1]
-        groups = (labels[picked[0]], labels[picked[1]])
-    return two_sample.classifier_two_sample(a, b, groups=groups, seed=seed)
+    return two_sample.classifier_two_sample(a, b, groups=(units[picked[0]], units[picked[1]]), seed=seed)
 
 
 def _mismatch(pair: _Pair, shift: two_sample.Shift, columns: Sequence[Column]) -> Observation:
@@ -104,9 +110,9 @@ def _mismatch(pair: _Pair, shift: two_sample.Shift, columns: Sequence[Column]) -
     by = f" The columns that differ most: {', '.join(names)}." if names else " No single column gives it away."
     if pair.files:
         remedy = (
-            "Two answers: mix the files and split again, so that the distributions of train, dev and test are alike; or, if "
-            "the dev file shows what the network will meet, keep it, skip the test set (--no-test) and score on dev only. "
-            "A train-dev part tells how much of the error comes from the mismatch."
+            "Two answers: mix the files and split again, so that the distributions of train, dev and test are alike; "
+            "or, if the dev file shows what the network will meet, keep it, skip the test set (--no-test) and score on "
+            "dev only. A train-dev part tells how much of the error comes from the mismatch."
         )
     else:
         remedy = (
@@ -118,8 +124,8 @@ def _mismatch(pair: _Pair, shift: two_sample.Shift, columns: Sequence[Column]) -
         "DA3",
         f"{pair.name[0].upper()}{pair.name[1:]} come from different distributions",
         "limit",
-        f"A classifier tells them apart with an AUC of {shift.auc.value:.2f} ({shift.auc.low:.2f} to {shift.auc.high:.2f}; "
-        f"0.5 means that it cannot), on rows that it had not seen.{by}",
+        f"A classifier tells them apart with an AUC of {shift.auc.value:.2f} ({shift.auc.low:.2f} to "
+        f"{shift.auc.high:.2f}; 0.5 means that it cannot), on rows that it had not seen.{by}",
         remedy,
         where=listed([columns[drift.index].name for drift in shift.drifts]),
     )
@@ -148,11 +154,11 @@ def _targets_differ(view: View, pairs: Sequence[_Pair]) -> tuple[Observation, ..
                     f"The target differs between {pair.name}",
                     "limit" if pair.files else "note",
                     told,
-                    "If dev shows what the network will meet, its predictions are off by the difference of the shares: mix "
-                    "the files and split again, or weight the training rows."
+                    "If dev shows what the network will meet, its predictions are off by the difference of the shares: "
+                    "mix the files and split again, or weight the training rows."
                     if pair.files
-                    else "Every part of the split holds each source in the same share. Keep the source as a column only if "
-                    "it is known for new rows.",
+                    else "Every part of the split holds each source in the same share. Keep the source as a column "
+                    "only if it is known for new rows.",
                     where=view.target.name,
                 )
             )
@@ -166,8 +172,8 @@ def _target_test(view: View, pair: _Pair) -> tuple[float, str]:
         result = distributions.ks_2samp(numbers(view.target, one), numbers(view.target, other), method="asymp")
         means = [float(numbers(view.target, rows).mean()) for rows in pair.rows]
         told = (
-            f"The mean is {means[0]:.4g} in {pair.first} and {means[1]:.4g} in {pair.second}; the cumulated shares differ "
-            f"by up to {percent(result.statistic)}."
+            f"The mean is {means[0]:.4g} in {pair.first} and {means[1]:.4g} in {pair.second}; the cumulated shares "
+            f"differ by up to {percent(result.statistic)}."
         )
         return float(result.pvalue), told if result.statistic > TARGET_DISTANCE else ""
     counts = np.stack([np.bincount(view.classes[rows], minlength=int(view.classes.max()) + 1) for rows in pair.rows])

@@ -55,15 +55,15 @@ class _Sample:
     classes: int  # 0 for regression
 
 
-def observe(view: View, *, seed: int) -> tuple[Observation, ...]:
+def observe(view: View) -> tuple[Observation, ...]:
     """DA10, DA13 and DA20."""
-    return (*_giveaways(view, seed), *_sorted_rows(view), *_rare_classes(view))
+    return (*_giveaways(view), *_sorted_rows(view), *_rare_classes(view))
 
 
-def _giveaways(view: View, seed: int) -> tuple[Observation, ...]:
+def _giveaways(view: View) -> tuple[Observation, ...]:
     """DA10: single columns that all but tell the target, while the others do not."""
     features = [c for c in view.features if view.profiles[c.name].kind is not Kind.TEXT]
-    few, sample = _sample(view, seed, SCREEN_ROWS), _sample(view, seed, SAMPLE_ROWS)
+    few, sample = _sample(view, SCREEN_ROWS), _sample(view, SAMPLE_ROWS)
     if few is None or sample is None:
         return ()
     limit = AUC_TOO_GOOD if few.classes == 2 else SHARE_TOO_GOOD
@@ -73,7 +73,7 @@ def _giveaways(view: View, seed: int) -> tuple[Observation, ...]:
     if not suspects:
         return ()
     others = [column for column in features if column not in suspects]
-    rest = _skill(_predicted_together(others, sample, seed), sample) if others else None
+    rest = _skill(_predicted_together(others, sample, view.plan.seed), sample) if others else None
     easy = rest is not None and _too_good(rest, sample)
     alone = rest is None
     return tuple(_giveaway(column.name, skills[column.name], rest, sample, easy or alone) for column in suspects)
@@ -90,15 +90,15 @@ def _giveaway(
         "note" if plausible else "fault",
         f"Column {name!r} alone predicts the target of rows not seen: {measure} {skill.value:.4g} "
         f"({skill.low:.4g} to {skill.high:.4g}). {compared}.",
-        f"Ask whether {name!r} is known before the target is, for new rows. If it is made from the target or written down "
-        f"afterwards, leave it out with --drop {name!r}; the error without it is then the honest one.",
+        f"Ask whether {name!r} is known before the target is, for new rows. If it is made from the target or written "
+        f"down afterwards, leave it out with --drop {name!r}; the error without it is then the honest one.",
         where=name,
     )
 
 
-def _sample(view: View, seed: int, at_most: int) -> _Sample | None:
+def _sample(view: View, at_most: int) -> _Sample | None:
     """Main rows in two halves, or None where they are too few or hold one class only."""
-    rng = np.random.default_rng([seed, 10])
+    rng = np.random.default_rng([view.plan.seed, 10])
     rows = np.flatnonzero((view.origin == split.MAIN) & ~view.target.missing)
     rows = np.sort(rng.permutation(rows)[:at_most])
     if len(rows) < FEWEST_ROWS:
@@ -116,7 +116,7 @@ def _sample(view: View, seed: int, at_most: int) -> _Sample | None:
 
 
 def _predicted(column: Column, sample: _Sample) -> NDArray[np.float64]:
-    """Each half as the other predicts it from this column: shape (rows,), or (rows, classes) for more than two classes."""
+    """Each half as the other predicts it from this column: shape (rows,), or (rows, classes) from three classes on."""
     values = numbers(column, sample.rows)
     if column.physical is Physical.TEXT:
         return _crossed(sample, lambda fit: _by_level(values, sample, fit))
@@ -231,10 +231,11 @@ def _sorted_rows(view: View) -> tuple[Observation, ...]:
             if changes <= SORTED * least
             else "Neighbouring rows have alike targets",
             "note",
-            f"From one row to the next, {what} changes {changes:,} times; in random order it would about {expected:,.0f} "
-            "times.",
-            "Rows are shuffled before they are divided, and in training. If neighbours are alike because they are close in "
-            "time, or of one person or place, name that column with --time or --group: else dev is easier than new rows.",
+            f"From one row to the next, {what} changes {changes:,} times; in random order it would about "
+            f"{expected:,.0f} times.",
+            "Rows are shuffled before they are divided, and in training. If neighbours are alike because they are "
+            "close in time, or of one person or place, name that column with --time or --group: else dev is easier "
+            "than new rows.",
             where=view.target.name,
         ),
     )
@@ -261,7 +262,7 @@ def _rare_classes(view: View) -> tuple[Observation, ...]:
             "Some classes are rare",
             "note",
             f"{listed(names)} {'makes' if len(rare) == 1 else 'make'} up {share} of the rows.{told}",
-            "Splits keep their share. Look at balanced accuracy beside accuracy; --metric balanced_accuracy chooses by it.",
+            "Every part keeps their share. Look at balanced accuracy too; --metric balanced_accuracy chooses by it.",
             where=listed([view.class_name(code) for code in rare]),
         ),
     )

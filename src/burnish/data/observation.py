@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.data.kinds import Profile
 from burnish.data.split import Plan
 from burnish.data.table import Column, Kind, Physical, Table
-
-if TYPE_CHECKING:
-    from burnish.data.kinds import Profile
 
 NAMES_SHOWN = 5  # names in a list before "and 12 more"
 
@@ -43,7 +41,7 @@ class View:
 
     @property
     def features(self) -> tuple[Column, ...]:
-        """Columns that could serve a network, and free text: all but target, group, source, identifiers and constants."""
+        """Columns that say something about a row: all but target, group, source, identifiers and constants."""
         apart = {self.target.name, self.plan.group, self.plan.source}
         dull = (Kind.IDENTIFIER, Kind.CONSTANT)
         return tuple(c for c in self.table.columns if c.name not in apart and self.profiles[c.name].kind not in dull)

@@ -24,8 +24,9 @@ LEAF_ROWS = 10  # fewest rows in a leaf
 TOP_FEATURES = 5  # columns named at most
 DRIFT_ALPHA = 0.01  # after Holm's correction over the columns
 
-# Share of distinct rows below which equal rows are no copies but the meeting of few values.
-COPIES_AT_MOST = 0.5
+# With fewer different rows than this the columns have few values, and equal rows are taken for a meeting of values, not
+# for copies: kept together they would leave nothing to judge by.
+UNITS_FEWEST = 40
 
 # Rows that one half of each sample needs before an AUC says anything; below, no test is made.
 FEWEST_ROWS = 8
@@ -67,7 +68,7 @@ def classifier_two_sample(
     Args:
         a: One sample, shape (rows, columns), NaN where a value is missing.
         b: The other, shape (other rows, columns).
-        groups: Labels of the rows of `a` and of `b` that belong together, or None: only equal rows do.
+        groups: Labels of the rows of `a` and of `b` that belong together, or None: equal rows do.
         seed: Of the halves and of the samples above MAX_ROWS rows.
         level: Confidence of the AUC's interval.
 
@@ -90,7 +91,7 @@ def classifier_two_sample(
     with threadpool_limits(limits=1):  # threads that wait for each other on busy cores make it 20 times slower
         score = model.fit(x[fit], y[fit]).decision_function(x[~fit])
     auc, p_value = clustered_auc(score, y[~fit] == 1, units[~fit], level=level)
-    return Shift(auc, p_value, _drifts(x, y), (len(picks[0]), len(picks[1])))
+    return Shift(auc, p_value, _drifts(x, y, units), (len(picks[0]), len(picks[1])))
 
 
 def clustered_auc(
@@ -133,14 +134,14 @@ def clustered_auc(
 def _units(x: NDArray[np.float64], labels: NDArray | None) -> NDArray[np.int64]:
     """Number of the unit that each row belongs to: its group, or the set of rows equal to it; shape (rows,).
 
-    Where most rows are equal to others the columns have few values, and rows meet by chance: each is its own unit.
+    Where there are hardly any different rows, each row is its own unit.
     """
     if labels is not None:
         return np.unique(labels, return_inverse=True)[1].astype(np.int64)
     plain = np.ascontiguousarray(np.where(np.isnan(x), np.inf, x) + 0.0)  # one missing value, and one zero
     whole_rows = plain.view(np.dtype((np.void, plain.dtype.itemsize * plain.shape[1]))).ravel()
     units = np.unique(whole_rows, return_inverse=True)[1].astype(np.int64)
-    return units if units.max() + 1 > len(units) * COPIES_AT_MOST else np.arange(len(units))
+    return units if units.max() + 1 >= UNITS_FEWEST else np.arange(len(units))
 
 
 def _half(units: NDArray[np.int64], y: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -161,24 +162,25 @@ def _half(units: NDArray[np.int64], y: NDArray[np.int64], rng: np.random.Generat
     return fit
 
 
-def _drifts(x: NDArray[np.float64], y: NDArray[np.int64]) -> tuple[Drift, ...]:
+def _drifts(x: NDArray[np.float64], y: NDArray[np.int64], units: NDArray[np.int64]) -> tuple[Drift, ...]:
     """Columns whose distributions differ (Kolmogorov, Smirnov; Holm); a missing value counts as the smallest."""
     filled = np.where(np.isnan(x), -np.inf, x)
     first, second = filled[y == 0], filled[y == 1]
-    tests = [_smirnov(first[:, column], second[:, column]) for column in range(x.shape[1])]
+    one, other = (len(np.unique(units[y == sample])) for sample in (0, 1))
+    independent = one * other / (one + other)  # rows of a unit say the same thing again
+    tests = [_smirnov(first[:, column], second[:, column], independent) for column in range(x.shape[1])]
     adjusted = multiplicity.holm_adjusted([p_value for _, p_value in tests])
     found = [Drift(i, tests[i][0], float(p)) for i, p in enumerate(adjusted) if p < DRIFT_ALPHA]
     return tuple(sorted(found, key=lambda drift: (-drift.distance, drift.index))[:TOP_FEATURES])
 
 
-def _smirnov(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, float]:
-    """Distance and asymptotic p-value, cautious where values tie; equals scipy's and takes infinite values."""
+def _smirnov(first: NDArray[np.float64], second: NDArray[np.float64], independent: float) -> tuple[float, float]:
+    """Distance and asymptotic p-value for n·m/(n+m) `independent` rows, cautious where values tie."""
     values = np.concatenate([first, second])
     values.sort()
     shares = [np.searchsorted(np.sort(part), values, side="right") / len(part) for part in (first, second)]
     distance = float(np.max(np.abs(shares[0] - shares[1])))
-    rows = len(first) * len(second) / (len(first) + len(second))
-    return distance, float(np.clip(special.kolmogorov(np.sqrt(rows) * distance), 0, 1))
+    return distance, float(np.clip(special.kolmogorov(np.sqrt(independent) * distance), 0, 1))
 
 
 def _check(a: NDArray, b: NDArray) -> None:
