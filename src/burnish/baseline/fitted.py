@@ -52,16 +52,16 @@ class Constant:
         return cls(tuple(values["outputs"]))
 
 
-def majority(y: NDArray[np.int32], w: Weights, classes: int) -> Fitted:
+def majority(y: Targets, w: Weights, classes: int) -> Fitted:
     """Predicts every class with its share of the training rows; its most probable class is the majority.
 
     One row is shared out among all classes beforehand (Perks 1947), so that a class that training did not see has a
     probability above 0 and the cross-entropy stays finite.
     """
-    counts = np.bincount(y, weights=w, minlength=classes) + 1 / classes
+    counts = np.bincount(y.astype(np.int64), weights=w, minlength=classes) + 1 / classes
     return Fitted("majority", Constant(tuple((counts / counts.sum()).tolist())))
 
 
-def mean(y: NDArray[np.float64], w: Weights) -> Fitted:
+def mean(y: Targets, w: Weights) -> Fitted:
     """Predicts the (weighted) mean of the training targets, in units."""
     return Fitted("mean", Constant((float(np.average(y, weights=w)),)))

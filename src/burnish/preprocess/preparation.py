@@ -31,11 +31,11 @@ PLAN_NAMES = {kind: name for name, kind in PLANS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Unfamiliar:
-    """What prediction rows hold in one column that no training row did."""
+    """What rows hold in one column that training rows did not, or hardly."""
 
     column: str
     missing: int  # rows without a value, where training rows always had one: imputed
-    unseen: int  # rows with a level that has no place of its own
+    unseen: int  # rows with a level that has no place of its own: new, or rare in the training rows
 
 
 @dataclass(frozen=True, slots=True)
