@@ -196,7 +196,7 @@ def test_a_fold_of_categories_only_trains(run):
 
 def test_a_diverged_trial_gives_finite_predictions_and_leaves_no_state(run, tmp_path):
     """The ending says it; the predictions are of the last weights that were worth something."""
-    outcome = run("diverged", replace(LOUD, norm="none", optimizer="sgd", learning_rate=1e30, dropout=0.0))
+    outcome = run("diverged", replace(LOUD, optimizer="sgd", learning_rate=1e30))
 
     assert outcome.ending == Ending.DIVERGED
     assert np.isfinite(outcome.dev).all()
