@@ -204,7 +204,8 @@ def test_large_tables_leave_rows_out_before_iterations():
     most, iterations = boosting._size(500_000, 150, work=boosting.MOST_WORK / 10)
 
     assert most == boosting.FEWEST_ROWS
-    assert iterations == boosting.FEWEST_ITERATIONS
+    assert boosting.FEWEST_ITERATIONS < iterations < boosting.WORTHWHILE_ITERATIONS
+    assert boosting._size(3000, 1, work=boosting.MOST_WORK / 300) == (3000, boosting.FEWEST_ITERATIONS)
     assert boosting._size(1000, 20, work=boosting.MOST_WORK) == (1000, boosting.ITERATIONS)
 
 
