@@ -69,6 +69,29 @@ def test_under_a_decaying_rate_the_fall_is_told_with_caution():
     assert "decay" in decayed.evidence
 
 
+def test_a_fall_that_a_decaying_rate_hides_is_seen_by_the_way_gone():
+    """A rate so low that nothing settles: under cosine decay the cost flattens all the same."""
+    cosine = 1e-5 * 0.5 * (1 + np.cos(np.pi * EPOCHS / 60))
+    flattening = 2.4 - 0.5 * np.cumsum(cosine) / np.sum(cosine)
+
+    assert codes(training.read(curve(flattening, flattening, rate=cosine), Ending.COMPLETED)) == ["BV10", "OP2"]
+
+
+def test_a_cost_that_stays_at_what_ignorance_costs_never_got_under_way():
+    rng = np.random.default_rng(1)
+    chance = 2.3 + 0.02 * rng.standard_normal(60)
+
+    assert codes(training.read(curve(chance, chance), Ending.COMPLETED, uninformed=2.3)) == ["OP14"]
+    assert training.read(curve(chance, chance), Ending.COMPLETED, uninformed=4.0) == ()
+
+
+def test_a_late_fall_that_does_not_reach_the_earlier_best_asks_for_nothing():
+    cosine = 0.1 * 0.5 * (1 + np.cos(np.pi * EPOCHS / 60))
+    dev = np.where(EPOCHS < 10, 0.6 - 0.03 * EPOCHS, 0.6 - 0.004 * (EPOCHS - 10))
+
+    assert training.read(curve(settled(EPOCHS, floor=0.2), dev, rate=cosine), Ending.COMPLETED) == ()
+
+
 def test_a_training_that_was_stopped_early_is_not_told_to_go_on():
     slow = settled(EPOCHS, pace=40.0, floor=0.1)
 

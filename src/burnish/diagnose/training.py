@@ -26,6 +26,11 @@ PRACTICAL_SHARE = 0.10
 LEVEL = 0.95
 # Evaluations that have to agree before a rise is called one; a single high value is noise.
 PERSISTENT = 3
+# A cost that settles like 1/t falls on average at a half of its present pace while t doubles, one like 1/t² at a
+# quarter.
+SETTLING_PACE = 1 / 3
+# A training cost within this share of what is reached without looking at the inputs has learned nothing.
+NOTHING_LEARNED = 0.02
 # A straight fall: the last third falls at least this share of what the middle third did. A curve that is settling like
 # exp(−t) with one time constant per third has 0.37, a straight line 1.
 STRAIGHT = 0.8
@@ -39,34 +44,36 @@ class _Rise:
     share: float  # how much higher the end is than the lowest point, as a share of it
 
 
-def read(curve: Curve, ending: Ending) -> tuple[Finding, ...]:
+def read(curve: Curve, ending: Ending, *, uninformed: float | None = None) -> tuple[Finding, ...]:
     """What the curve of one training shows; () where it is healthy or too short to tell.
-
-    A rate that decays makes the cost fall at the end of any training, so that a fall there is a weaker sign of too
-    few epochs than the same fall under a constant rate: the evidence says which it was.
 
     Args:
         curve: One entry for each evaluation.
         ending: How the training ended.
+        uninformed: Training cost without looking at the inputs (the entropy of the class shares, or the target's
+            variance, in the curve's unit); None: not known.
     """
     if ending is Ending.DIVERGED:
         return (_diverged(curve),)
     finite = np.isfinite(curve.dev_loss) & np.isfinite(curve.train_loss)
     if finite.sum() < MIN_EVALUATIONS or not finite.all():
         return ()
+    if uninformed is not None and np.median(curve.train_loss[-PERSISTENT:]) > (1 - NOTHING_LEARNED) * uninformed:
+        return (_stuck(curve, uninformed),)
     training_rises = _rise(curve.train_loss)
     if training_rises is not None:
         return (_steps_too_large(curve, training_rises),)
-    found = []
     dev_rises = _rise(curve.dev_loss)
-    if dev_rises is not None and _falls_after(curve.train_loss, dev_rises.place):
-        found.append(_too_many_epochs(curve, dev_rises))
-    gain = _gain_of_doubling(curve.epoch, curve.dev_loss)
-    if ending is not Ending.STOPPED_EARLY and dev_rises is None and gain > PRACTICAL_SHARE:
-        found.append(_too_few_epochs(curve, gain))
-        if _straight(curve.train_loss):
-            found.append(_steps_too_small(curve))
-    return tuple(found)
+    if dev_rises is not None:
+        fell = _smooth(curve.train_loss)[-1] < _smooth(curve.train_loss)[dev_rises.place]
+        return (_too_many_epochs(curve, dev_rises),) if fell else ()
+    if ending is Ending.STOPPED_EARLY:
+        return ()
+    straight = _straight(curve)
+    gain = _gain_of_doubling(curve, pace=1.0 if straight else SETTLING_PACE)
+    if gain <= PRACTICAL_SHARE:
+        return ()
+    return (_too_few_epochs(curve, gain), *((_steps_too_small(curve),) if straight else ()))
 
 
 def _smooth(values: Floats) -> Floats:
@@ -94,29 +101,36 @@ def _rise(values: Floats) -> _Rise | None:
     return _Rise(place, float(np.median(last) / smooth[place] - 1))
 
 
-def _falls_after(values: Floats, place: int) -> bool:
-    smooth = _smooth(values)
-    return bool(smooth[-1] < smooth[place])
+def _time(curve: Curve) -> Floats:
+    """How far the steps could have led by each evaluation, as a share of the end: the sum of the learning rates.
 
-
-def _gain_of_doubling(epochs: Floats, values: Floats) -> float:
-    """The least fall, as a share of the present cost, in as many epochs again at a third of the present pace.
-
-    The slope of the last third is Theil's and Sen's, at the flatter end of its interval. A cost that settles like 1/t
-    falls on average at a half of its present pace while t doubles, one that settles like 1/t² at a quarter: hence a
-    third.
+    In epochs, a decaying rate would make every training look settled.
     """
-    third = len(values) // 3
-    tail = slice(-max(third, 3), None)
-    flattest = distributions.theilslopes(values[tail], epochs[tail], alpha=LEVEL).high_slope
-    present = float(np.median(values[-PERSISTENT:]))
-    return float(-flattest * (epochs[-1] - epochs[0]) / 3 / present) if present > 0 else 0.0
+    rates = np.where(np.isfinite(curve.learning_rate), curve.learning_rate, 0.0)
+    time = np.cumsum(rates) if rates.any() else np.arange(1.0, 1 + len(rates))
+    return time / time[-1]
 
 
-def _straight(values: Floats) -> bool:
-    """Whether the last third falls as steeply as the middle one did, and by a size that matters."""
-    first, second, last = (float(np.median(part)) for part in np.array_split(_smooth(values), 3))
-    return second - last >= STRAIGHT * (first - second) > 0 and second - last > PRACTICAL_SHARE * last
+def _gain_of_doubling(curve: Curve, *, pace: float) -> float:
+    """The least fall of the dev cost if all the way so far were gone again at this share of the present pace.
+
+    As a share of the present cost; 0 where the lowest cost was met before the last third: the fall at the end is then
+    the decaying rate's coming to rest. The present pace is the slope of the last third by Theil and Sen (1968), at
+    the flatter end of its interval.
+    """
+    time = _time(curve)
+    last = time >= 2 / 3
+    if last.sum() < PERSISTENT or not last[np.argmin(_smooth(curve.dev_loss))]:
+        return 0.0
+    flattest = distributions.theilslopes(curve.dev_loss[last], time[last], alpha=LEVEL).high_slope
+    present = float(np.median(curve.dev_loss[-PERSISTENT:]))
+    return float(-flattest * pace / present) if present > 0 else 0.0
+
+
+def _straight(curve: Curve) -> bool:
+    """Whether the training cost falls as steeply in the last third as in the middle one."""
+    first, second = np.interp([1 / 3, 2 / 3], _time(curve), smooth := _smooth(curve.train_loss))
+    return bool(second - smooth[-1] >= STRAIGHT * (first - second) > 0)
 
 
 def _diverged(curve: Curve) -> Finding:
@@ -129,6 +143,17 @@ def _diverged(curve: Curve) -> Finding:
         Severity.FAULT,
         f"The loss stopped being finite by {when}.{norm}",
         "A lower learning rate, warm-up, or gradient clipping.",
+    )
+
+
+def _stuck(curve: Curve, uninformed: float) -> Finding:
+    return Finding(
+        "OP14",
+        "The training never got under way",
+        Severity.LIMIT,
+        f"After {curve.epoch[-1]:g} epochs the training cost is {np.median(curve.train_loss[-PERSISTENT:]):.3g}; "
+        f"without a look at the inputs it would be {uninformed:.3g}.",
+        "Another learning rate, warm-up, or batch normalisation; if none helps, the inputs may hold nothing to learn.",
     )
 
 
@@ -155,7 +180,7 @@ def _too_many_epochs(curve: Curve, rise: _Rise) -> Finding:
 
 
 def _too_few_epochs(curve: Curve, gain: float) -> Finding:
-    decayed = curve.learning_rate[-1] < 0.5 * curve.learning_rate.max()
+    decayed = curve.learning_rate[-1] < curve.learning_rate.max() / 2
     caution = " The decay of the learning rate may have caused part of the fall." if decayed else ""
     return Finding(
         "BV10",

@@ -215,12 +215,12 @@ REMEDIES: tuple[Remedy, ...] = (
         "Sines of each number let the network bend sharply where the target does.",
     ),
     Remedy(
-        "faster", "Learning rate three times as high", "optimisation", _rate(3.0), 1.0, 0.15, (*_BIAS, "BV10", "OP2"),
-        "Larger steps get further in the same number of epochs.",
+        "faster", "Learning rate three times as high", "optimisation", _rate(3.0), 1.0, 0.15,
+        (*_BIAS, "BV10", "OP2", "OP14"), "Larger steps get further in the same number of epochs.",
     ),
     Remedy(
-        "slower", "Learning rate a third as high", "optimisation", _rate(1 / 3), 1.0, 0.10, (*_BIAS, "NU4", "OP1"),
-        "Smaller steps stop the cost from jumping over the minimum.",
+        "slower", "Learning rate a third as high", "optimisation", _rate(1 / 3), 1.0, 0.10,
+        (*_BIAS, "NU4", "OP1", "OP14"), "Smaller steps stop the cost from jumping over the minimum.",
     ),
     Remedy(
         "wider", "Twice as wide", "bias", _wider, 3.0, 0.20, _BIAS,
@@ -247,7 +247,7 @@ REMEDIES: tuple[Remedy, ...] = (
         "A smooth activation gives a smooth function and has no units that die.",
     ),
     Remedy(
-        "batch-norm", "Batch normalisation", "bias", _batch_norm, 1.4, 0.10, (*_BIAS, "BV2"),
+        "batch-norm", "Batch normalisation", "bias", _batch_norm, 1.4, 0.10, (*_BIAS, "BV2", "OP14"),
         "Normalised layers train faster and at higher rates; the batch's noise also regularises a little.",
     ),
     Remedy(
@@ -271,7 +271,7 @@ REMEDIES: tuple[Remedy, ...] = (
         "When the steps are large and when small decides where training ends.",
     ),
     Remedy(
-        "warm-up", "Warm-up", "optimisation", _warm_up, 1.0, 0.05, ("BV1", "NU4", "OP1", "OP4", "BV15"),
+        "warm-up", "Warm-up", "optimisation", _warm_up, 1.0, 0.05, ("BV1", "NU4", "OP1", "OP4", "OP14", "BV15"),
         "Small first steps keep the first gradients from spoiling the initial weights.",
     ),
     Remedy(
