@@ -24,6 +24,7 @@ class Architecture:
     widths: tuple[int, ...]
     activation: str
     norm: str
+    bins: int
     frequencies: int
     residual: bool
     batch_size: int
@@ -35,9 +36,9 @@ class Architecture:
 
     @property
     def fan_in(self) -> int:
-        """Width of what the first layer reads: continuous and 0/1 columns, periodic features, embeddings."""
-        periodic = 2 * self.frequencies * self.inputs.numbers
-        return max(1, self.inputs.width + periodic + sum(self.embedding_columns))
+        """Width of what the first layer reads: continuous and 0/1 columns, encodings of the continuous ones, embeddings."""
+        encoded = (self.bins + 2 * self.frequencies) * self.inputs.numbers
+        return max(1, self.inputs.width + encoded + sum(self.embedding_columns))
 
     @property
     def sizes(self) -> tuple[int, ...]:

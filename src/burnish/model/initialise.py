@@ -35,12 +35,18 @@ def variance(name: str, fan_in: int, fan_out: int) -> float:
 
 
 def parameters(
-    architecture: Architecture, seed: int, *, initializer: str = "he", scale: float = 1.0, frequency_scale: float = 1.0
+    architecture: Architecture,
+    seed: int,
+    *,
+    initializer: str = "he",
+    scale: float = 1.0,
+    frequency_scale: float = 1.0,
+    bins: Params | None = None,
 ) -> Params:
     """Starting parameters: a function of the architecture and the seed alone.
 
     Hidden weights follow `initializer`; the last layer is linear and takes half of He's variance. `scale` multiplies all
-    hidden weights.
+    hidden weights. `bins` is what `layers.quantile_bins` made of the training rows; without it all bins are empty.
     """
     rng = np.random.Generator(np.random.Philox(seed))
 
@@ -65,6 +71,9 @@ def parameters(
             "b": np.zeros(sizes[-1], np.float32),
         },
     }
+    if architecture.bins:
+        shape = (architecture.inputs.numbers, architecture.bins)
+        params["bins"] = bins or {"low": np.zeros(shape, np.float32), "inverse": np.zeros(shape, np.float32)}
     if architecture.frequencies:
         params["frequency"] = normal((architecture.inputs.numbers, architecture.frequencies), frequency_scale)
     if architecture.inputs.vocabularies:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, UInt32
+from numpy.typing import NDArray
 
 from burnish.model import random_bits
 
@@ -24,6 +26,9 @@ COSINE = (
     60.144015076242795,
     -24.98223769699689,
 )
+
+# Width below which a bin counts as this wide, in standard deviations of the column: keeps its slope finite.
+NARROWEST_BIN = 1e-3
 
 # Lets the variance of SELU's output stay 1 (Klambauer et al. 2017); here only through jax.nn.selu.
 ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
@@ -127,3 +132,32 @@ def periodic(x: Float[Array, "row number"], frequency: Float[Array, "number k"])
     narrow peaks.
     """
     return jnp.concatenate(circle((x[:, :, None] * frequency[None]).reshape(x.shape[0], -1)), axis=1)
+
+
+def piecewise(x: Float[Array, "row number"], bins: Mapping[str, Array]) -> Float[Array, "row features"]:
+    """Piecewise-linear encoding: `clip((x − b_t) / (b_{t+1} − b_t), 0, 1)` for each bin t (Gorishniy et al. 2022).
+
+    Each feature rises within its own bin and is flat elsewhere, so one linear layer bends at every quantile of a column:
+    thresholds, which trees find at once, cost a plain network many steps. The bins are data, not weights: they do not learn.
+    """
+    low, inverse = (lax.stop_gradient(bins[name])[None] for name in ("low", "inverse"))
+    return jnp.clip((x[:, :, None] - low) * inverse, 0.0, 1.0).reshape(x.shape[0], -1)
+
+
+def quantile_bins(x: NDArray[np.float32], count: int) -> dict[str, NDArray[np.float32]]:
+    """Bins between the quantiles of each column of the training rows, as `piecewise` reads them.
+
+    Args:
+        x: Continuous inputs of the training rows, shape (rows, numbers).
+        count: Bins of each column. A column with fewer distinct quantiles leaves the others empty (always 0).
+
+    Returns:
+        `low` (numbers, count), the bins' lower edges, and `inverse` (numbers, count), one over their widths.
+    """
+    low, inverse = (np.zeros((x.shape[1], count), np.float32) for _ in range(2))
+    for column in range(x.shape[1]):
+        edges = np.unique(np.quantile(x[:, column], np.linspace(0.0, 1.0, count + 1)))
+        used = len(edges) - 1
+        low[column, :used] = edges[:-1]
+        inverse[column, :used] = 1.0 / np.maximum(np.diff(edges), NARROWEST_BIN)
+    return {"low": low, "inverse": inverse}

@@ -29,6 +29,8 @@ def _features(
     architecture: Architecture, params: dict[str, Any], x: Float[Array, "row d"], codes: Int32[Array, "row c"]
 ) -> Float[Array, "row fan_in"]:
     parts = [x]
+    if architecture.bins:
+        parts.append(layers.piecewise(x[:, : architecture.inputs.numbers], params["bins"]))
     if architecture.frequencies:
         parts.append(layers.periodic(x[:, : architecture.inputs.numbers], params["frequency"]))
     parts += [table[codes[:, i]] for i, table in enumerate(params.get("embedding", ()))]

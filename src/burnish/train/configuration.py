@@ -14,11 +14,12 @@ Initializer = Literal["he", "lecun", "glorot", "zeros", "small", "large"]
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One network and how to train it. The first six fields shape the compiled program; the others flow through it."""
+    """One network and how to train it. The first seven fields shape the compiled program; the others flow through it."""
 
     widths: tuple[int, ...] = (128, 128)
     activation: Activation = "relu"
     norm: Norm = "none"
+    bins: int = 0  # piecewise-linear encoding of each continuous input: how many bins (0: none)
     frequencies: int = 0  # periodic embedding of each continuous input: how many frequencies (0: none)
     residual: bool = False  # skip connections around hidden layers of equal width
     batch_size: int = 128
@@ -57,4 +58,4 @@ class Configuration:
     @property
     def program(self) -> tuple[Any, ...]:
         """What decides which compiled program runs it: trials that agree here share one compilation."""
-        return (self.widths, self.activation, self.norm, self.frequencies, self.residual, self.batch_size)
+        return (self.widths, self.activation, self.norm, self.bins, self.frequencies, self.residual, self.batch_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,10 +73,10 @@ def padded(array: NDArray, size: int) -> NDArray:
     return out
 
 
-def pack_part(part: Part) -> Rows:
+def pack_part(part: Part, round_up: Callable[[int], int]) -> Rows:
     """A part with its padding."""
     rows = len(part.y)
-    size = capacity(rows)
+    size = round_up(rows)
     return Rows(
         x=padded(part.inputs.x, size),
         codes=padded(part.inputs.codes, size),
@@ -85,12 +86,12 @@ def pack_part(part: Part) -> Rows:
     )
 
 
-def pack(fold: FoldData) -> Data:
-    """What a slice reads, as host arrays; `rows` is all training rows."""
-    dev = pack_part(fold.dev)
-    size = capacity(len(fold.probe.x))
+def pack(fold: FoldData, round_up: Callable[[int], int] = capacity) -> Data:
+    """What a slice reads, as host arrays padded to `round_up` of their rows; `rows` is all training rows."""
+    dev = pack_part(fold.dev, round_up)
+    size = round_up(len(fold.probe.x))
     return Data(
-        train=pack_part(fold.train),
+        train=pack_part(fold.train, round_up),
         rows=np.int32(len(fold.train.y)),
         dev=dev,
         half=padded(fold.half.astype(np.float32), len(dev.y)),

@@ -117,6 +117,7 @@ def architecture(configuration: Configuration, inputs: InputSpec, *, outputs: in
         widths=tuple(c.widths),
         activation=c.activation,
         norm=c.norm,
+        bins=c.bins if inputs.numbers else 0,
         frequencies=c.frequencies if inputs.numbers else 0,
         residual=c.residual,
         batch_size=c.batch_size,

@@ -30,7 +30,10 @@ __all__ = [
 ]
 
 # What shapes the compiled program; `width` and `depth` stand for `widths`.
-STRUCTURE = ("depth", "width", "batch_size", "activation", "norm", "frequencies", "residual")
+STRUCTURE = ("depth", "width", "batch_size", "activation", "norm", "bins", "frequencies", "residual")
+
+# Bins of the piecewise-linear encoding that the search tries.
+BINS = (8, 16)
 
 # Rows of the training part below which full-batch gradient descent is one of the batch sizes (techniques D1).
 FULL_BATCH_BELOW = 2_000
@@ -139,8 +142,7 @@ def default(
         "residual": Choice((False, True), (0.8, 0.2)),
     }
     if inputs.numbers:
-        scales["frequencies"] = Choice((0, 8, 16), (0.6, 0.2, 0.2))
-        scales["frequency_scale"] = Log(0.03, 3.0)
+        scales["bins"] = Choice((0, *BINS))
     if centre.optimizer in ("adam", "rmsprop"):
         scales["beta2"] = OneMinusLog(0.95, 0.9999)
         scales["epsilon"] = Log(1e-10, 1e-5)

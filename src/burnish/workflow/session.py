@@ -89,6 +89,7 @@ class Session:
         self.trials += 1
         self.budget.epochs += outcome.epochs
         self.database.record_outcome(outcome, stage.value)
+        self.database.set("elapsed", self.budget.elapsed)
         steps = outcome.epochs * self.steps(problem, outcome.work) / max(1, outcome.work.until)
         self.costs.learn(outcome, steps, self.operations(problem, outcome.work.configuration))
         if outcome.ending is Ending.FAILED or not np.isfinite(outcome.dev_loss):

@@ -16,6 +16,9 @@ LEAST_EPOCHS, MOST_EPOCHS = 8, 300
 BATCH_ROWS = ((1_000, 32), (4_000, 64), (40_000, 128))
 LARGEST_BATCH = 256
 
+# Up to so many continuous inputs, so many bins each: the first layer then reads at most about 500 numbers.
+BINS = ((24, 16), (64, 8))
+
 
 def batch_size(rows: int) -> int:
     """The mini-batch size to start from."""
@@ -28,10 +31,17 @@ def epochs(rows: int, batch: int) -> int:
     return int(min(MOST_EPOCHS, max(LEAST_EPOCHS, round(STEPS / math.ceil(rows / batch)))))
 
 
+def bins(numbers: int) -> int:
+    """Bins of the piecewise-linear encoding: fewer where there are many continuous inputs, so that a step stays cheap."""
+    return next((count for limit, count in BINS if numbers <= limit), 0)
+
+
 def configuration(problem: Problem, given: Configuration | None) -> Configuration:
     """The first network: the person's own, or two hidden layers under Adam with a cosine decay, unregularised."""
     rows = problem.training_rows
     if given is not None:
         return replace(given, batch_size=min(given.batch_size, rows))
     batch = batch_size(rows)
-    return Configuration(batch_size=batch, epochs=epochs(rows, batch), learning_rate=1e-3, decay="cosine")
+    return Configuration(
+        bins=bins(problem.inputs.numbers), batch_size=batch, epochs=epochs(rows, batch), learning_rate=1e-3, decay="cosine"
+    )
