@@ -52,14 +52,14 @@ def compare(folds: Sequence[FoldData], *, classes: int | None, seed: int, thread
         folds: Training and dev rows of each fold.
         classes: How many classes; None for a number.
         seed: Draws rows where there are too many.
-        threads: At most so many threads are used.
+        threads: Boosting uses at most so many; more than one only where no other process wants their cores.
     """
 
     def simplest(fold: FoldData) -> Fitted:
         return fitted.mean(fold.y, fold.w) if classes is None else fitted.majority(fold.y, fold.w, classes)
 
     def line(fold: FoldData) -> Fitted:
-        return linear.linear(fold.train, fold.y, fold.w, classes=classes, seed=seed, threads=threads)
+        return linear.linear(fold.train, fold.y, fold.w, classes=classes, seed=seed)
 
     def trees(fold: FoldData) -> Fitted:
         return boosting.boosting(

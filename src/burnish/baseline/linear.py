@@ -37,6 +37,9 @@ CHOICE_WORK = 1e6  # rows × inputs × outputs on which C is chosen
 CHOICE_FOLDS = 3
 CHOICE_ITERATIONS = 60  # enough to rank the penalties; the final fit has more
 ITERATIONS = 200
+# Many short products gain little from threads, which wait for each other busily: where another process had one of two
+# cores, a fit of 11,000 rows and ten classes took 39 s on two threads and 0.8 s on one.
+THREADS = 1
 BLOCK = 65_536  # rows predicted at a time
 
 
@@ -76,9 +79,7 @@ class Linear:
         return cls(weights, tables, intercept, values["softmax"])
 
 
-def linear(
-    prepared: Prepared, y: Targets, w: Weights = None, *, classes: int | None, seed: int, threads: int = 1
-) -> Fitted:
+def linear(prepared: Prepared, y: Targets, w: Weights = None, *, classes: int | None, seed: int) -> Fitted:
     """Ridge regression, or logistic regression with an L2 penalty; the penalty is chosen by cross-validation.
 
     Args:
@@ -87,7 +88,6 @@ def linear(
         w: Weights of the rows.
         classes: How many classes; None for a number.
         seed: Draws the rows that are fitted, where there are too many, and the folds.
-        threads: At most so many threads are used; one for small tables.
     """
     if classes is not None and len(np.unique(y)) < 2:
         return Fitted(
@@ -101,7 +101,7 @@ def linear(
     x = _design(prepared.take(rows), levels)
     weights = None if w is None else w[rows]
     note = f"Fitted on {len(rows)} of {len(y)} rows, drawn at random." if len(rows) < len(y) else ""
-    with threadpool_limits(limits=sample.threads_for(x.size, threads)):
+    with threadpool_limits(limits=THREADS):
         if classes is None:
             coefficients, intercept = _ridge(x, y[rows], weights, seed=seed)
         else:

@@ -1,19 +1,9 @@
-"""Which rows a baseline is fitted on, and with how many threads."""
+"""Which rows a baseline is fitted on."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-
-# Rows × inputs below which one thread is used. Threads that wait for each other do so busily: where another process
-# has one of their cores, a fit of a thousand rows took 50 times as long on two threads as on one (4.6 s for 0.09 s,
-# digits).
-CELLS_FOR_THREADS = 1e6
-
-
-def threads_for(cells: int, threads: int) -> int:
-    """How many of `threads` are worth it for so many rows × inputs."""
-    return threads if cells >= CELLS_FOR_THREADS else 1
 
 
 def rows(count: int, most: int, *, seed: int) -> NDArray[np.int64]:
