@@ -9,7 +9,7 @@ from scipy import stats as distributions
 from burnish import errors
 from burnish.stats import interval
 
-TRIALS = 600
+TRIALS = 400
 # A true coverage of 0.95 falls below this in one of 10,000 such simulations.
 COVERED = distributions.binom.ppf(1e-4, TRIALS, 0.95) / TRIALS
 

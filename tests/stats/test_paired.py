@@ -9,7 +9,7 @@ from scipy import stats as distributions
 from burnish import errors
 from burnish.stats import paired
 
-TRIALS = 400
+TRIALS = 250
 
 
 def at_most(alpha: float) -> float:

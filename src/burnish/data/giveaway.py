@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import ensemble, linear_model, tree
+from sklearn import ensemble, tree
 from threadpoolctl import threadpool_limits
 
 from burnish.data import split
@@ -29,7 +29,8 @@ SHARE_TOO_GOOD = 0.98
 PERFECT_ROWS = 20
 
 FEWEST_ROWS = 40  # below, one column's skill says nothing
-TREE_LEAVES = 256  # fine enough to follow a copy of the target to R² > 0.999
+TREE_LEAVES = 256  # fine enough for classes that take turns along a column
+CURVE_ROWS = 4  # neighbours whose mean a curve goes through; fewer would follow noise, more would flatten the ends
 LEAF_ROWS = 5  # rows in a leaf: fewer would follow noise
 LEAF_ROWS_SMALL = 2  # the same where a half has fewer than 40 × as many rows
 SMOOTHING = 1.0  # rows of the overall mean that each level of text is mixed with
@@ -148,18 +149,33 @@ def _crossed(sample: _Sample, predict: Callable[[NDArray[np.bool_]], NDArray[np.
 
 
 def _by_number(values: NDArray[np.float64], sample: _Sample, fit: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """A tree on one column; for numbers also a line, whichever fits the rows that it learned from better."""
-    x, y = values[:, None], sample.y
+    """From one column: classes by a tree, numbers by a curve."""
+    if not sample.classes:
+        return _by_curve(values, sample.y, fit)
     leaf = LEAF_ROWS if fit.sum() >= 40 * LEAF_ROWS else LEAF_ROWS_SMALL
-    settings = {"max_leaf_nodes": TREE_LEAVES, "min_samples_leaf": leaf, "random_state": 0}
-    if sample.classes:
-        model = tree.DecisionTreeClassifier(**settings).fit(x[fit], y[fit])
-        return _aligned(model.predict_proba(x[~fit]), model.classes_, sample)
-    grown = tree.DecisionTreeRegressor(**settings).fit(x[fit], y[fit])
-    known = np.where(np.isnan(x), np.nanmean(x[fit]) if np.isfinite(x[fit]).any() else 0.0, x)
-    line = linear_model.LinearRegression().fit(known[fit], y[fit])
-    best = grown if _squares(grown.predict(x[fit]), y[fit]) < _squares(line.predict(known[fit]), y[fit]) else line
-    return best.predict(x[~fit] if best is grown else known[~fit])
+    model = tree.DecisionTreeClassifier(max_leaf_nodes=TREE_LEAVES, min_samples_leaf=leaf, random_state=0)
+    model.fit(values[fit, None], sample.y[fit])
+    return _aligned(model.predict_proba(values[~fit, None]), model.classes_, sample)
+
+
+def _by_curve(values: NDArray[np.float64], y: NDArray[np.float64], fit: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Straight pieces between means of neighbours, or one line, whichever fits the rows learned from better."""
+    known = ~np.isnan(values)
+    learn = fit & known
+    lost = fit & ~known
+    predicted = np.full(len(values), y[lost].mean() if lost.any() else y[fit].mean())
+    distinct, place = np.unique(values[learn], return_inverse=True)
+    if len(distinct) < 2:
+        return predicted[~fit]
+    # Equal values share a piece, so that a column with few values is met by the mean of each.
+    piece = place // max(1, CURVE_ROWS * len(distinct) // len(place))
+    count = np.bincount(piece)
+    x_means, y_means = (np.bincount(piece, weights=w[learn]) / count for w in (values, y))
+    curve = np.interp(values, x_means, y_means)
+    line = np.polynomial.Polynomial.fit(values[learn], y[learn], 1)(values)
+    best = line if _squares(line[learn], y[learn]) < _squares(curve[learn], y[learn]) else curve
+    predicted[known] = best[known]
+    return predicted[~fit]
 
 
 def _by_level(codes: NDArray[np.float64], sample: _Sample, fit: NDArray[np.bool_]) -> NDArray[np.float64]:

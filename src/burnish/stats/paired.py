@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special
-from scipy import stats as distributions
 
 from burnish import errors
 from burnish.stats import interval
@@ -161,9 +160,7 @@ def _rows(influence: NDArray[np.float64], *, pseudo: int) -> _Component:
 
 def _reach(components: list[_Component], alpha: float) -> float:
     """Half-width of the interval: each component at its own quantile of t."""
-    squares = [
-        part.variance * distributions.t.isf(alpha, part.degrees) ** 2 for part in components if part.variance > 0
-    ]
+    squares = [part.variance * special.stdtrit(part.degrees, alpha) ** 2 for part in components if part.variance > 0]
     return float(np.sqrt(sum(squares)))
 
 

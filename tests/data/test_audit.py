@@ -1,0 +1,319 @@
+"""The audit: each fault planted is named, and healthy data stay silent."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from burnish.data import audit, columns, copies, kinds, observation, split
+from burnish.data.table import Column, Physical, Table
+
+PLAIN = split.Plan()
+
+
+def column(name: str, values: np.ndarray) -> Column:
+    """Numbers as they are; text coded in the order of its levels, '' for missing."""
+    if values.dtype.kind in "UO":
+        levels = sorted({str(v) for v in values} - {""})
+        codes = {level: code for code, level in enumerate(levels)} | {"": -1}
+        return Column(name, Physical.TEXT, np.array([codes[str(v)] for v in values], np.int32), tuple(levels))
+    return Column(name, Physical.NUMBER, values.astype(float))
+
+
+def look(classes=None, *, plan: split.Plan = PLAIN, origin=None, **values: np.ndarray) -> audit.Audit:
+    """Audits a table of these columns; `y` is the target."""
+    table = Table("made", tuple(column(name, v) for name, v in values.items()), np.arange(len(values["y"])))
+    origin = np.zeros(table.rows, dtype=int) if origin is None else origin
+    profiles = kinds.profile(table, target="y")
+    return audit.audit(table, "y", profiles, origin=origin, classes=classes, plan=plan)
+
+
+def codes(found: audit.Audit | tuple[observation.Observation, ...]) -> set[str]:
+    return {seen.code for seen in (found.observations if isinstance(found, audit.Audit) else found)}
+
+
+def named(found: audit.Audit, code: str) -> observation.Observation:
+    [seen] = [one for one in found.observations if one.code == code]
+    return seen
+
+
+def healthy(rows: int = 1500, seed: int = 0) -> dict[str, np.ndarray]:
+    """Three noisy numbers, a category, and a target that they explain in part."""
+    rng = np.random.default_rng(seed)
+    a, b, c = rng.normal(size=(3, rows))
+    word = rng.choice(["red", "green", "blue"], rows)
+    return {"a": a, "b": b, "c": c, "word": word, "y": a + b * c + (word == "red") + rng.normal(size=rows)}
+
+
+def as_classes(y: np.ndarray) -> np.ndarray:
+    return (y > np.median(y)).astype(int)
+
+
+def test_healthy_numbers_give_no_observation():
+    assert look(**healthy()).observations == ()
+
+
+def test_healthy_classes_give_no_observation():
+    columns = healthy()
+    classes = as_classes(columns["y"])
+
+    assert look(classes, **(columns | {"y": classes})).observations == ()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_healthy_files_give_no_observation(seed):
+    """Dev and test files from the same distribution are not told apart."""
+    origin = np.repeat([0, 1, 2], [1000, 250, 250])
+    plan = split.Plan(given_dev=True, given_test=True, seed=seed)
+
+    assert look(plan=plan, origin=origin, **healthy(seed=seed)).observations == ()
+
+
+def test_columns_with_few_values_meet_without_being_copies():
+    """Four columns of four values: most of 2,000 rows repeat another, and none is a copy."""
+    rng = np.random.default_rng(0)
+    columns = {name: rng.integers(0, 4, 2000) for name in "abcd"}
+    classes = (rng.random(2000) < 0.2 + 0.15 * columns["a"]).astype(int)
+    found = look(classes, **columns, y=classes)
+
+    assert found.keep_together is None
+    assert codes(found) == {"DA28"}
+    assert found.facts["conflicting_floor"] > 0.2
+
+
+def test_copies_are_counted_and_kept_together():
+    columns = healthy(1000)
+    rows = np.concatenate([np.arange(1000), np.arange(50)])
+    found = look(**{name: values[rows] for name, values in columns.items()})
+
+    assert "50 rows repeat an earlier one" in named(found, "DA6").evidence
+    assert "1,000 different rows" in named(found, "DA6").evidence
+    np.testing.assert_array_equal(found.keep_together[:50], found.keep_together[1000:])
+
+
+def test_missing_values_and_zeros_are_equal_to_themselves():
+    """A copy of a row with a gap, and of −0.0, is a copy."""
+    x = np.concatenate([np.random.default_rng(0).normal(size=100), [np.nan, np.nan, 0.0, -0.0]])
+    found = copies.find([column("x", x)], column("y", np.arange(104.0)))
+
+    assert found.distinct == 102
+
+
+def test_conflicting_labels_give_the_floor():
+    """Every tenth row comes twice, with the other class: half of these rows are wrong whatever one does."""
+    columns = healthy(1000)
+    classes = as_classes(columns["y"])
+    rows = np.concatenate([np.arange(1000), np.arange(100)])
+    labels = np.concatenate([classes, 1 - classes[:100]])
+    found = look(labels, **{name: values[rows] for name, values in columns.items() if name != "y"}, y=labels)
+
+    assert found.facts["conflicting_floor"] == pytest.approx(100 / 1100)
+    assert named(found, "DA28").severity == "limit"
+    assert "200 rows of 1,100" in named(found, "DA28").evidence
+
+
+def test_conflicting_numbers_give_the_floor_in_the_targets_unit():
+    """Copies whose targets differ by 2 lie ±1 around their mean: 200 of 1,100 rows, RMSE √(200/1100)."""
+    columns = healthy(1000)
+    rows = np.concatenate([np.arange(1000), np.arange(100)])
+    taken = {name: values[rows] for name, values in columns.items()}
+    taken["y"] = np.concatenate([columns["y"], columns["y"][:100] + 2])
+    found = look(**taken)
+
+    assert found.facts["conflicting_floor"] == pytest.approx(np.sqrt(200 / 1100))
+    assert "lie 1.41 around" in named(found, "DA28").evidence
+
+
+def test_rows_copied_into_a_dev_file_are_a_fault():
+    columns = healthy(1000)
+    rows = np.concatenate([np.arange(1000), np.arange(800, 900)])
+    origin = np.repeat([0, 1], [900, 200])
+    plan = split.Plan(given_dev=True, test=False)
+    taken = {name: values[rows] for name, values in columns.items()}
+    found = look(plan=plan, origin=origin, **taken)
+    fold = split.Fold(np.arange(900), np.arange(900, 1100))
+    [seen] = audit.across(split.Split((fold,), 1, None, ""), found)
+
+    assert (seen.code, seen.severity, seen.where) == ("DA7", "fault", "dev")
+    assert "equals 100 of 200 dev rows (50 %)" in seen.evidence
+
+
+def test_our_own_split_leaves_no_copies_on_both_sides():
+    columns = healthy(1000)
+    rows = np.random.default_rng(0).integers(0, 1000, 1500)
+    taken = {name: values[rows] for name, values in columns.items()}
+    found = look(**taken)
+    table = Table("made", tuple(column(name, v) for name, v in taken.items()), np.arange(1500))
+    parts = split.split(table, "y", PLAIN, origin=np.zeros(1500), classes=None, keep_together=found.keep_together)
+
+    assert audit.across(parts, found) == ()
+
+
+@pytest.mark.parametrize("kind", ["number", "two classes", "many classes", "text", "two classes, few rows"])
+def test_a_column_that_gives_the_target_away_is_a_suspected_leak(kind):
+    rows = 120 if kind.endswith("few rows") else 1500
+    columns = healthy(rows)
+    rng = np.random.default_rng(1)
+    y = columns["y"]
+    if kind == "number":
+        found = look(**columns, leak=np.exp(y / 3) + 0.001 * rng.normal(size=rows))
+    else:
+        count = 5 if kind == "many classes" else 2
+        classes = np.searchsorted(np.quantile(y, np.arange(1, count) / count), y)
+        leak = np.where(classes == 1, "late", "on time") if kind == "text" else classes + 0.1 * rng.normal(size=rows)
+        found = look(classes, **(columns | {"y": classes}), leak=leak)
+
+    seen = named(found, "DA10")
+    assert (seen.severity, seen.where) == ("fault", "leak")
+    assert "suspected" in seen.title
+
+
+def test_an_easy_task_is_no_leak():
+    """Where all columns tell the target, or the only one does, it is a note."""
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 2, 600)
+    easy = look(classes, a=classes + 0.1 * rng.normal(size=600), b=classes + 0.4 * rng.normal(size=600),
+                c=classes + 0.4 * rng.normal(size=600), d=classes + 0.4 * rng.normal(size=600), y=classes)  # fmt: skip
+    only = look(classes, a=classes + 0.1 * rng.normal(size=600), y=classes)
+
+    assert named(easy, "DA10").severity == "note"
+    assert named(only, "DA10").severity == "note"
+
+
+@pytest.mark.parametrize("code", [-999.0, 9999.0, 99.0])
+def test_a_code_for_missing_is_named(code):
+    columns = healthy()
+    columns["a"] = np.round(10 * columns["a"], 1)
+    columns["a"][::50] = code
+    seen = named(look(**columns), "DA15")
+
+    assert seen.where == "a"
+    assert f"{code:g} occurs in 30 rows" in seen.evidence
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.random.default_rng(0).exponential(size=2000),
+        np.random.default_rng(0).standard_cauchy(2000),
+        np.round(np.random.default_rng(0).lognormal(3, 1.5, 2000)),
+        np.where(np.random.default_rng(0).random(2000) < 0.8, 0, np.random.default_rng(1).exponential(100, 2000)),
+        np.clip(np.random.default_rng(0).normal(50, 20, 2000), 0, 100),
+        np.random.default_rng(0).poisson(30, 2000),
+    ],
+    ids=["exponential", "cauchy", "lognormal", "many zeros", "clipped", "counts"],
+)
+def test_long_tails_are_no_codes(values):
+    assert columns.code_for_missing(values.astype(float)) is None
+
+
+def test_missing_values_are_counted():
+    columns = healthy()
+    columns["a"][:150] = np.nan
+    columns["word"][:30] = ""
+    found = look(**columns)
+
+    assert "a (10 %), word (2 %)" in named(found, "DA15").evidence
+    assert found.facts["missing"] == {"a": 0.1, "word": 0.02}
+
+
+def test_constant_empty_and_repeated_columns_are_named():
+    columns = healthy()
+    rows = len(columns["y"])
+    found = look(one=np.ones(rows), none=np.full(rows, np.nan), again=columns["a"], **columns)
+
+    evidence = [seen.evidence for seen in found.observations if seen.code == "DA14"]
+    assert any("one, none; none has no value at all" in text for text in evidence)
+    assert any("a repeats again" in text for text in evidence)
+
+
+def test_an_identifier_that_follows_the_target_says_so():
+    columns = healthy()
+    order = np.argsort(columns["y"])
+    number = np.empty(len(order))
+    number[order] = np.arange(len(order))
+    seen = named(look(row_id=number, **columns), "DA12")
+
+    assert "follows the target (rank correlation 1.00)" in seen.evidence
+
+
+def test_sorted_rows_are_noted():
+    columns = healthy()
+    order = np.argsort(columns["y"])
+    found = look(**{name: values[order] for name, values in columns.items()})
+
+    assert named(found, "DA13").title == "The rows are sorted by the target"
+
+
+def test_a_rare_class_is_a_note_with_its_name():
+    columns = healthy()
+    labels = np.where(np.arange(1500) % 60 == 0, "fraud", "fine")
+    found = look((labels == "fraud").astype(int), **(columns | {"y": labels}))
+
+    assert "'fraud' (25 rows) makes up 1.7 % of the rows" in named(found, "DA20").evidence
+    assert found.facts["classes"] == {"fine": 1475, "fraud": 25}
+
+
+def test_a_shifted_dev_file_is_told_apart_and_both_answers_are_given():
+    columns = healthy()
+    origin = np.repeat([0, 1], [1000, 500])
+    columns["b"][1000:] += 1.5
+    found = look(plan=split.Plan(given_dev=True), origin=origin, **columns)
+    seen = named(found, "DA3")
+
+    assert seen.severity == "limit"
+    assert seen.where == "b"
+    assert "mix the files and split again" in seen.remedy
+    assert "--no-test" in seen.remedy
+
+
+def test_a_source_that_differs_is_told_apart():
+    columns = healthy()
+    source = np.repeat(["web", "camera"], [800, 700])
+    columns["c"][800:] *= 3
+    found = look(plan=split.Plan(source="source"), source=source, **columns)
+
+    assert named(found, "DA3").title == "Source 'web' and the other rows come from different distributions"
+
+
+def test_other_class_shares_in_dev_are_told():
+    columns = healthy()
+    classes = as_classes(columns["y"])
+    origin = np.zeros(1500, dtype=int)
+    origin[np.flatnonzero(classes == 1)[:400]] = 1
+    origin[np.flatnonzero(classes == 0)[:100]] = 1
+    found = look(classes, plan=split.Plan(given_dev=True), origin=origin, **(columns | {"y": classes}))
+
+    assert "of the dev file" in named(found, "DA4").evidence
+
+
+def test_files_too_small_to_compare_are_said_to_be():
+    origin = np.repeat([0, 1], [1490, 10])
+    seen = named(look(plan=split.Plan(given_dev=True), origin=origin, **healthy()), "DA3")
+
+    assert seen.severity == "note"
+    assert "10 rows" in seen.evidence
+
+
+@pytest.mark.parametrize("rows", [1, 2, 10])
+def test_tiny_tables_are_audited(rows):
+    columns = {name: values[:rows] for name, values in healthy().items()}
+
+    assert look(**columns).facts["rows"] == rows
+
+
+def test_a_large_table_is_audited_in_seconds():
+    """100,000 × 20 in 4 s on a busy machine (0.5 s on a quiet one); a leak and 1 % copies are named."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(100_000, 20))
+    classes = (x[:, :3].sum(axis=1) + rng.normal(size=100_000) > 0).astype(int)
+    x[:, 7] = classes + 0.15 * rng.normal(size=100_000)
+    rows = np.concatenate([np.arange(99_000), rng.integers(0, 99_000, 1000)])
+    start = time.process_time()
+    found = look(classes[rows], **{f"x{n}": x[rows, n] for n in range(20)}, y=classes[rows])
+
+    assert time.process_time() - start < 4
+    assert named(found, "DA10").where == "x7"
+    assert "1,000 rows repeat" in named(found, "DA6").evidence
