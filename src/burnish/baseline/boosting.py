@@ -67,8 +67,8 @@ def boosting(
         w: Weights of the rows.
         classes: How many classes; None for a number.
         seed: Draws the rows that are fitted, where there are too many, and those that say when to stop.
-        threads: At most so many threads are used, in prediction too. More than one pays only where no other process wants
-            their cores: they wait for each other busily, and with one of two cores taken 50,000 rows took 47 s for 3 s.
+        threads: At most so many threads are used, in prediction too. More than one pays only where no other process
+            wants their cores: they wait busily. With one of two cores taken, 50,000 rows took 47 s instead of 3 s.
         share: Of `MOST_WORK`, where the time has to do for several fits; 0 to 1.
     """
     if classes is not None and len(np.unique(y)) < 2:
