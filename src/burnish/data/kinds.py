@@ -18,24 +18,26 @@ ENOUGH_ROWS = 20
 # Share of distinct values among those present from which text names the row: at most one value in twenty repeats.
 NEARLY_UNIQUE = 0.95
 
-# Mean number of rows per distinct text below which a category is left out: the values of the rows to come are then mostly
-# unseen (by Good and Turing, 1953, the chance of an unseen value is about the share of values that were seen just once).
-LEAST_REPEATS = 1.5
+# Mean number of rows per distinct text below which a category is left out: most values were then seen just once, and
+# the share of rows with such values is about the chance that a new row's value is unseen (Good, 1953, "The population
+# frequencies of species and the estimation of population parameters").
+LEAST_REPEATS = 2.0
 
 # Mean number of words of the distinct values from which text is prose; labels such as "New York City" have fewer.
 PROSE_WORDS = 4.0
 
-# Distinct values whose words are counted, evenly spread: enough for a mean within a few percent, whatever the table's size.
+# Distinct values whose words are counted, evenly spread: gives a mean within a few percent, however large the table.
 SAMPLED_LEVELS = 2000
 
-# Share of equal steps from one row to the next from which whole numbers count the rows; the rest are rows taken out since.
+# Share of equal steps from row to row from which whole numbers count the rows; the others are rows taken out since.
 EQUAL_STEPS = 0.9
 
 # Distinct whole numbers up to which the reason tells that they might be codes of categories.
 FEW_WHOLE_NUMBERS = 20
 
 _NAMES_A_ROW = re.compile(
-    r"(?i:id|uuid|guid|index|idx|row|rownames?|row[_ .-]?(id|no|num|number|index|name)|unnamed: ?\d+|.*[_ .-](id|uuid|guid))"
+    r"(?i:id|uuid|guid|index|idx|row|rownames?|row[_ .-]?(id|no|num|number|index|name)|unnamed: ?\d+)"
+    r"|(?i:.*[_ .-](id|uuid|guid))"
     r"|.*[a-z](Id|ID|Uuid|UUID)"
 )
 _YEARS = (1000, 2200)  # whole numbers in a column named after years that count years and not rows
@@ -70,7 +72,7 @@ class _Facts:
 
     @property
     def whole(self) -> bool:
-        return bool((self.distinct == np.trunc(self.distinct)).all())  # type: ignore[type-var]
+        return bool((self.distinct == np.trunc(self.distinct)).all())
 
 
 def profile(
@@ -139,7 +141,7 @@ def _number(facts: _Facts, is_target: bool) -> tuple[table.Kind, str]:
         if facts.present >= ENOUGH_ROWS and not _counts_years(facts):
             if _counts_rows(facts.values):
                 return table.Kind.IDENTIFIER, "whole numbers that count the rows"
-            if facts.distinct[-1] - facts.distinct[0] == facts.present - 1:  # type: ignore[operator]
+            if facts.distinct[-1] - facts.distinct[0] == facts.present - 1:
                 return (
                     table.Kind.IDENTIFIER,
                     f"each whole number from {facts.distinct[0]:g} to {facts.distinct[-1]:g} once",
@@ -162,7 +164,7 @@ def _counts_rows(values: NDArray[np.generic]) -> bool:
 
 
 def _counts_years(facts: _Facts) -> bool:
-    in_range = _YEARS[0] <= facts.distinct[0] and facts.distinct[-1] <= _YEARS[1]  # type: ignore[operator]
+    in_range = _YEARS[0] <= facts.distinct[0] and facts.distinct[-1] <= _YEARS[1]
     return bool(in_range) and "year" in facts.column.name.casefold()
 
 

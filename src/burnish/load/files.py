@@ -26,9 +26,9 @@ def read(source: Any, *, name: str | None = None, types: Mapping[str, table.Phys
     """A table, strictly read: every record of the source is a row or a reject with its line and reason.
 
     Args:
-        source: A path to CSV, TSV or JSON lines (also .gz), Parquet or NPZ; "-" for standard input (CSV, TSV or JSON lines);
-            a data frame of any library; a dict of arrays; or a numpy array of shape (rows, columns), whose columns become
-            x0, x1, ….
+        source: A path to CSV, TSV or JSON lines (also .gz), Parquet or NPZ; "-" for standard input (CSV, TSV or JSON
+            lines); a data frame of any library; a dict of arrays; or a numpy array of shape (rows, columns), whose
+            columns become x0, x1, ….
         name: Of the table; the file's stem where not given.
         types: Types that columns must have, by name: those found when a model was trained. The others are found.
 

@@ -196,7 +196,9 @@ def from_array(name: str, values: NDArray) -> Raw:
         DataError: The array is of complex numbers.
     """
     if np.ma.isMaskedArray(values):
-        values = np.asarray(values.astype(object).filled(None))
+        cells = np.ma.getdata(values).astype(object)
+        cells[np.ma.getmaskarray(values)] = None
+        values = cells
     match values.dtype.kind:
         case "f":
             return Raw(name, values.astype(np.float64), table.Physical.NUMBER)

@@ -98,7 +98,7 @@ def _fast(data: bytes, target: BinaryIO, dialect: dialects.Dialect, fields: int,
     good = (widths == fields) & ~blank
     numbers = line + np.searchsorted(feeds, starts)
     for i in np.flatnonzero(~good & ~blank):
-        reason = f"{widths[i]} fields where the header has {fields}"
+        reason = _ragged(int(widths[i]), fields)
         scan.rejects.append(_reject(int(numbers[i]), reason, text[starts[i] : ends[i]].decode()))
     kept = text if good.all() else _pieces(text, starts[good], ends[good] + 1)
     target.write(kept.replace(b"\r\n", b"\n") if has_returns else kept)
@@ -147,7 +147,9 @@ def _careful(
     complete = len(data) if last else data.rfind(b"\n") + 1
     lines = data[:complete].split(b"\n")[:-1]
     out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=dialect.delimiter, quotechar=dialect.quote, lineterminator="\n")
+    writer = csv.writer(
+        out, delimiter=dialect.delimiter, quotechar=dialect.quote, lineterminator="\n", quoting=csv.QUOTE_ALL
+    )
     kept: list[int] = []
     used = i = 0
     while i < len(lines):
@@ -157,7 +159,7 @@ def _careful(
             continue
         try:
             record, count = _record(lines, i, dialect)
-            reason = "" if len(record) == fields else f"{len(record)} fields where the header has {fields}"
+            reason = "" if len(record) == fields else _ragged(len(record), fields)
         except _OutOfLines:
             if not last and complete - used <= LONGEST_RECORD:
                 break
@@ -198,6 +200,10 @@ def _record(lines: list[bytes], i: int, dialect: dialects.Dialect) -> tuple[list
 
     record = next(dialect.reader(feed()))
     return record, taken
+
+
+def _ragged(found: int, fields: int) -> str:
+    return f"{found} field{'' if found == 1 else 's'} where the header has {fields}"
 
 
 def _reject(line: int, reason: str, text: str) -> table.Reject:

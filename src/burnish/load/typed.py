@@ -17,7 +17,8 @@ from burnish.data import table
 MISSING = ("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "?", "-", ".", "<na>", "nat")
 
 # Share of a column's values from which it is a column of numbers with a few slips, which become missing and are
-# reported. One slip in fifty: below that the odd values mean something (a code, another unit), and the column stays text.
+# reported. More than one in fifty are no slips: the odd values mean something (a code, another unit), and the column
+# stays text.
 NUMBERS = 0.98
 
 # Largest integer up to which float64 holds every integer. Beyond it two different numbers may become one.
@@ -126,13 +127,19 @@ class _Cells:
             raise AssertionError("an aggregate without groups always has a row")
         return found
 
+    def fetch(self, expression: str) -> NDArray[np.generic]:
+        """The expression in v for every row, in the order of the rows; it must not be null."""
+        found = self.connection.execute(
+            f"SELECT i, {expression} AS x FROM (SELECT rowid AS i, {self.sql} AS v FROM {self.relation})"
+        ).fetchnumpy()
+        # Rows may come in another order: DuckDB turns a long IN into a join, and joins keep none.
+        values = np.empty_like(np.asarray(found["x"]))
+        values[np.asarray(found["i"])] = found["x"]
+        return values
+
     def floats(self, expression: str) -> NDArray[np.float64]:
         """The expression in v for every row, NaN where it is null."""
-        values = self.connection.execute(
-            f"SELECT coalesce(CAST({expression} AS DOUBLE), 'nan'::DOUBLE) AS x FROM"
-            f" (SELECT {self.sql} AS v FROM {self.relation})"
-        ).fetchnumpy()["x"]
-        return np.asarray(values, np.float64)
+        return self.fetch(f"coalesce(CAST({expression} AS DOUBLE), 'nan'::DOUBLE)").astype(np.float64, copy=False)
 
     def where(self, condition: str, *, limit: int | None = None) -> tuple[tuple[int, str], ...]:
         """Positions and texts of the cells for which the condition in v holds."""
@@ -192,8 +199,8 @@ def _number_or_code(cells: _Cells, macro: str, counts: _Counts) -> Typed:
         return _text(
             cells, f"Column {cells.name!r} is kept as text: a number would lose the leading zero of {example!r}."
         )
-    if counts.largest > EXACT and (
-        long := cells.where(f"regexp_full_match(v, '\\s*[+-]?\\d+\\s*') AND abs({macro}(v)) > {EXACT}", limit=1)
+    if counts.largest >= EXACT and (
+        long := cells.where(f"regexp_full_match(v, '\\s*[+-]?\\d+\\s*') AND abs({macro}(v)) >= {EXACT}", limit=1)
     ):
         return _text(
             cells, f"Column {cells.name!r} is kept as text: {long[0][1]!r} has more digits than a number holds."
@@ -291,14 +298,12 @@ def _text(cells: _Cells, note: str | None = None) -> Typed:
     found = connection.execute(f"SELECT DISTINCT v FROM {source} WHERE NOT absent(v) ORDER BY v").fetchall()
     levels = tuple(v for (v,) in found)
     if not levels:
-        codes = np.full(connection.execute(f"SELECT count(*) FROM {cells.relation}").fetchall()[0][0], -1, np.int32)
+        codes = np.full(cells.row("count(*)")[0], -1, np.int32)
         return Typed(table.Column(cells.name, table.Physical.TEXT, codes), _NONE, note=note)
     connection.execute(f"CREATE TYPE levels AS ENUM (SELECT DISTINCT v FROM {source} WHERE NOT absent(v) ORDER BY v)")
-    codes = connection.execute(
-        f"SELECT coalesce(enum_code(CASE WHEN NOT absent(v) THEN v::levels END)::INTEGER, -1) AS code FROM {source}"
-    ).fetchnumpy()["code"]
+    codes = cells.fetch("coalesce(enum_code(CASE WHEN NOT absent(v) THEN v::levels END)::INTEGER, -1)")
     connection.execute("DROP TYPE levels")
-    column = table.Column(cells.name, table.Physical.TEXT, np.asarray(codes, np.int32), levels)
+    column = table.Column(cells.name, table.Physical.TEXT, codes.astype(np.int32, copy=False), levels)
     return Typed(column, _NONE, note=note)
 
 
