@@ -87,8 +87,8 @@ def test_a_cost_that_stays_at_what_ignorance_costs_never_got_under_way():
 
 def test_a_late_fall_that_does_not_reach_the_earlier_best_asks_for_nothing():
     cosine = 0.1 * 0.5 * (1 + np.cos(np.pi * EPOCHS / 60))
-    dev = np.where(EPOCHS <= 10, 0.6 - 0.03 * EPOCHS, 0.40 - 0.0016 * (EPOCHS - 10))
-    fresh = np.where(EPOCHS <= 10, 0.5, dev)
+    dev = np.where(EPOCHS <= 12, np.maximum(0.6 - 0.03 * EPOCHS, 0.3), 0.40 - 0.0016 * (EPOCHS - 12))
+    fresh = np.where(EPOCHS <= 12, 0.5, dev)
 
     assert training.read(curve(settled(EPOCHS, floor=0.2), dev, rate=cosine), Ending.COMPLETED) == ()
     assert "BV10" in codes(training.read(curve(settled(EPOCHS, floor=0.2), fresh, rate=cosine), Ending.COMPLETED))
