@@ -193,6 +193,16 @@ def test_a_code_for_missing_is_named(code):
     assert f"{code:g} occurs in 30 rows" in seen.evidence
 
 
+def test_minus_one_among_counts_is_named():
+    columns = healthy()
+    columns["a"] = np.random.default_rng(0).integers(0, 300, 1500)
+    columns["a"][::3] = -1
+
+    assert (
+        "-1 occurs in 500 rows of column 'a', and is its only negative one" in named(look(**columns), "DA15").evidence
+    )
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -295,6 +305,18 @@ def test_files_too_small_to_compare_are_said_to_be():
 
     assert seen.severity == "note"
     assert "10 rows" in seen.evidence
+
+
+def test_hostile_columns_are_audited_without_a_warning():
+    """Enormous and tiny numbers, an exponential target, no usable column, a class for each row."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=400)
+
+    assert (
+        look(x=x, huge=1e300 * rng.normal(size=400), tiny=1e-300 * rng.normal(size=400), y=np.exp(40 * x)) is not None
+    )
+    assert codes(look(np.arange(400) % 2, x=np.ones(400), y=np.arange(400) % 2)) == {"DA14"}
+    assert look(np.arange(400), x=x, y=np.arange(400)).facts["class_count"] == 400
 
 
 @pytest.mark.parametrize("rows", [1, 2, 10])

@@ -65,13 +65,13 @@ def _codes_for_missing(view: View) -> tuple[Observation, ...]:
         if code is None:
             continue
         value, rows, nearest = code
+        apart = "and is its only negative one" if value == -1 else f"far from all others; the nearest is {nearest:g}"
         found.append(
             Observation(
                 "DA15",
                 "A number may stand for a missing value (suspected)",
                 "note",
-                f"{value:g} occurs in {counted(rows, 'row')} of column {column.name!r}, far from all other values; the "
-                f"nearest is {nearest:g}.",
+                f"The number {value:g} occurs in {counted(rows, 'row')} of column {column.name!r}, {apart}.",
                 f"If {value:g} means 'unknown' here, replace it with an empty field; else nothing is wrong.",
                 where=column.name,
             )
@@ -92,10 +92,12 @@ def code_for_missing(values: NDArray[np.float64]) -> tuple[float, int, float] | 
     for end, beside in ((0, 1), (-1, -2)):
         value, rows, nearest = float(distinct[end]), int(counts[end]), float(distinct[beside])
         others = np.delete(distinct, end), np.delete(counts, end)
-        # The quartiles of the other values, each as often as it occurs.
-        low, high = others[0][np.searchsorted(np.cumsum(others[1]), np.array([0.25, 0.75]) * others[1].sum())]
+        # Quantiles of the other values, each as often as it occurs.
+        places = np.searchsorted(np.cumsum(others[1]), np.array([0.01, 0.25, 0.75, 0.99]) * others[1].sum())
+        lowest, low, high, highest = others[0][places]
+        spread = high - low if high > low else highest - lowest  # most values may be one, such as 0
         width = CODE_GAP if value not in WRITTEN_CODES else CODE_GAP / 3  # a known code needs less of a gap
-        if rows >= enough and abs(value - nearest) > width * (high - low) > 0:
+        if rows >= enough and abs(value - nearest) > width * spread > 0:
             return value, rows, nearest
         if value == -1 and nearest >= 0 and rows >= enough and np.all(distinct == np.round(distinct)):
             return value, rows, nearest

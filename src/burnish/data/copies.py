@@ -55,13 +55,15 @@ def find(features: Sequence[Column], target: Column) -> Copies:
         target: Rows of columns with few values may meet by chance; if they agree in the target too, it was not chance.
     """
     hashed = [_mixed(column, number) for number, column in enumerate(features)]
+    if not hashed:  # rows without features are neither equal nor unequal
+        return Copies(np.arange(len(target.values)), len(target.values), 0, False)
     total = np.zeros(len(target.values), dtype=np.uint64)
     for one in hashed:
         total += one  # a sum, so that a column can be taken out again
     answer = _mixed(target, len(hashed))
     ids = np.unique(total, return_inverse=True)[1].astype(np.int64)
     distinct = int(ids.max()) + 1 if len(ids) else 0
-    if distinct == len(ids) or not hashed:
+    if distinct == len(ids):
         return Copies(ids, distinct, 0, False)
     telling = sorted(hashed, key=lambda one: -len(np.unique(one[:PROBE_ROWS])))[:COLUMNS_LEFT_OUT]
     copied = _copied(total, telling) or _copied(total + answer, [*telling, answer])

@@ -29,6 +29,7 @@ SHARE_TOO_GOOD = 0.98
 PERFECT_ROWS = 20
 
 FEWEST_ROWS = 40  # below, one column's skill says nothing
+FEWEST_ROWS_A_CLASS = 8  # on average: with fewer, most classes are in one half only
 TREE_LEAVES = 256  # fine enough for classes that take turns along a column
 CURVE_ROWS = 4  # neighbours whose mean a curve goes through; fewer would follow noise, more would flatten the ends
 LEAF_ROWS = 5  # rows in a leaf: fewer would follow noise
@@ -109,6 +110,8 @@ def _sample(view: View, at_most: int) -> _Sample | None:
     if view.classes is not None:
         codes, y_codes = np.unique(view.classes[rows], return_inverse=True)
         y, classes = y_codes.astype(np.float64), len(codes)
+        if classes * FEWEST_ROWS_A_CLASS > len(rows):
+            return None
     half = np.zeros(len(rows), dtype=bool)
     half[np.lexsort((rng.random(len(rows)), y))[::2]] = True  # both halves see the whole range and every class
     if len(np.unique(y[half])) < 2 or len(np.unique(y[~half])) < 2:
@@ -154,13 +157,17 @@ def _by_number(values: NDArray[np.float64], sample: _Sample, fit: NDArray[np.boo
         return _by_curve(values, sample.y, fit)
     leaf = LEAF_ROWS if fit.sum() >= 40 * LEAF_ROWS else LEAF_ROWS_SMALL
     model = tree.DecisionTreeClassifier(max_leaf_nodes=TREE_LEAVES, min_samples_leaf=leaf, random_state=0)
-    model.fit(values[fit, None], sample.y[fit])
-    return _aligned(model.predict_proba(values[~fit, None]), model.classes_, sample)
+    # Ranks say the same to a tree, and survive its single precision, which seconds since 1970 would not.
+    ranks = np.unique(values, return_inverse=True)[1].astype(np.float64)[:, None]
+    ranks[np.isnan(values)] = np.nan
+    model.fit(ranks[fit], sample.y[fit])
+    return _aligned(model.predict_proba(ranks[~fit]), model.classes_, sample)
 
 
 def _by_curve(values: NDArray[np.float64], y: NDArray[np.float64], fit: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Straight pieces between means of neighbours, or one line, whichever fits the rows learned from better."""
     known = ~np.isnan(values)
+    values = values / max(float(np.abs(values[known]).max(initial=0)), np.finfo(float).tiny)  # sums stay finite
     learn = fit & known
     lost = fit & ~known
     predicted = np.full(len(values), y[lost].mean() if lost.any() else y[fit].mean())
