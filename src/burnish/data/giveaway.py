@@ -124,6 +124,10 @@ def _predicted(column: Column, sample: _Sample) -> NDArray[np.float64]:
     values = numbers(column, sample.rows)
     if column.physical is Physical.TEXT:
         return _crossed(sample, lambda fit: _by_level(values, sample, fit))
+    # From 0 to 1: sums of enormous numbers stay finite, and seconds since 1970 survive the trees' single precision.
+    values = values / max(float(np.nanmax(np.abs(values), initial=0)), np.finfo(float).tiny)
+    values = values - np.nanmin(values, initial=1)
+    values = values / max(float(np.nanmax(values, initial=0)), np.finfo(float).tiny)
     return _crossed(sample, lambda fit: _by_number(values, sample, fit))
 
 
@@ -157,17 +161,13 @@ def _by_number(values: NDArray[np.float64], sample: _Sample, fit: NDArray[np.boo
         return _by_curve(values, sample.y, fit)
     leaf = LEAF_ROWS if fit.sum() >= 40 * LEAF_ROWS else LEAF_ROWS_SMALL
     model = tree.DecisionTreeClassifier(max_leaf_nodes=TREE_LEAVES, min_samples_leaf=leaf, random_state=0)
-    # Ranks say the same to a tree, and survive its single precision, which seconds since 1970 would not.
-    ranks = np.unique(values, return_inverse=True)[1].astype(np.float64)[:, None]
-    ranks[np.isnan(values)] = np.nan
-    model.fit(ranks[fit], sample.y[fit])
-    return _aligned(model.predict_proba(ranks[~fit]), model.classes_, sample)
+    model.fit(values[fit, None], sample.y[fit])
+    return _aligned(model.predict_proba(values[~fit, None]), model.classes_, sample)
 
 
 def _by_curve(values: NDArray[np.float64], y: NDArray[np.float64], fit: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Straight pieces between means of neighbours, or one line, whichever fits the rows learned from better."""
     known = ~np.isnan(values)
-    values = values / max(float(np.abs(values[known]).max(initial=0)), np.finfo(float).tiny)  # sums stay finite
     learn = fit & known
     lost = fit & ~known
     predicted = np.full(len(values), y[lost].mean() if lost.any() else y[fit].mean())
