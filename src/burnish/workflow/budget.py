@@ -12,6 +12,8 @@ from burnish.train.work import Outcome
 
 # A first guess of what compiling one program takes on one core, in seconds; measured values replace it.
 COMPILE_SECONDS = 2.2
+# From the persistent cache it still takes about this.
+LEAST_COMPILE_SECONDS = 0.3
 # A first guess of a training step: a fixed part and a rate of floating-point operations (single core, small matrices).
 STEP_SECONDS = 2.5e-5
 FLOPS = 1.2e10
@@ -41,14 +43,12 @@ class Costs:
         self.per_step[program] = 0.5 * (before + measured)
         self.correction = self.per_step[program] / _guess(operations)
         if outcome.compile_seconds > 0:
-            self.compile_seconds = max(0.3, outcome.compile_seconds)
+            self.compile_seconds = max(LEAST_COMPILE_SECONDS, outcome.compile_seconds)
 
     def seconds(self, configuration: Configuration, steps: float, operations: float) -> float:
-        """Core seconds of a training of so many steps, compiling included where the program is new."""
+        """Core seconds of a training of so many steps, without compiling."""
         known = self.per_step.get(configuration.program)
-        if known is not None:
-            return steps * known
-        return steps * self.correction * _guess(operations) + self.compile_seconds
+        return steps * (self.correction * _guess(operations) if known is None else known)
 
 
 def _guess(operations: float) -> float:

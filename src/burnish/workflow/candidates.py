@@ -46,17 +46,24 @@ def plan(
 
 
 def gather(
-    problem: Problem, name: str, configuration: Configuration, *, seed: int, outcomes: Mapping[str, Outcome]
+    problem: Problem,
+    name: str,
+    configuration: Configuration,
+    *,
+    seed: int,
+    outcomes: Mapping[str, Outcome],
+    folds: Sequence[int] | None = None,
 ) -> Candidate | None:
-    """The candidate, if each screening fold gave something to judge; else None.
+    """The candidate, if each of the folds (all screening folds, unless said) gave something to judge; else None.
 
     A training that the clock cut short, or that diverged, counts with the best weights it had reached.
     """
-    found = [outcomes.get(trial(name, seed, fold)) for fold in problem.screening]
+    wanted = tuple(problem.screening) if folds is None else folds
+    found = [outcomes.get(trial(name, seed, fold)) for fold in wanted]
     usable = tuple(o for o in found if o is not None and o.ending is not Ending.FAILED and np.isfinite(o.dev).all())
     if len(usable) < len(found):
         return None
-    rows = problem.dev_rows(problem.screening)
+    rows = problem.dev_rows(wanted)
     losses = problem.judge.losses(np.concatenate([o.dev for o in usable]), rows)
     return Candidate(name, configuration, seed, usable, losses, problem.judge.cost(losses))
 

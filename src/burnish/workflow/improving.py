@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,43 @@ from burnish.workflow.session import Session
 MOST_ROUNDS = 6
 # Remedies tried in one round: each more costs training time, and power, as the round's error probability is divided.
 MOST_REMEDIES, LEAST_REMEDIES = 8, 2
+# Where fewer than this many could be tried on all screening folds, the experiments look at fewer folds.
+ENOUGH_REMEDIES = 4
 SCREENING_SEEDS = experiment.SCREENING_SEEDS
 SEEDS = experiment.CONFIRMING_SEEDS
 # Finalists that get all seeds, of those screened.
 FINALISTS = 3
+# Share of the remedies that change the network's shape, and so have to be compiled; and what a remedy costs beside the control,
+# as some are wider or longer.
+NEW_PROGRAMS, DEARER = 0.4, 1.3
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where experiments are run: on which folds, and until when."""
+
+    session: Session
+    problem: Problem
+    folds: tuple[int, ...]
+    until_share: float
+
+    def train(self, arms: Mapping[str, Configuration], seeds: range) -> dict[str, dict[int, Candidate]]:
+        """Every arm on these seeds, all at once; what was trained before is not trained again."""
+        work = [
+            item
+            for seed in seeds  # seed by seed, so that what the clock cuts off is whole seeds
+            for name, configuration in arms.items()
+            for item in candidates.plan(name, configuration, seeds=(seed,), folds=self.folds)
+        ]
+        outcomes = self.session.train(self.problem, work, Stage.RECIPE, until_share=self.until_share)
+        made: dict[str, dict[int, Candidate]] = {}
+        for name, configuration in arms.items():
+            gathered = (
+                candidates.gather(self.problem, name, configuration, seed=s, outcomes=outcomes, folds=self.folds)
+                for s in seeds
+            )
+            made[name] = {candidate.seed: candidate for candidate in gathered if candidate is not None}
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +75,11 @@ class RoundMade:
 class Improved:
     """Where the recipe ended."""
 
+    name: str  # of the configuration's trainings
     configuration: Configuration
     verdict: Verdict
     rounds: list[RoundMade] = field(default_factory=list)
-    pool: list[Candidate] = field(default_factory=list)  # every complete candidate that was trained on the way
+    pool: list[Candidate] = field(default_factory=list)  # every candidate trained on all screening folds on the way
     ended: str = ""  # why the recipe stopped, in one sentence
 
     @property
@@ -72,13 +106,12 @@ def improve(
         until_share: The recipe ends when this share of the budget is used.
     """
     configuration, verdict, pool = start
-    state = Improved(configuration, verdict, pool=list(pool))
-    control = {candidate.seed: candidate for candidate in pool}
+    state = Improved(pool[0].name, configuration, verdict, pool=list(pool))
     tried: set[str] = set()
     for number in range(1, MOST_ROUNDS + 1):
-        limit = session.budget.decide(
-            f"remedies of round {number}",
-            lambda: _affordable(session, problem, state.configuration, until_share, have=len(control)),
+        count, limit = session.budget.decide(
+            f"folds and remedies of round {number}",
+            lambda: _affordable(session, problem, state.configuration, until_share),
         )
         chosen = (
             prescribe.prescribe(state.verdict.findings, state.configuration, tried, limit=limit, task=problem.task)
@@ -88,115 +121,108 @@ def improve(
         if not chosen:
             state.ended = _why_ended(state.verdict.findings, limit)
             break
-        made, kept = _round(session, problem, state, control, number, chosen, until_share)
+        bench = Bench(session, problem, tuple(problem.screening)[:count], until_share)
+        made = _round(bench, state, number, chosen)
         if made is None:
             state.ended = "The time for the recipe was used."
             break
         state.rounds.append(made)
         tried |= {remedy.name for remedy in chosen}
-        if made.kept is None:
-            continue
-        state.configuration = kept[0].configuration
-        control = {candidate.seed: candidate for candidate in kept}
-        tried = {made.kept.remedy}
-        state.verdict = judge_again(control[min(control)])
-        diagnosis.tell(session, Stage.RECIPE, state.verdict, "Now")
+        if made.kept is not None:
+            tried = {made.kept.remedy}
+            if not _adopt(bench, state, made, judge_again):
+                state.ended = "The time for the recipe was used."
+                break
     session.say(Stage.RECIPE, state.ended or "The recipe has made its last round.")
     return state
 
 
 def _affordable(
-    session: Session, problem: Problem, configuration: Configuration, until_share: float, *, have: int
-) -> int:
-    """How many remedies a round can try: all screened, FINALISTS of them confirmed, the control on as many seeds."""
-    once = session.price(problem, configuration, folds=problem.split.screen)
-    left = session.budget.left(until_share) - once * max(0, SEEDS - have)
-    fixed = once * min(FINALISTS, 2) * (SEEDS - SCREENING_SEEDS)
-    each = once * SCREENING_SEEDS * 1.3 + _new_program(session)
-    return max(0, min(MOST_REMEDIES, int((left - fixed) / each)))
-
-
-def _new_program(session: Session) -> float:
-    return 0.0 if session.budget.limit is None else session.costs.compile_seconds * 0.5
+    session: Session, problem: Problem, configuration: Configuration, until_share: float
+) -> tuple[int, int]:
+    """On how many folds how many remedies can be tried: all screened, most of FINALISTS confirmed, the control on all seeds."""
+    folds = problem.split.screen
+    choices = sorted({folds, min(folds, 3), min(folds, 2), 1}, reverse=True)
+    found = []
+    for count in choices:
+        once = session.price(problem, configuration, folds=count)
+        fixed = once * (SEEDS + (FINALISTS - 1) * (SEEDS - SCREENING_SEEDS))
+        each = once * SCREENING_SEEDS * DEARER + NEW_PROGRAMS * session.compiling(1)
+        limit = max(0, min(MOST_REMEDIES, int((session.budget.left(until_share) - fixed) / each)))
+        if limit >= ENOUGH_REMEDIES:
+            return count, limit
+        found.append((limit, count))
+    limit, count = max(found)
+    return count, limit
 
 
 def _why_ended(findings: Sequence[Finding], limit: int) -> str:
     if limit < LEAST_REMEDIES:
-        return "No time is left for a further round of experiments."
+        return "Nothing is left of the budget for a further round of experiments."
     if any(finding.code == prescribe.NEAR_FLOOR for finding in findings):
         return "The error is near its floor: no remedy is called for."
     return "No remedy is left to try."
 
 
-def _round(
-    session: Session,
-    problem: Problem,
-    state: Improved,
-    control: dict[int, Candidate],
-    number: int,
-    chosen: Sequence[remedies.Remedy],
-    until_share: float,
-) -> tuple[RoundMade | None, list[Candidate]]:
-    """Screen all, drop the hopeless, confirm the finalists, judge."""
-    titles = ", ".join(remedy.title.lower() for remedy in chosen)
+def _round(bench: Bench, state: Improved, number: int, chosen: Sequence[remedies.Remedy]) -> RoundMade | None:
+    """Screen all remedies, drop the hopeless, confirm the finalists, judge; None where the clock left nothing to judge."""
+    problem, session, control = bench.problem, bench.session, state.name
+    titles = ", ".join(remedy.title[:1].lower() + remedy.title[1:] for remedy in chosen)
     session.say(Stage.RECIPE, f"Round {number}: trying {titles}.")
-    changed = {remedy.name: remedy.change(state.configuration) for remedy in chosen}
+    changes = {arm(number, remedy.name): remedy.change(state.configuration) for remedy in chosen}
+    arms = {name: changed for name, changed in changes.items() if changed is not None}
+    names = {arm(number, remedy.name): remedy.name for remedy in chosen}
     screened = range(SCREENING_SEEDS)
-    arms = {name: c for name, c in changed.items() if c is not None}
-    made = _train(session, problem, f"round{number}", state.configuration, control, arms, screened, until_share)
-    first = _matrix(control, screened)
-    if first is None:
-        return None, []
-    screens = {name: losses for name, got in made.items() if (losses := _matrix(got, screened)) is not None}
+    made = bench.train({control: state.configuration, **arms}, screened)
+    first = _matrix(made[control], screened)
+    screens = {name: losses for name in arms if (losses := _matrix(made[name], screened)) is not None}
+    if first is None or not screens:
+        return None
     statistic = problem.judge.chooses_by
     finalists = experiment.screen(first, screens, limit=FINALISTS, statistic=statistic)
-    final_arms = {name: arms[name] for name in finalists}
-    more = range(SCREENING_SEEDS, SEEDS)
-    again = _train(session, problem, f"round{number}", state.configuration, control, final_arms, more, until_share)
-    for name, got in again.items():
-        made[name].update(got)
-    state.pool += [c for got in made.values() for c in got.values()]
-    known = {candidate.name + str(candidate.seed) for candidate in state.pool}
-    state.pool += [c for c in control.values() if c.name + str(c.seed) not in known]
-    seeds = range(SEEDS)
-    full = _matrix(control, seeds)
-    treatments = {
-        name: _seeds_in_full(made[name], seeds, screened_losses, full is not None)
-        for name, screened_losses in screens.items()
-    }
+    if finalists:
+        more = range(SCREENING_SEEDS, SEEDS)
+        again = bench.train({control: state.configuration, **{name: arms[name] for name in finalists}}, more)
+        for name, got in again.items():
+            made[name].update(got)
+    if bench.folds == tuple(problem.screening):
+        known = {(candidate.name, candidate.seed) for candidate in state.pool}
+        state.pool += [c for got in made.values() for c in got.values() if (c.name, c.seed) not in known]
+    full = _matrix(made[control], range(SEEDS))
+    treatments = {}
+    for name, losses in screens.items():
+        confirmed = None if full is None else _matrix(made[name], range(SEEDS))
+        treatments[names[name]] = losses if confirmed is None else confirmed
     experiments = experiment.judge_all(
         first if full is None else full, treatments, round=number, statistic=statistic, unit=problem.unit_of_gain
     )
-    kept = next((one for one in experiments if one.kept), None)
     for one in experiments:
         session.database.record_experiment(number, one)
-    _tell(session, experiments, kept)
-    return RoundMade(number, state.verdict, experiments, kept), list(made[kept.remedy].values()) if kept else []
+    kept = next((one for one in experiments if one.kept), None)
+    session.say(Stage.RECIPE, _outcome(kept))
+    return RoundMade(number, state.verdict, experiments, kept)
 
 
-def _train(
-    session: Session,
-    problem: Problem,
-    prefix: str,
-    configuration: Configuration,
-    control: dict[int, Candidate],
-    arms: Mapping[str, Configuration],
-    seeds: range,
-    until_share: float,
-) -> dict[str, dict[int, Candidate]]:
-    """Train the control's missing seeds and every arm on these seeds, all at once; `control` is completed in place."""
-    missing = [seed for seed in seeds if seed not in control]
-    work = candidates.plan(f"{prefix}-control", configuration, seeds=missing, folds=problem.screening)
-    for name, changed in arms.items():
-        work += candidates.plan(f"{prefix}-{name}", changed, seeds=seeds, folds=problem.screening)
-    outcomes = session.train(problem, work, Stage.RECIPE, until_share=until_share)
+def _adopt(bench: Bench, state: Improved, made: RoundMade, judge_again: diagnosis.Judge) -> bool:
+    """Make the kept remedy the best so far, and look anew at what holds it back; False where the clock does not allow it."""
+    assert made.kept is not None
+    changed = remedies.named(made.kept.remedy).change(state.configuration)
+    assert changed is not None
+    name = arm(made.number, made.kept.remedy)
+    everywhere = replace(bench, folds=tuple(bench.problem.screening))
+    found = everywhere.train({name: changed}, range(1))[name].get(0)
+    if found is None:
+        return False
+    state.name, state.configuration, state.verdict = name, changed, judge_again(found)
+    if (name, 0) not in {(candidate.name, candidate.seed) for candidate in state.pool}:
+        state.pool.append(found)
+    diagnosis.tell(bench.session, Stage.RECIPE, state.verdict, "Now")
+    return True
 
-    def gathered(name: str, of: Configuration, wanted: Sequence[int]) -> dict[int, Candidate]:
-        made = {s: candidates.gather(problem, name, of, seed=s, outcomes=outcomes) for s in wanted}
-        return {seed: candidate for seed, candidate in made.items() if candidate is not None}
 
-    control.update(gathered(f"{prefix}-control", configuration, missing))
-    return {name: gathered(f"{prefix}-{name}", changed, seeds) for name, changed in arms.items()}
+def arm(number: int, remedy: str) -> str:
+    """The name of one remedy's trainings in round `number`."""
+    return f"round{number}-{remedy}"
 
 
 def _matrix(made: Mapping[int, Candidate], seeds: range) -> NDArray[np.float64] | None:
@@ -206,16 +232,7 @@ def _matrix(made: Mapping[int, Candidate], seeds: range) -> NDArray[np.float64] 
     return np.stack([made[seed].losses for seed in seeds])
 
 
-def _seeds_in_full(
-    made: Mapping[int, Candidate], seeds: range, screened: NDArray[np.float64], control_is_full: bool
-) -> NDArray[np.float64]:
-    """All seeds where there are all, else those screened."""
-    full = _matrix(made, seeds) if control_is_full else None
-    return screened if full is None else full
-
-
-def _tell(session: Session, experiments: Sequence[Experiment], kept: Experiment | None) -> None:
+def _outcome(kept: Experiment | None) -> str:
     if kept is None:
-        session.say(Stage.RECIPE, "No remedy beat the noise; the network stays as it was.")
-    else:
-        session.say(Stage.RECIPE, f"Kept: {kept.title} (gain {kept.gain:.4g}, {kept.low:.4g} to {kept.high:.4g}).")
+        return "No remedy beat the noise; the network stays as it was."
+    return f"Kept: {kept.title} (gain {kept.gain:.4g}, {kept.low:.4g} to {kept.high:.4g})."

@@ -41,6 +41,7 @@ class Session:
     execute: Executor
     costs: Costs = field(default_factory=Costs)
     trials: int = 0
+    seen: set[tuple[str, int]] = field(default_factory=set)  # (trial, until) of what was counted
     best: float | None = None  # best dev error so far, for the eye only
 
     def say(self, stage: Stage, text: str, *, warning: bool = False) -> None:
@@ -64,10 +65,11 @@ class Session:
         if self.budget.limit is None:
             return folds * epochs
         steps = epochs * math.ceil(problem.training_rows / configuration.batch_size)
-        operations = self.operations(problem, configuration)
-        once = self.costs.seconds(configuration, steps, operations)
-        again = self.costs.seconds(configuration, steps, operations)
-        return once + (folds - 1) * again
+        return folds * self.costs.seconds(configuration, steps, self.operations(problem, configuration))
+
+    def compiling(self, programs: int) -> float:
+        """What compiling new programs costs in the budget's unit: core seconds of every worker, or nothing in epochs."""
+        return 0.0 if self.budget.limit is None else programs * self.costs.compile_seconds * self.budget.jobs
 
     def train(
         self, problem: Problem, work: Sequence[Work], stage: Stage, *, until_share: float = 1.0
@@ -86,6 +88,11 @@ class Session:
         return {item.trial: outcomes[item.trial] for item in work if item.trial in outcomes}
 
     def _account(self, problem: Problem, outcome: Outcome, stage: Stage) -> None:
+        """Count an outcome, once: work that several stages ask for is executed and paid for once."""
+        key = outcome.work.trial, outcome.work.until
+        if key in self.seen:
+            return
+        self.seen.add(key)
         self.trials += 1
         self.budget.epochs += outcome.epochs
         self.database.record_outcome(outcome, stage.value)

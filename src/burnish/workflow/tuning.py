@@ -18,8 +18,10 @@ from burnish.workflow.session import Session
 # Share of the search that compiling may take, and programs that it may use at most.
 COMPILE_SHARE = 0.15
 MOST_PROGRAMS = 16
-# Draws of the coarse part, of all draws; the others are drawn around the best of them.
-COARSE_SHARE = 2 / 3
+# The search goes in rounds, the first over the whole space, each later one around the best so far. A round may plan with this
+# share of what is left, so that a price guessed wrong in one round is put right in the next.
+ROUND_SHARE = 0.5
+MOST_ROUNDS = 8
 # One draw in ETA goes on from the first rung to the last.
 ETA = 3
 # Where one dev part judges, the first rung is this share of the epochs; where folds do, it is the first fold in full.
@@ -60,44 +62,66 @@ def search(session: Session, problem: Problem, centre: Configuration, *, until_s
     budget = session.budget
     free = space.default(problem.task, problem.training_rows, problem.inputs, centre=centre)
     limit = int(budget.decide("search programs", lambda: _programs(session, until_share)))
-    programs = sampler.programs(free, limit, centre)
-    bounded = free.within(programs)
-    count = int(budget.decide("search draws", lambda: _draws(session, problem, programs, until_share)))
-    if count < LEAST_DRAWS:
-        session.say(Stage.TUNE, "No time is left for a search.")
+    bounded = free.within(sampler.programs(free, limit, centre))
+    draws: list[Drawn] = []
+    survivors: list[Candidate] = []
+    for number in range(MOST_ROUNDS):
+        count = int(
+            budget.decide(
+                f"draws of round {number + 1}", lambda n=number: _draws(session, problem, centre, limit if n == 0 else 0, until_share)
+            )
+        )
+        if count < LEAST_DRAWS:
+            break
+        found = _round(session, problem, bounded, draws, count, until_share)
+        draws += found
+        scores = {drawn.name: drawn.cost for drawn in found}
+        names = set(halving.survivors(scores, max(1, len(found) // ETA)))
+        survivors += _finalists(session, problem, [drawn for drawn in found if drawn.name in names], until_share)
+    if not draws:
+        session.say(Stage.TUNE, "Nothing is left of the budget for a search.")
         return None
-    coarse = max(LEAST_DRAWS, round(COARSE_SHARE * count))
-    session.say(
-        Stage.TUNE,
-        f"Random search: {count} draws around the best so far, {len(programs)} network shapes, then the best third in full.",
-    )
-    seed = session.settings.seed
-    draws = _rung(session, problem, sampler.random(bounded, coarse, seed=seed), first=0, until_share=until_share)
-    if count > coarse:
-        results = [(drawn.configuration, drawn.cost) for drawn in draws]
-        fine = sampler.refine(bounded, results, seed=seed, n=count - coarse, first=coarse)
-        draws += _rung(session, problem, fine, first=coarse, until_share=until_share, random=False)
-    scores = {drawn.name: drawn.cost for drawn in draws if math.isfinite(drawn.cost)}
-    names = halving.survivors(scores, max(1, len(draws) // ETA))
-    survivors = _finalists(session, problem, [d for d in draws if d.name in set(names)], until_share)
     used = {drawn.configuration.program for drawn in draws}
     return Search(bounded, tuple(draws), tuple(survivors), len(used))
 
 
 def _programs(session: Session, until_share: float) -> int:
-    left = session.budget.left(until_share)
     if session.budget.limit is None:
         return MOST_PROGRAMS // 2
-    # Each worker compiles most programs for itself.
-    return max(1, min(MOST_PROGRAMS, int(COMPILE_SHARE * left / session.costs.compile_seconds / session.budget.jobs)))
+    left = session.budget.left(until_share)
+    return max(1, min(MOST_PROGRAMS, int(COMPILE_SHARE * left / session.compiling(1))))
 
 
-def _draws(session: Session, problem: Problem, programs: Sequence[Configuration], until_share: float) -> int:
-    prices = [session.price(problem, program) for program in programs]
-    once = sum(prices) / len(prices)
-    folds = problem.split.screen
+def _draws(
+    session: Session, problem: Problem, centre: Configuration, new_programs: int, until_share: float
+) -> int:
+    """How many draws a round can afford, from its first rung to the last of its survivors."""
+    once, folds = session.price(problem, centre), problem.split.screen
     each = once * (1 + (folds - 1) / ETA) if folds > 1 else once * (FIRST_RUNG + (1 - FIRST_RUNG) / ETA)
-    return max(0, min(MOST_DRAWS, int(session.budget.left(until_share) / each)))
+    left = session.budget.left(until_share) - session.compiling(new_programs)
+    part = int(ROUND_SHARE * left / each)
+    return max(0, min(MOST_DRAWS, part if part >= 2 * LEAST_DRAWS else int(left / each)))
+
+
+def _round(
+    session: Session,
+    problem: Problem,
+    bounded: space.Space,
+    before: Sequence[Drawn],
+    count: int,
+    until_share: float,
+) -> list[Drawn]:
+    """The first rung of one round: over the whole space where nothing was drawn before, else around the best so far."""
+    seed, first = session.settings.seed, len(before)
+    if not before:
+        text = f"Random search: {count} draws from {len(bounded.programs.options) if bounded.programs else 1} network shapes."
+        session.say(Stage.TUNE, text)
+        configurations = sampler.random(bounded, count, seed=seed)
+    else:
+        session.say(Stage.TUNE, f"Closer in: {count} draws around the best of {first}.")
+        results = [(drawn.configuration, drawn.cost) for drawn in before]
+        configurations = sampler.refine(bounded, results, seed=seed, n=count, first=first)
+    return _rung(session, problem, configurations, first=first, until_share=until_share, random=not before)
 
 
 def _rung(
