@@ -28,6 +28,7 @@ SLICE_SECONDS = 0.4
 FIRST_SLICE_STEPS = 32  # before the speed of a step is known; at 50 ms a step still under two seconds
 
 Never = Callable[[], bool]
+Programs = dict[Any, Any]  # compiled programs by what shapes them
 
 
 def never() -> bool:
@@ -42,12 +43,22 @@ class Trainer:
         data_folder: Where the folds lie.
         state_folder: Where weights and the states of paused trials go.
         cache: The persistent compile cache that workers share, if there is one: none compiles what another is compiling.
+        programs: Compiled ones, where several trainers of a process share them.
+        capacity: The padded number of rows of each part.
     """
 
-    def __init__(self, data_folder: Path, state_folder: Path, *, cache: Path | None = None) -> None:
-        self._data_folder, self._state_folder = data_folder, state_folder
+    def __init__(
+        self,
+        data_folder: Path,
+        state_folder: Path,
+        *,
+        cache: Path | None = None,
+        programs: Programs | None = None,
+        capacity: Callable[[int], int] = fold_data.capacity,
+    ) -> None:
+        self._data_folder, self._state_folder, self._capacity = data_folder, state_folder, capacity
         self._folds: dict[int, tuple[FoldData, slice.Data]] = {}
-        self._programs: dict[Any, Any] = {}
+        self._programs: Programs = {} if programs is None else programs
         self._cache = cache
 
     def run(self, work: Work, should_stop: Never = never) -> Outcome:
@@ -84,7 +95,7 @@ class Trainer:
     def _fold(self, number: int) -> tuple[FoldData, slice.Data]:
         if number not in self._folds:
             fold = fold_files.read(self._data_folder, number)
-            self._folds[number] = fold, jax.tree.map(jax.device_put, fold_data.pack(fold))
+            self._folds[number] = fold, jax.tree.map(jax.device_put, fold_data.pack(fold, self._capacity))
         return self._folds[number]
 
     def _program(
