@@ -1,4 +1,7 @@
-"""What tests of several rooms share. Set before JAX starts: one thread, as in the worker processes, so that bits can be compared."""
+"""What tests of several rooms share.
+
+Set before JAX starts: one thread, as in the worker processes, so that bits can be compared.
+"""
 
 from __future__ import annotations
 

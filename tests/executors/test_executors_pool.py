@@ -17,13 +17,13 @@ import jax
 import numpy as np
 import psutil
 import pytest
-from reference import tiny
 
 from burnish import errors
 from burnish.executors import compile_cache, fold_files, pool, trainer
 from burnish.predictor import weights
 from burnish.train.configuration import Configuration
 from burnish.train.work import Ending, Outcome, Work
+from reference import tiny
 
 # Would take minutes: for tests that end it before.
 ENDLESS = replace(tiny.SMALL, epochs=10**7)
@@ -100,7 +100,7 @@ def alone(folds, tmp_path_factory) -> dict[str, Outcome]:
 
 @pytest.mark.parametrize(("jobs", "order"), [(1, [3, 0, 5, 1, 4, 2]), (2, [0, 1, 2, 3, 4, 5]), (2, [5, 4, 2, 3, 1, 0])])
 def test_trials_run_together_equal_each_alone(alone, folds, cache, tmp_path, jobs, order):
-    """One worker or two, in any order, beside a trial that diverges: each answer is that of the trial alone, to the bit."""
+    """One worker or two, any order, beside a trial that diverges: each answer is the trial's alone, to the bit."""
     with pool.Pool(folds, tmp_path, jobs=jobs, cache=cache) as workers:
         together = {outcome.work.trial: outcome for outcome in workers(TRIALS[i] for i in order)}
 
@@ -124,7 +124,7 @@ def test_each_worker_compiles_a_program_once(shared):
 
 
 def test_a_deadline_interrupts_and_the_trial_goes_on_later(shared):
-    """Running trials come back INTERRUPTED, waiting ones are left out; taken up again they end where an unbroken trial ends."""
+    """Running trials come back INTERRUPTED, waiting ones are left out; taken up again they end as unbroken ones do."""
     items = [work(f"endless {i}", ENDLESS, seed=i) for i in range(5)]
     list(shared([work("warm up", replace(ENDLESS), until=1)]))
     outcomes = list(shared(items, deadline=time.monotonic() + 0.7))
@@ -166,7 +166,7 @@ def test_an_iteration_that_is_left_leaves_nothing_to_the_next(shared, states):
 
 
 def test_a_killed_worker_fails_its_trial_and_no_other(folds, cache, tmp_path):
-    """kill -9 in the middle of training: that trial is FAILED, all others complete, and a new worker takes the place."""
+    """kill -9 in the middle of training: that trial is FAILED, all others complete, a new worker takes the place."""
     with pool.Pool(folds, tmp_path, jobs=2, cache=cache) as workers:
         running = workers([work("long", ENDLESS), *(work(f"short {i}", seed=i) for i in range(4))])
         outcomes = [next(running)]

@@ -1,4 +1,4 @@
-"""One piece of work in this process: rungs, interruptions and repeats give the same answer; outcomes say what they hold."""
+"""One piece of work in this process: rungs, interruptions and repeats give one answer; outcomes hold what they say."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from reference import tiny
 
 from burnish.executors import fold_files, trainer
 from burnish.model import losses, network
@@ -18,6 +17,7 @@ from burnish.train import hyperparameters
 from burnish.train.configuration import Configuration
 from burnish.train.fold_data import FoldData, TargetScale
 from burnish.train.work import Ending, Outcome, Work
+from reference import tiny
 
 LOUD = replace(tiny.SMALL, dropout=0.2, input_noise=0.1, norm="batch", epochs=6)
 BILLION = TargetScale(mean=1e9, deviation=1e8, low=7e8, high=1.3e9)
@@ -147,7 +147,7 @@ def test_new_hyperparameters_cost_no_compilation(run, compilations):
 
 
 def test_outcomes_hold_what_they_say(run):
-    """Shapes, probabilities, epochs and the curve; the weights in the file are the best ones, and give the best dev loss."""
+    """Shapes, probabilities, epochs and the curve; the weights in the file give the best dev loss."""
     outcome = run("whole")
     fold = tiny.fold()
     best = int(outcome.best_epoch) - 1

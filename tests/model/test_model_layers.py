@@ -179,3 +179,38 @@ def test_periodic_gradients_equal_the_derivatives():
     expected = (2 * np.pi * x[:, :, None] * (up * np.cos(angle) - down * np.sin(angle))).sum(0)
 
     np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_piecewise_features_equal_interpolation_between_quantiles():
+    """Feature t is 0 below its bin, 1 above, linear inside: together they count quantiles, as np.interp does."""
+    x = RNG.gamma(1.0, size=(500, 2)).astype(np.float32)
+    features = np.asarray(layers.piecewise(jnp.asarray(x), layers.quantile_bins(x, 8))).reshape(500, 2, 8)
+    edges = np.quantile(x, np.linspace(0, 1, 9), axis=0)
+
+    assert features.min() >= 0
+    assert features.max() <= 1
+    for column in range(2):
+        expected = np.interp(x[:, column], edges[:, column], np.arange(9))
+        np.testing.assert_allclose(features[:, column].sum(1), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "column", [np.zeros(50), np.repeat([0.0, 1.0], 25), np.r_[np.zeros(49), 1e-30], np.full(1, 3.0)], ids=str
+)
+def test_bins_of_a_column_of_few_values_are_finite(column):
+    """Constant, two values, a step too narrow for a slope, one row: empty bins say 0 and nothing overflows."""
+    x = column.astype(np.float32)[:, None]
+    bins = layers.quantile_bins(x, 6)
+    features = np.asarray(layers.piecewise(jnp.asarray(x), bins))
+
+    assert np.isfinite(bins["inverse"]).all()
+    assert ((features >= 0) & (features <= 1)).all()
+
+
+def test_bins_do_not_learn():
+    """Their gradient is zero, so that no optimiser moves them."""
+    x = RNG.normal(size=(40, 2)).astype(np.float32)
+    gradient = jax.grad(lambda bins: layers.piecewise(x, bins).sum())(layers.quantile_bins(x, 5))
+
+    np.testing.assert_array_equal(gradient["low"], 0)
+    np.testing.assert_array_equal(gradient["inverse"], 0)

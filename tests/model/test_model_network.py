@@ -20,6 +20,7 @@ MIXED = Architecture(
     widths=(7, 7, 6),
     activation="relu",
     norm="batch",
+    bins=4,
     frequencies=2,
     residual=True,
     batch_size=8,
@@ -36,7 +37,7 @@ CODES = np.stack([RNG.integers(0, 5, 16), RNG.integers(0, 40, 16)], 1).astype(np
 )
 def test_starting_weights_have_the_variance_of_their_formula(name, expected):
     """60,000 weights of a 300 × 200 layer: mean 0, the variance within 3 %, and no two units alike."""
-    shape = replace(MIXED, inputs=InputSpec(300), widths=(200,), frequencies=0)
+    shape = replace(MIXED, inputs=InputSpec(300), widths=(200,), bins=0, frequencies=0)
     w = initialise.parameters(shape, 3, initializer=name)["hidden"][0]["w"]
 
     np.testing.assert_allclose(w.var(), expected, rtol=0.03)
@@ -53,9 +54,11 @@ def test_starting_weights_are_a_function_of_the_seed_alone():
 
 
 def test_parameters_are_counted_as_they_are_made():
-    """Architecture.parameters, which the planner reads, is the number of parameters that there are."""
+    """Architecture.parameters, which the planner reads, counts all that learns; bins do not learn."""
     for shape in (MIXED, replace(MIXED, norm="none", frequencies=0, residual=False)):
-        assert shape.parameters == sum(leaf.size for leaf in jax.tree.leaves(initialise.parameters(shape, 0)))
+        made = initialise.parameters(shape, 0)
+        del made["bins"]
+        assert shape.parameters == sum(leaf.size for leaf in jax.tree.leaves(made))
 
 
 def test_hidden_layers_under_batch_norm_have_no_bias():
@@ -68,7 +71,7 @@ def test_hidden_layers_under_batch_norm_have_no_bias():
 def test_linear_layers_scale_activations_by_their_factor_to_the_depth(factor):
     """Layers of factor · I give activations factor^L: vanishing and exploding in closed form."""
     depth, width = 20, 4
-    shape = Architecture(InputSpec(width), width, "regression", (width,) * depth, "identity", "none", 0, False, 8)
+    shape = Architecture(InputSpec(width), width, "regression", (width,) * depth, "identity", "none", 0, 0, False, 8)
     eye, zeros = factor * np.eye(width, dtype=np.float32), np.zeros(width, np.float32)
     params = {"hidden": ({"w": eye, "b": zeros},) * depth, "output": {"w": np.eye(width, dtype=np.float32), "b": zeros}}
     out = network.apply_evaluation(shape, params, (), np.ones((1, width), np.float32), np.zeros((1, 0), np.int32))
@@ -80,7 +83,7 @@ def test_linear_layers_scale_activations_by_their_factor_to_the_depth(factor):
 def test_one_row_alone_gets_the_answer_it_gets_in_a_batch(norm):
     """At evaluation no row sees another, with embeddings, periodic features, skip connections and batch norm."""
     shape = replace(MIXED, norm=norm)
-    params = initialise.parameters(shape, 0)
+    params = initialise.parameters(shape, 0, bins=layers.quantile_bins(X[:, :3], 4))
     seen = tuple(
         {"mean": RNG.normal(size=n).astype(np.float32), "variance": RNG.uniform(0.5, 2, n).astype(np.float32)}
         for n in (shape.widths if norm == "batch" else ())
@@ -122,7 +125,7 @@ def test_each_noise_changes_training_and_changes_with_the_step(kind):
 
 def test_input_noise_leaves_flags_and_categories_alone():
     """0/1 columns stay 0 or 1: with weights on flags only, noise changes nothing."""
-    shape = replace(MIXED, norm="none", frequencies=0, residual=False)
+    shape = replace(MIXED, norm="none", bins=0, frequencies=0, residual=False)
     params = initialise.parameters(shape, 0)
     params["hidden"][0]["w"][:3] = 0
     noisy = SILENT._replace(input_noise=np.float32(3))
@@ -134,7 +137,7 @@ def test_input_noise_leaves_flags_and_categories_alone():
 @pytest.mark.parametrize("inputs", [InputSpec(0, 3), InputSpec(0, 0, (4,)), InputSpec(0, 0, ()), InputSpec(2)], ids=str)
 def test_any_kind_of_column_may_be_missing(inputs):
     """Only flags, only categories, nothing at all, only numbers: outputs are finite and of the right shape."""
-    shape = replace(MIXED, inputs=inputs, frequencies=2 if inputs.numbers else 0)
+    shape = replace(MIXED, inputs=inputs, bins=4 if inputs.numbers else 0, frequencies=2 if inputs.numbers else 0)
     params = initialise.parameters(shape, 0)
     x, codes = np.ones((16, inputs.width), np.float32), np.ones((16, len(inputs.vocabularies)), np.int32)
     loud = network.Noise(random_bits.seed_word(0), np.full(3, 0.3, np.float32), np.float32(0.2), np.float32(0.1))

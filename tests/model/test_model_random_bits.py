@@ -1,4 +1,4 @@
-"""The hash behind masks and orders: uniform, independent across seeds, steps and layers, and orders that are permutations."""
+"""The hash behind masks and orders: uniform, independent across seeds, steps and layers; orders are permutations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from scipy import stats
 
 from burnish.model import random_bits
 
-# Each test has one fixed seed, so it always passes or always fails; a sound generator falls below this once in ten thousand.
+# Each test has one fixed seed, so it always passes or always fails; a sound generator falls below this once in ten
+# thousand.
 SUSPICIOUS = 1e-4
 
 
@@ -149,7 +150,7 @@ def test_sorted_order_puts_each_row_anywhere_and_after_any_other(capacity, rows)
 
 @pytest.mark.parametrize("rows", [10_000, 16_384, 60_001])
 def test_the_bijection_puts_rows_anywhere_and_mixes_neighbours(rows):
-    """Where sorting is too slow: places over epochs are uniform, rows side by side are sent apart, and batches differ."""
+    """Where sorting is too slow: places over epochs are uniform, and rows side by side are sent apart."""
     epochs = 500
     start = [random_bits.stream(jnp.uint32(0), 1, e) for e in range(epochs)]
     firsts = np.asarray(

@@ -1,4 +1,4 @@
-"""Layers and losses in plain NumPy and float64, written from the formulas alone. Each returns what its gradient needs."""
+"""Layers and losses in plain NumPy and float64, from the formulas alone. Each returns what its gradient needs."""
 
 from __future__ import annotations
 

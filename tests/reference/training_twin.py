@@ -1,7 +1,8 @@
-"""Training of a ReLU network in plain NumPy and float64: forward, backward and update written out, one loop, no cleverness."""
+"""Training of a ReLU network in plain NumPy and float64: forward, backward and update written out in one loop."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,7 +59,7 @@ def mini_batches(rows: int, size: int) -> list[slice]:
     cuts = [*range(0, rows, size), rows]
     if size > 1 and len(cuts) > 2 and cuts[-1] - cuts[-2] == 1:
         cuts[-2] -= 1
-    return [slice(a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [slice(a, b) for a, b in itertools.pairwise(cuts)]
 
 
 def copy(tree: Any) -> Any:

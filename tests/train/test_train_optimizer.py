@@ -27,6 +27,7 @@ ARCHITECTURE = Architecture(
     widths=(5, 4),
     activation="relu",
     norm="batch",
+    bins=0,
     frequencies=2,
     residual=False,
     batch_size=8,

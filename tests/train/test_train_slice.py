@@ -36,7 +36,8 @@ def begin(configuration: Configuration, fold: FoldData, *, rows: int | None = No
     shape = shape_of(configuration, fold)
     data = fold_data.pack(fold)
     data = data._replace(rows=np.int32(rows or data.rows))
-    state = slice.start(shape, trainer.start_parameters(configuration, shape, SEED), len(data.dev.y))
+    params = trainer.start_parameters(configuration, shape, SEED, fold.train.inputs.x)
+    state = slice.start(shape, params, len(data.dev.y))
     return program(shape), hyperparameters.hyperparameters(configuration, SEED), state, data
 
 
@@ -146,7 +147,7 @@ def test_results_do_not_depend_on_where_slices_end(cuts):
 
 
 def test_padding_does_not_change_what_is_learned():
-    """The same rows in arrays twice as large: the order of rows is another, so a full batch shows that nothing else is."""
+    """The same rows in arrays twice as large: the order is another, so a full batch shows that nothing else is."""
     call, hp, state, data = begin(TWIN, tiny.fold(), rows=14)
 
     def doubled(rows: slice.Rows) -> slice.Rows:
@@ -180,7 +181,7 @@ def test_plain_descent_under_l2_shrinks_by_the_textbook_factor():
 
 
 def test_early_stopping_keeps_the_best_weights_and_stops_after_patience():
-    """Labels that are noise: the dev cost soon rises; training ends `patience` epochs after the best, whose weights are kept."""
+    """Labels that are noise: training ends `patience` epochs after the best dev cost, whose weights are kept."""
     fold = tiny.fold()
     noisy = replace(fold, dev=replace(fold.dev, y=np.random.default_rng(5).permutation(fold.dev.y)))
     configuration = replace(tiny.SMALL, epochs=60, patience=4, learning_rate=0.03, decay="none")
@@ -301,7 +302,7 @@ def test_new_hyperparameters_reuse_the_program(compilations):
 @pytest.mark.parametrize("rows", [1, 2, 15, 16, 17, 18, 31, 32, 33, 49, 83])
 @pytest.mark.parametrize("batch_size", [1, 4, 16, 128])
 def test_each_row_is_in_exactly_one_mini_batch(rows, batch_size):
-    """The places of an epoch are covered once; no mini-batch has a single row unless every one has or there is one row."""
+    """The places of an epoch are covered once; no mini-batch has a single row unless there is but one."""
     taken, sizes = [], []
     for index in range(-(-rows // batch_size)):
         places, counted = slice._positions(batch_size, np.int32(index), np.int32(rows))

@@ -1,7 +1,7 @@
 """One single-threaded worker process per core: the default executor on a CPU.
 
-One whole trial per core beats one `vmap` over both cores (1.5 to 2.1 times up to width 128), lets early stopping save time, and
-makes a trial's result independent of what runs beside it.
+One whole trial per core beats one `vmap` over both cores (1.5 to 2.1 times up to width 128), lets early stopping save
+time, and makes a trial's result independent of what runs beside it.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ class Pool:
         jobs: Number of worker processes.
         cache: Folder of compiled programs.
         memory_limit: Bytes of resident memory at which a worker's trial is ended as FAILED; None: no limit.
-        interrupted: Signals that the process received; once it is not empty, `__call__` keeps all states and raises Stopped.
+        interrupted: Signals that the process received; once it is not empty, `__call__` keeps all states and raises
+        Stopped.
     """
 
     def __init__(
@@ -98,8 +99,9 @@ class Pool:
     def __call__(self, work: Iterable[Work], *, deadline: float | None = None) -> Iterator[Outcome]:
         """Outcomes as they come.
 
-        At `deadline` (of `time.monotonic`) running trials are interrupted and yielded; waiting ones are left out. A slice or a
-        compilation that is under way is not cut short. Who leaves the iteration early interrupts what runs, states kept.
+        At `deadline` (of `time.monotonic`) running trials are interrupted and yielded; waiting ones are left out. A
+        slice or a compilation that is under way is not cut short. Who leaves the iteration early interrupts what runs,
+        states kept.
 
         Raises:
             WorkerError: A worker failed for a reason that is not the trial's own.
@@ -131,7 +133,7 @@ class Pool:
         return all(worker.ready for worker in self._workers)
 
     def stop(self) -> list[Outcome]:
-        """Interrupt what runs and wait for it, for Ctrl+C. The states are on disk, so that the trials can go on later."""
+        """Interrupt what runs and wait for it, as after Ctrl+C; states are on disk, so that trials can go on later."""
         self._stop_running()
         outcomes: list[Outcome] = []
         while any(w.busy for w in self._workers):
@@ -193,7 +195,7 @@ class Pool:
 
     def _receive(self, seconds: float) -> Iterator[Outcome]:
         self._end_the_hungry()
-        connected = {w.connection: w for w in self._workers}
+        connected: dict[Any, _Worker] = {w.connection: w for w in self._workers}
         for connection in wait(list(connected), timeout=seconds):
             worker = connected[connection]
             try:
@@ -247,7 +249,7 @@ class Pool:
 
 
 def _send(worker: _Worker, message: tuple[Any, ...]) -> bool:
-    """Whether the message went out; a worker that has died is seen, and replaced, at the next look at the connections."""
+    """Whether the message went out; a worker that has died is replaced at the next look at the connections."""
     try:
         worker.connection.send(message)
     except ConnectionError:

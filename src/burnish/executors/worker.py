@@ -1,7 +1,9 @@
-"""A worker process: reads work from its driver, trains, sends outcomes back. Run as `python -m burnish.executors.worker`.
+"""A worker process: reads work from its driver, trains, sends outcomes back.
 
-It is started with a command line of its own, not by `multiprocessing`, so that a plain script needs no `__main__` guard, a notebook
-that has already imported JAX works, and nothing is ever forked after JAX has started.
+Run as `python -m burnish.executors.worker`.
+
+It is started with a command line of its own, not by `multiprocessing`, so that a plain script needs no `__main__`
+guard, a notebook that has already imported JAX works, and nothing is ever forked after JAX has started.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from typing import Any
 def serve(connection: Connection, data_folder: Path, state_folder: Path, cache: Path) -> None:
     """Answer messages until the driver says to end, or is gone.
 
-    Messages in: ("work", Work), ("stop",), ("end",). Messages out: ("ready",), ("outcome", Outcome), ("exhausted", trial) where
-    memory ran out, ("failed", trial, text).
+    Messages in: ("work", Work), ("stop",), ("end",). Messages out: ("ready",), ("outcome", Outcome), ("exhausted",
+    trial) where memory ran out, ("failed", trial, text).
     """
     # JAX may be imported only here, in the worker, after its environment was set.
     from burnish.executors.trainer import Trainer

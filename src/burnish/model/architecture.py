@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,8 +10,8 @@ from burnish.data.inputs import InputSpec
 
 Task = Literal["classification", "regression"]
 
-# Columns of a learned embedding: min(this, half of the vocabulary, rounded up), as in entity embeddings (Guo and Berkhahn 2016)
-# but capped, since a table of thousands of rows cannot fill more.
+# Columns of a learned embedding: min(this, half of the vocabulary, rounded up), as in entity embeddings (Guo and
+# Berkhahn 2016) but capped, since a table of thousands of rows cannot fill more.
 EMBEDDING_COLUMNS = 8
 
 
@@ -36,7 +37,7 @@ class Architecture:
 
     @property
     def fan_in(self) -> int:
-        """Width of what the first layer reads: continuous and 0/1 columns, encodings of the continuous ones, embeddings."""
+        """Width of what the first layer reads: columns, encodings of the continuous ones, embeddings."""
         encoded = (self.bins + 2 * self.frequencies) * self.inputs.numbers
         return max(1, self.inputs.width + encoded + sum(self.embedding_columns))
 
@@ -49,7 +50,7 @@ class Architecture:
     def parameters(self) -> int:
         """How many numbers are learned."""
         sizes = self.sizes
-        dense = sum(a * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        dense = sum(a * b for a, b in itertools.pairwise(sizes))
         per_unit = 2 if self.norm == "batch" else 1
         offsets = per_unit * sum(self.widths) + self.outputs
         embedded = sum(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -45,8 +46,8 @@ def parameters(
 ) -> Params:
     """Starting parameters: a function of the architecture and the seed alone.
 
-    Hidden weights follow `initializer`; the last layer is linear and takes half of He's variance. `scale` multiplies all
-    hidden weights. `bins` is what `layers.quantile_bins` made of the training rows; without it all bins are empty.
+    Hidden weights follow `initializer`; the last layer is linear and takes half of He's variance. `scale` multiplies
+    all hidden weights. `bins` is what `layers.quantile_bins` made of the training rows; without it all bins are empty.
     """
     rng = np.random.Generator(np.random.Philox(seed))
 
@@ -55,7 +56,7 @@ def parameters(
 
     sizes = architecture.sizes
     hidden = []
-    for fan_in, fan_out in zip(sizes[:-2], sizes[1:-1], strict=True):
+    for fan_in, fan_out in itertools.pairwise(sizes[:-1]):
         layer = {"w": normal((fan_in, fan_out), scale * math.sqrt(variance(initializer, fan_in, fan_out)))}
         if architecture.norm == "batch":
             layer["gamma"] = np.ones(fan_out, np.float32)

@@ -16,7 +16,8 @@ from burnish.model import random_bits
 # ε of batch norm, in the units of z². Ioffe and Szegedy 2015 leave it open; 1e-5 is the value of the common frameworks.
 BATCH_NORM_EPSILON = 1e-5
 
-# sin(2πs)/s and cos(2πs) as polynomials in s² for |s| ≤ 1/4: least maximal error (3e-9 and 2e-10), found by reweighted least squares.
+# sin(2πs)/s and cos(2πs) as polynomials in s² for |s| ≤ 1/4: least maximal error (3e-9 and 2e-10), found by reweighted
+# least squares.
 SINE = (6.28318516008946, -41.34165503141359, 81.60100407311035, -76.54978229037715, 39.53670604292711)
 COSINE = (
     0.9999999997806513,
@@ -50,8 +51,8 @@ def batch_norm(
 ) -> tuple[Float[Array, "row unit"], Float[Array, " unit"], Float[Array, " unit"]]:
     """Batch norm in training: `γ (z − μ)/√(σ² + ε) + β`, with μ and σ² of this mini-batch (Ioffe and Szegedy 2015).
 
-    The moments are taken in one pass, of z less its first row: E[z²] − E[z]² of z itself loses all digits where the mean is large
-    against the spread.
+    The moments are taken in one pass, of z less its first row: E[z²] − E[z]² of z itself loses all digits where the
+    mean is large against the spread.
 
     Args:
         z: Pre-activations; the layer has no bias, β does its work.
@@ -79,12 +80,12 @@ def batch_norm_evaluation(
     mean: Float[Array, " unit"],
     variance: Float[Array, " unit"],
 ) -> Float[Array, "row unit"]:
-    """Batch norm at prediction, with the averages of training, so that one row alone gets the answer it gets in a batch."""
+    """Batch norm at prediction, with the averages of training: one row alone gets the answer it gets in a batch."""
     return (z - mean) * (lax.rsqrt(variance + BATCH_NORM_EPSILON) * gamma) + beta
 
 
 def dropout(h: Float[Array, "row unit"], rate: Float[Array, ""], start: UInt32[Array, ""]) -> Float[Array, "row unit"]:
-    """Inverted dropout: `h · d / keep_prob`, d drawn anew for each row and unit; E[h] is unchanged (Srivastava et al. 2014).
+    """Inverted dropout: `h · d / keep_prob`, d drawn for each row and unit; E[h] is unchanged (Srivastava et al. 2014).
 
     Args:
         h: Activations.
@@ -100,8 +101,8 @@ def dropout(h: Float[Array, "row unit"], rate: Float[Array, ""], start: UInt32[A
 def circle(turns: Float[Array, "*n"]) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
     """Sine and cosine of an angle given in full turns, to 3e-7 for any finite number of turns.
 
-    XLA's own take seven times as long on a CPU, half of a training step. Whole turns come off exactly, which is not so once the
-    angle was multiplied by 2π; a quarter turn to either side is left, where two short polynomials do.
+    XLA's own take seven times as long on a CPU, half of a training step. Whole turns come off exactly, which is not so
+    once the angle was multiplied by 2π; a quarter turn to either side is left, where two short polynomials do.
     """
     part = turns - jnp.round(turns)
     beyond = jnp.abs(part) > 0.25
@@ -137,8 +138,9 @@ def periodic(x: Float[Array, "row number"], frequency: Float[Array, "number k"])
 def piecewise(x: Float[Array, "row number"], bins: Mapping[str, Array]) -> Float[Array, "row features"]:
     """Piecewise-linear encoding: `clip((x − b_t) / (b_{t+1} − b_t), 0, 1)` for each bin t (Gorishniy et al. 2022).
 
-    Each feature rises within its own bin and is flat elsewhere, so one linear layer bends at every quantile of a column:
-    thresholds, which trees find at once, cost a plain network many steps. The bins are data, not weights: they do not learn.
+    Each feature rises within its own bin and is flat elsewhere, so one linear layer bends at every quantile of a
+    column: thresholds, which trees find at once, cost a plain network many steps. The bins are data, not weights: they
+    do not learn.
     """
     low, inverse = (lax.stop_gradient(bins[name])[None] for name in ("low", "inverse"))
     return jnp.clip((x[:, :, None] - low) * inverse, 0.0, 1.0).reshape(x.shape[0], -1)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int
 
 
 def log_softmax(z: Float[Array, "row class_"]) -> Float[Array, "row class_"]:
-    """`z − log Σ exp z`, shifted by the largest logit, so that logits of ±1e4 neither overflow nor lose the small ones."""
+    """`z − log Σ exp z`, shifted by the largest logit: logits of ±1e4 neither overflow nor lose the small ones."""
     shifted = z - lax.stop_gradient(z.max(-1, keepdims=True))
     return shifted - jnp.log(jnp.exp(shifted).sum(-1, keepdims=True))
 
@@ -24,8 +24,8 @@ def cross_entropy(
 ) -> Float[Array, " row"]:
     """Softmax cross-entropy in nats; its gradient in z is `softmax(z) − target`.
 
-    With label smoothing ε the target is `(1 − ε)·onehot(y) + ε/K` (Szegedy et al. 2016). The one-hot form avoids a scatter in
-    the backward pass.
+    With label smoothing ε the target is `(1 − ε)·onehot(y) + ε/K` (Szegedy et al. 2016). The one-hot form avoids a
+    scatter in the backward pass.
     """
     classes = z.shape[-1]
     target = (y[:, None] == jnp.arange(classes)).astype(z.dtype)

@@ -63,7 +63,7 @@ def apply_training(
     counted: Float[Array, " row"],
     noise: Noise,
 ) -> tuple[Float[Array, "row output"], tuple[dict[str, Array], ...]]:
-    """Outputs (logits, or standardised numbers) in training mode, and the mini-batch's moments for batch norm's averages."""
+    """Outputs (logits, or standardised numbers) in training mode, and the moments for batch norm's averages."""
     moments: list[dict[str, Array]] = []
 
     def normalise(index: int, z: Array, layer: dict[str, Array]) -> Array:

@@ -1,8 +1,9 @@
 """Random bits inside the compiled step: a hash of a counter, nothing to carry along.
 
-JAX's own generators cost more than the matrix products of a small network (threefry adds 15 to 56 % to a training step on a
-CPU). A mask or an order of rows needs bits that are uniform and look independent, not bits that resist an adversary, so a
-32-bit mixing function of (seed, step, position) is enough; `tests/model/test_random_bits.py` tests its statistics.
+JAX's own generators cost more than the matrix products of a small network (threefry adds 15 to 56 % to a training step
+on a CPU). A mask or an order of rows needs bits that are uniform and look independent, not bits that resist an
+adversary, so a 32-bit mixing function of (seed, step, position) is enough; tests/model/test_model_random_bits.py tests
+its statistics.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int32, UInt32
 
-# An odd constant near 2³²/φ spreads consecutive counters over all bits (Knuth, The Art of Computer Programming 3, 6.4, 1973).
+# An odd constant near 2³²/φ spreads consecutive counters over all bits (Knuth, The Art of Computer Programming 3, 6.4,
+# 1973).
 GOLDEN = 0x9E3779B9
-# Highest index width at which sorting beats the bijection on a CPU; the bijection mixes poorly on fewer bits than these.
+# Highest index width at which sorting beats the bijection on a CPU; the bijection mixes poorly on fewer bits than
+# these.
 SORT_BITS = 13
 
 
@@ -66,12 +69,12 @@ def normals(start: UInt32[Array, ""], shape: tuple[int, ...]) -> Float[Array, ..
 def row_order(
     start: UInt32[Array, ""], positions: Int32[Array, " b"], rows: Int32[Array, ""], capacity: int
 ) -> Int32[Array, " b"]:
-    """The rows that stand at `positions` in the order named by `start`: a bijection of [0, rows), computed without a sort.
+    """The rows that stand at `positions` in the order named by `start`: a bijection of [0, rows), without a sort.
 
-    Rounds of multiply and xorshift on the smallest power of two that holds `rows`, walked again while they land outside (cycle
-    walking: Black and Rogaway 2002); but on no less than SORT_BITS, where `capacity` allows them. The power follows `rows`
-    and not `capacity`, or a learning curve's small share of a large table would walk hundreds of times. Positions at or
-    beyond `rows` give an arbitrary valid row.
+    Rounds of multiply and xorshift on the smallest power of two that holds `rows`, walked again while they land outside
+    (cycle walking: Black and Rogaway 2002); but on no less than SORT_BITS, where `capacity` allows them. The power
+    follows `rows` and not `capacity`, or a learning curve's small share of a large table would walk hundreds of times.
+    Positions at or beyond `rows` give an arbitrary valid row.
     """
     least = max(2, min(SORT_BITS, (capacity - 1).bit_length()))
     full = (rows - 1).astype(jnp.uint32) | jnp.uint32((1 << least) - 1)
@@ -109,7 +112,7 @@ def sorted_order(start: UInt32[Array, ""], rows: Int32[Array, ""], capacity: int
 
 
 def use_sort(capacity: int) -> bool:
-    """Whether orders of so many rows come from a sort, made once an epoch, instead of the bijection, made in each step."""
+    """Whether orders of so many rows come from a sort once an epoch, and not from the bijection in each step."""
     return (capacity - 1).bit_length() <= SORT_BITS
 
 

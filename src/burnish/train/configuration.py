@@ -14,7 +14,7 @@ Initializer = Literal["he", "lecun", "glorot", "zeros", "small", "large"]
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One network and how to train it. The first seven fields shape the compiled program; the others flow through it."""
+    """One network and how to train it. The first seven fields shape the compiled program; the rest flow through it."""
 
     widths: tuple[int, ...] = (128, 128)
     activation: Activation = "relu"

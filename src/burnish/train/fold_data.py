@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,8 @@ from burnish.data.inputs import InputSpec, Prepared
 from burnish.model.architecture import Task
 from burnish.train.slice import Data, Rows
 
-# Capacities have this many significant binary digits: at most 1/8 of the rows are padding, and tables of like size share a program.
+# Capacities have this many significant binary digits: at most 1/8 of the rows are padding, and tables of like size
+# share a program.
 CAPACITY_DIGITS = 4
 SMALLEST_CAPACITY = 32
 
@@ -64,8 +66,8 @@ def capacity(rows: int) -> int:
     return -(-rows // unit) * unit
 
 
-def padded(array: NDArray, size: int) -> NDArray:
-    """The array with zeros after its rows, up to `size` rows."""
+def padded(array: NDArray, size: int) -> Any:
+    """The array with zeros after its rows, up to `size` rows; a host array, where the compiled program sees its own."""
     if len(array) == size:
         return array
     out = np.zeros((size, *array.shape[1:]), array.dtype)
@@ -90,9 +92,10 @@ def pack(fold: FoldData, round_up: Callable[[int], int] = capacity) -> Data:
     """What a slice reads, as host arrays padded to `round_up` of their rows; `rows` is all training rows."""
     dev = pack_part(fold.dev, round_up)
     size = round_up(len(fold.probe.x))
+    rows: Any = np.int32(len(fold.train.y))
     return Data(
         train=pack_part(fold.train, round_up),
-        rows=np.int32(len(fold.train.y)),
+        rows=rows,
         dev=dev,
         half=padded(fold.half.astype(np.float32), len(dev.y)),
         probe_x=padded(fold.probe.x, size),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Float, Int32, UInt32
@@ -69,17 +69,22 @@ OPTIMIZERS: dict[str, tuple[bool, bool, bool, bool, bool]] = {
 
 def hyperparameters(configuration: Configuration, seed: int) -> Hyperparameters:
     """The traced half of a configuration."""
-    c, f = configuration, np.float32
+    c = configuration
+    # Host scalars stand where the compiled program sees arrays.
+    f: Any = np.float32
+    i: Any = np.int32
+    word: Any = np.uint32
     momentum, averaged, corrected, adaptive, nesterov = OPTIMIZERS[c.optimizer]
     beta1 = c.beta1 if momentum else 0.0
     depth = len(c.widths)
     dropout = c.dropout if isinstance(c.dropout, tuple) else (c.dropout,) * depth
     if len(dropout) != depth:
         raise ValueError(f"dropout has {len(dropout)} rates for {depth} hidden layers")
+    rates: Any = np.asarray(dropout, np.float32)
     return Hyperparameters(
-        seed=np.uint32(seed & 0xFFFFFFFF),
-        epochs=np.int32(c.epochs),
-        patience=np.int32(c.patience),
+        seed=word(seed & 0xFFFFFFFF),
+        epochs=i(c.epochs),
+        patience=i(c.patience),
         learning_rate=f(c.learning_rate),
         first_decay=f(beta1),
         first_gain=f(1.0 - beta1 if averaged else 1.0),
@@ -99,7 +104,7 @@ def hyperparameters(configuration: Configuration, seed: int) -> Hyperparameters:
         step_power=f(0.5 if c.decay == "sqrt_step" else 0.0),
         stair_factor=f(c.decay_rate if c.decay == "staircase" else 1.0),
         stair_epochs=f(max(1.0, c.epochs / (STAIRS + 1))),
-        dropout=np.asarray(dropout, f),
+        dropout=rates,
         input_dropout=f(c.input_dropout),
         label_smoothing=f(c.label_smoothing),
         input_noise=f(c.input_noise),

@@ -6,12 +6,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int32, PyTree
+from jaxtyping import Array, Float, Int32
 
 from burnish.model import initialise
 from burnish.train.hyperparameters import Hyperparameters
 
-Tree = PyTree[Float[Array, "..."]]
+Tree = Any  # parameters, or another tree of arrays of the same shapes
 
 
 def update(
@@ -25,9 +25,10 @@ def update(
 ) -> tuple[Tree, tuple[Tree, Tree]]:
     """One step of the chosen optimiser.
 
-    `v ← β₁ v + gain·g`, `s ← β₂ s + (1 − β₂) g²`, `W ← W − α (v̂ / (√ŝ + ε) + decay·W)`; ε stands outside the root and decay acts
-    on weights only. With `adaptive` 0 the denominator is 1; with `corrected` 0 the averages are read as they are
-    (momentum: Polyak 1964; RMSprop: Tieleman and Hinton 2012; Adam: Kingma and Ba 2015; AdamW: Loshchilov and Hutter 2019).
+    `v ← β₁ v + gain·g`, `s ← β₂ s + (1 − β₂) g²`, `W ← W − α (v̂ / (√ŝ + ε) + decay·W)`; ε stands outside the root and
+    decay acts on weights only. With `adaptive` 0 the denominator is 1; with `corrected` 0 the averages are read as they
+    are (momentum: Polyak 1964; RMSprop: Tieleman and Hinton 2012; Adam: Kingma and Ba 2015; AdamW: Loshchilov and
+    Hutter 2019).
 
     Args:
         params: Parameters before the step.

@@ -1,4 +1,4 @@
-"""The learning rate as a function of the step: every decay is a factor with a traced coefficient, so one program serves all."""
+"""The learning rate as a function of the step: every decay is a factor with a traced coefficient."""
 
 from __future__ import annotations
 

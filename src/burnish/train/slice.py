@@ -1,8 +1,8 @@
 """The compiled unit of training: from one state to a later one, never longer than the caller's patience.
 
-A compiled call cannot be interrupted, so training is cut into slices; the state carries everything, and results do not depend
-on where it is cut. Two things make a trial a function of its seed alone: the order of rows in an epoch and the dropout masks
-of a step are computed from (seed, epoch) and (seed, step).
+A compiled call cannot be interrupted, so training is cut into slices; the state carries everything, and results do not
+depend on where it is cut. Two things make a trial a function of its seed alone: the order of rows in an epoch and the
+dropout masks of a step are computed from (seed, epoch) and (seed, step).
 """
 
 from __future__ import annotations
@@ -86,23 +86,26 @@ class Result(NamedTuple):
 
 def start(architecture: Architecture, params: Any, dev_rows: int) -> State:
     """The state before the first step; arrays of the host, so that it costs no compilation."""
-
+    count: Any = np.int32
+    number: Any = np.float32
+    halves: Any = np.full(2, np.inf, np.float32)
+    outputs: Any = np.zeros((dev_rows, architecture.outputs), np.float32)
     zeros = jax.tree.map(np.zeros_like, params)
     statistics = initialise.statistics(architecture)
     return State(
         params=params,
         averages=(zeros, zeros),
         statistics=statistics,
-        step=np.int32(0),
-        ending=np.int32(RUNNING),
+        step=count(0),
+        ending=count(RUNNING),
         best_params=params,
         best_statistics=tuple({"mean": s["mean"], "variance": s["variance"] + 1} for s in statistics),
-        best_loss=np.float32(np.inf),
-        best_epoch=np.int32(0),
-        half_best=np.full(2, np.inf, np.float32),
-        dev_output=np.zeros((dev_rows, architecture.outputs), np.float32),
-        epoch_loss=np.float32(0),
-        epoch_norm=np.float32(0),
+        best_loss=number(np.inf),
+        best_epoch=count(0),
+        half_best=halves,
+        dev_output=outputs,
+        epoch_loss=number(0),
+        epoch_norm=number(0),
     )
 
 
@@ -116,8 +119,8 @@ def row_losses(architecture: Architecture, z: Array, y: Array, smoothing: Array 
 def _positions(batch_size: int, index: Array, rows: Array) -> tuple[Array, Array]:
     """Places in the epoch's order that make up mini-batch `index`, and which of them count.
 
-    The last mini-batch may be smaller. One of a single row would leave batch norm without a variance, so it takes one row from
-    the mini-batch before it.
+    The last mini-batch may be smaller. One of a single row would leave batch norm without a variance, so it takes one
+    row from the mini-batch before it.
     """
     latest = jnp.maximum(rows - min(2, batch_size), 0)
     begin = jnp.minimum(index * batch_size, latest)
@@ -129,8 +132,8 @@ def _positions(batch_size: int, index: Array, rows: Array) -> tuple[Array, Array
 def train_step(architecture: Architecture, hp: Hyperparameters, state: State, data: Data, order: Array | None) -> State:
     """One mini-batch: gather, forward, backward, update.
 
-    Batch norm's averages count a smaller last mini-batch for its rows: it stands right before the evaluation, where two rows
-    with the weight of a full mini-batch would be most of what the averages say.
+    Batch norm's averages count a smaller last mini-batch for its rows: it stands right before the evaluation, where two
+    rows with the weight of a full mini-batch would be most of what the averages say.
     """
     batch, rows = architecture.batch_size, data.rows
     per_epoch = (rows + batch - 1) // batch
@@ -234,8 +237,8 @@ def train_slice(
 ) -> Result:
     """Train until `until_step`, an ending, or a full record, whichever comes first.
 
-    With `probing` false the probe's outputs are zeros: for a large network they cost as much as a slice, and only the last
-    ones are read.
+    With `probing` false the probe's outputs are zeros: for a large network they cost as much as a slice, and only the
+    last ones are read.
     """
     batch, capacity = architecture.batch_size, data.train.y.shape[0]
     per_epoch = (data.rows + batch - 1) // batch

@@ -38,8 +38,8 @@ MESSAGES = {
 class Work:
     """Train one network on one fold, up to `until` epochs of its `configuration.epochs`.
 
-    The same `trial` with a larger `until` goes on from where the smaller one paused. Results depend on (configuration, fold,
-    seed, rows) alone: not on `trial`, the worker, the order, or the slices.
+    The same `trial` with a larger `until` goes on from where the smaller one paused. Results depend on (configuration,
+    fold, seed, rows) alone: not on `trial`, the worker, the order, or the slices.
     """
 
     trial: str  # unique name, used in files and tables, such as "tune-003-f0-s1"
@@ -65,8 +65,8 @@ class Curve:
 class Outcome:
     """What training gave. Predictions are probabilities (rows, classes), or numbers in the target's units (rows, 1).
 
-    `dev` is cross-fitted: the rows of half A are predicted by the weights that half B would have stopped at, and the other way
-    round, so that no row helped to choose the weights that predict it.
+    `dev` is cross-fitted: the rows of half A are predicted by the weights that half B would have stopped at, and the
+    other way round, so that no row helped to choose the weights that predict it.
     """
 
     work: Work
