@@ -93,7 +93,8 @@ def profile(
 def _profile(column: table.Column, is_target: bool, override: table.Kind | None) -> Profile:
     absent = column.missing
     values = column.values[~absent]
-    facts = _Facts(column, values, np.unique(values))
+    distinct = np.flatnonzero(np.bincount(values)) if column.physical is table.Physical.TEXT else np.unique(values)
+    facts = _Facts(column, values, distinct)
     kind, reason = (override, "set by hand") if override is not None else _kind(facts, is_target)
     return Profile(column.name, kind, reason, int(absent.sum()), len(facts.distinct))
 

@@ -15,6 +15,7 @@ from burnish.data import table
 
 # Cells that say "no value", in any case and any space around them: what R, pandas, SQL, Weka and spreadsheets write.
 MISSING = ("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "?", "-", ".", "<na>", "nat")
+LONGEST_MISSING = 16  # bytes, spaces included
 
 # Share of a column's values from which it is a column of numbers with a few slips, which become missing and are
 # reported. More than one in fifty are no slips: the odd values mean something (a code, another unit), and the column
@@ -28,6 +29,7 @@ _PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"))
 _TRUE, _FALSE = ("true", "yes", "t", "y", "1", "1.0"), ("false", "no", "f", "n", "0", "0.0")
 _ISO = r"\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|UTC|[+-]\d{2}(:?\d{2})?)?)?\s*"
 _PADDED = r"'\s*[+-]?0\d+\s*'"  # an integer that begins with a zero
+_DAY_MONTH = r"\s*\d{1,2}([/.-])\d{1,2}[/.-]\d{4}( \d{1,2}:\d{2}(:\d{2})?)?\s*"
 _TIMES = ("", " %H:%M", " %H:%M:%S")
 _NONE = np.empty(0, np.int64)
 
@@ -38,8 +40,10 @@ def quoted(text: str) -> str:
 
 def _parts(first: str, second: str) -> str:
     """SQL that reads v as a date with two numbers before the year, with or without a time of day."""
-    forms = ", ".join(quoted(f"{first}{sign}{second}{sign}%Y{time}") for sign in "/.-" for time in _TIMES)
-    return f"epoch(try_strptime(trim(v), [{forms}]))"
+    forms = ", ".join(quoted(f"{first}/{second}/%Y{time}") for time in _TIMES)
+    # The pattern comes first: failing to read a date costs microseconds, and most columns of text hold none.
+    date = f"CASE WHEN regexp_full_match(v, {quoted(_DAY_MONTH)}) THEN translate(trim(v), '.-', '//') END"
+    return f"epoch(try_strptime({date}, [{forms}]))"
 
 
 _FORMS = ("iso(v)", _parts("%d", "%m"), _parts("%m", "%d"))  # each gives seconds since 1970-01-01 UTC, or null
@@ -78,7 +82,9 @@ def connect() -> duckdb.DuckDBPyConnection:
         "CREATE MACRO point(v) AS TRY_CAST(CASE WHEN contains(v, '_') THEN NULL ELSE v END AS DOUBLE);"
         "CREATE MACRO comma(v) AS TRY_CAST(CASE WHEN contains(v, '_') OR contains(v, '.') THEN NULL"
         " ELSE replace(v, ',', '.') END AS DOUBLE);"
-        f"CREATE MACRO absent(v) AS coalesce(lower(trim(v, ' \t')) IN ({tokens}), true);"
+        # Long text is decided by its length, which spares most columns of text the comparison.
+        f"CREATE MACRO absent(v) AS CASE WHEN strlen(v) > {LONGEST_MISSING} THEN trim(v, ' \t') = ''"
+        f" ELSE coalesce(list_contains([{tokens}], lower(trim(v, ' \t'))), true) END;"
         "CREATE MACRO iso(v) AS epoch(TRY_CAST(CASE WHEN regexp_full_match(v, "
         f"{quoted(_ISO)}) THEN replace(trim(v), ',', '.') END AS TIMESTAMPTZ))"
     )
@@ -132,7 +138,7 @@ class _Cells:
         found = self.connection.execute(
             f"SELECT i, {expression} AS x FROM (SELECT rowid AS i, {self.sql} AS v FROM {self.relation})"
         ).fetchnumpy()
-        # Rows may come in another order: DuckDB turns a long IN into a join, and joins keep none.
+        # Rows may come in another order: DuckDB turns a long IN into a join, say, and joins keep none.
         values = np.empty_like(np.asarray(found["x"]))
         values[np.asarray(found["i"])] = found["x"]
         return values
@@ -294,16 +300,15 @@ def _demanded_date(cells: _Cells) -> Typed:
 def _text(cells: _Cells, note: str | None = None) -> Typed:
     """Text coded by its sorted distinct values."""
     connection = cells.connection
+    rows, values = cells.row("count(*), count_if(NOT absent(v))")
+    if not values:
+        return Typed(table.Column(cells.name, table.Physical.TEXT, np.full(rows, -1, np.int32)), _NONE, note=note)
     source = f"(SELECT {cells.sql} AS v FROM {cells.relation})"
-    found = connection.execute(f"SELECT DISTINCT v FROM {source} WHERE NOT absent(v) ORDER BY v").fetchall()
-    levels = tuple(v for (v,) in found)
-    if not levels:
-        codes = np.full(cells.row("count(*)")[0], -1, np.int32)
-        return Typed(table.Column(cells.name, table.Physical.TEXT, codes), _NONE, note=note)
     connection.execute(f"CREATE TYPE levels AS ENUM (SELECT DISTINCT v FROM {source} WHERE NOT absent(v) ORDER BY v)")
+    [(levels,)] = connection.execute("SELECT enum_range(NULL::levels)").fetchall()
     codes = cells.fetch("coalesce(enum_code(CASE WHEN NOT absent(v) THEN v::levels END)::INTEGER, -1)")
     connection.execute("DROP TYPE levels")
-    column = table.Column(cells.name, table.Physical.TEXT, codes.astype(np.int32, copy=False), levels)
+    column = table.Column(cells.name, table.Physical.TEXT, codes.astype(np.int32, copy=False), tuple(levels))
     return Typed(column, _NONE, note=note)
 
 
