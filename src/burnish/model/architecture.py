@@ -38,8 +38,12 @@ class Architecture:
     @property
     def fan_in(self) -> int:
         """Width of what the first layer reads: columns, encodings of the continuous ones, embeddings."""
-        encoded = (self.bins + 2 * self.frequencies) * self.inputs.numbers
-        return max(1, self.inputs.width + encoded + sum(self.embedding_columns))
+        return max(1, self.inputs.width + self.encoded + sum(self.embedding_columns))
+
+    @property
+    def encoded(self) -> int:
+        """Columns that encode the continuous inputs: bins, sines and cosines."""
+        return (self.bins + 2 * self.frequencies) * self.inputs.numbers
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -14,6 +14,10 @@ from burnish.model.architecture import Architecture
 # σ of the two wrong initialisations that exist to be compared with, as in the common course: weights ×0.01 and ×10.
 SMALL, LARGE = 0.01, 10.0
 
+# Starting weights of encoded inputs, as a share of what plain inputs start with. Measured on ten tables: 0.01 and 0.3 are alike,
+# 1 costs 3 % of the loss.
+ENCODED_SCALE = 0.2
+
 Params = dict[str, Any]
 Stats = tuple[dict[str, Any], ...]
 
@@ -58,6 +62,8 @@ def parameters(
     hidden = []
     for fan_in, fan_out in itertools.pairwise(sizes[:-1]):
         layer = {"w": normal((fan_in, fan_out), scale * math.sqrt(variance(initializer, fan_in, fan_out)))}
+        if not hidden and architecture.encoded:
+            _quieten(layer["w"], architecture)
         if architecture.norm == "batch":
             layer["gamma"] = np.ones(fan_out, np.float32)
             layer["beta"] = np.zeros(fan_out, np.float32)
@@ -83,6 +89,16 @@ def parameters(
     return params
 
 
+def _quieten(w: NDArray[np.float32], architecture: Architecture) -> None:
+    """Start the first layer, in place, as if the encodings of the continuous inputs were hardly there.
+
+    They repeat what the inputs say already; as loud as the inputs they would drown them, being many times as many.
+    """
+    begin, end = architecture.inputs.width, architecture.inputs.width + architecture.encoded
+    w *= np.float32(math.sqrt(len(w) / (len(w) - architecture.encoded)))
+    w[begin:end] *= np.float32(ENCODED_SCALE)
+
+
 def statistics(architecture: Architecture) -> Stats:
     """Running averages of batch norm before the first step: nothing seen yet."""
     if architecture.norm != "batch":
@@ -91,6 +107,6 @@ def statistics(architecture: Architecture) -> Stats:
 
 
 def is_weight(path: tuple[Any, ...]) -> bool:
-    """Whether a leaf is decayed: weights and embeddings are; biases, batch norm's γ and β, and frequencies are not."""
+    """Whether a leaf is decayed: weights and embeddings are; biases, batch norm's γ and β, frequencies and bins are not."""
     names = [getattr(entry, "key", None) for entry in path]
     return "w" in names or "embedding" in names

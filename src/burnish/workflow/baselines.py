@@ -49,8 +49,8 @@ class Baselines:
         return np.mean(parts, axis=0)
 
 
-def train_baselines(session: Session, problem: Problem) -> Baselines:
-    """Fit majority or mean, linear and boosting, and judge them on dev."""
+def train_baselines(session: Session, problem: Problem, *, yardstick: bool = True) -> Baselines:
+    """Fit majority or mean, linear and (as a yardstick) boosting, and judge them on dev."""
     truth, weights = problem.judge.truth, problem.row_weights
     classes = len(problem.target.classes) if problem.task == "classification" else None
     folds = []
@@ -64,7 +64,9 @@ def train_baselines(session: Session, problem: Problem) -> Baselines:
     rows = problem.dev_rows(problem.screening)
     results, predictions, models = [], {}, {}
     threads = 1 if problem.training_rows < THREADS_FROM else session.settings.workers
-    for made in compare.compare(folds, classes=classes, seed=session.settings.seed, threads=threads):
+    for made in compare.compare(
+        folds, classes=classes, seed=session.settings.seed, threads=threads, yardstick=yardstick
+    ):
         if made.error is not None:
             session.say(Stage.BASELINES, f"The {made.name} baseline failed: {made.error}", warning=True)
             continue

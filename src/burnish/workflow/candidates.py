@@ -27,6 +27,11 @@ class Candidate:
     cost: float  # their mean, in the metric's unit
 
     @property
+    def key(self) -> str:
+        """Tells it from every other candidate."""
+        return f"{self.name}-s{self.seed}"
+
+    @property
     def dev(self) -> NDArray[np.float32]:
         """Cross-fitted dev predictions, fold after fold; shape (dev rows, outputs)."""
         return np.concatenate([outcome.dev for outcome in self.outcomes])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from burnish import errors
 from burnish.diagnose.finding import Finding
@@ -16,8 +17,8 @@ from burnish.report import document, model_card, render
 from burnish.report import summary as records
 from burnish.store import atomic
 from burnish.store.run_folder import RunFolder
+from burnish.workflow import applying, telling
 from burnish.workflow import settings as all_settings
-from burnish.workflow import telling
 from burnish.workflow.events import Stage
 from burnish.workflow.reading import Sources
 from burnish.workflow.session import Session
@@ -56,6 +57,30 @@ class Result:
         """The page to open."""
         return self.path / self.summary.run.report
 
+    def predict(self, data: Any) -> NDArray[Any]:
+        """The class (as text) or the number for each row of a table, in order; `data` is all that `load.read` takes.
+
+        Raises:
+            DataError: A column is absent, or a record is no row.
+        """
+        predicted = self.model.predict(applying.rows_for(self.model, data))
+        if self.model.target.task == "regression":
+            return predicted[:, 0]
+        return np.array(applying.labels(self.model, predicted))
+
+    def predict_proba(self, data: Any) -> NDArray[np.float64]:
+        """Probabilities (rows, classes), the classes in the order of `model.target.classes`.
+
+        Raises:
+            ConfigError: The model predicts numbers.
+            DataError: A column is absent, or a record is no row.
+        """
+        if self.model.target.task == "regression":
+            raise errors.ConfigError(
+                "This model has no probabilities.", f"{self.model.target.name!r} is a number.", "Use predict."
+            )
+        return self.model.predict(applying.rows_for(self.model, data))
+
     def document(self) -> dict[str, Any]:
         """The JSON document of `--json`."""
         return document.document(self.summary)
@@ -64,8 +89,8 @@ class Result:
         return render.render(self.summary)
 
 
-def leave(session: Session, command: str, story: Story) -> Result:
-    """Write the model, the report and everything that lets a person check it."""
+def leave(session: Session, command: str, story: Story, *, files: bool = True) -> Result:
+    """Write the model, the report and everything that lets a person check it; without `files`, only give them back."""
     folder = session.folder
     run = records.Run(
         name=folder.path.name,
@@ -82,6 +107,13 @@ def leave(session: Session, command: str, story: Story) -> Result:
         report=str(folder.report),
     )
     summary = telling.summarise(session, story, run=run)
+    if files:
+        _write(folder, story, summary)
+        session.say(Stage.REPORT, f"Report: {folder.report}")
+    return Result(folder.path, story.finished.predictor, summary, session.settings)
+
+
+def _write(folder: RunFolder, story: Story, summary: records.Summary) -> None:
     folder.model.mkdir(exist_ok=True)
     story.finished.predictor.save(folder.model)
     ids, split = story.problem.table.row_ids, story.problem.split
@@ -92,8 +124,6 @@ def leave(session: Session, command: str, story: Story) -> Result:
     atomic.write_text(folder.card, model_card.render(summary))
     atomic.write_text(folder.path / SUMMARY_FILE, summary.to_json())
     atomic.write_text(folder.report, render.render(summary))
-    session.say(Stage.REPORT, f"Report: {folder.report}")
-    return Result(folder.path, story.finished.predictor, summary, session.settings)
 
 
 def write_request(folder: RunFolder, sources: Sources, settings: Settings, command: str) -> None:

@@ -66,6 +66,12 @@ class Judge:
             losses = found.loss
         return losses if found.weights is None else losses * found.weights
 
+    def row_weights(self, rows: NDArray[np.integer]) -> Floats:
+        """Weights of these rows, mean 1."""
+        if self.weights is None:
+            return np.ones(len(rows))
+        return self.weights[rows] / self.weights[rows].mean()
+
     def cost(self, losses: Floats) -> float:
         """One number from the rows' choosing losses, in the metric's unit; smaller is better."""
         mean = float(np.mean(losses))

@@ -92,7 +92,7 @@ def read(session: Session, sources: Sources) -> Loaded:
     profiles = kinds.profile(table, target=target)
     task, reason = _task(settings, table, profiles, target)
     _tell(session, table, profiles, (task, reason), without)
-    return Loaded(table, target, origin, profiles, task, _metric(settings, task), without, records)
+    return Loaded(table, target, origin, profiles, task, metric_for(settings, task), without, records)
 
 
 def find_column(table: Table, name: str | None, what: str) -> str:
@@ -124,7 +124,8 @@ def _task(settings: Settings, table: Table, profiles: Sequence[kinds.Profile], t
     return targets.infer_task(table[target], profile)
 
 
-def _metric(settings: Settings, task: targets.Task) -> str:
+def metric_for(settings: Settings, task: targets.Task) -> str:
+    """What choices are made by: what was asked for, or log-loss for classes and RMSE for numbers."""
     allowed = CLASSIFICATION_METRICS if task == "classification" else REGRESSION_METRICS
     metric = settings.metric or allowed[0]
     if metric not in allowed:

@@ -15,7 +15,7 @@ from burnish.store.run_folder import RunFolder
 from burnish.train import hyperparameters
 from burnish.train.configuration import Configuration
 from burnish.train.work import Ending, Executor, Outcome, Work
-from burnish.workflow.budget import Budget, Costs
+from burnish.workflow.budget import LEAST_COMPILE_SECONDS, Budget, Costs
 from burnish.workflow.events import Emit, Line, Progress, Stage
 from burnish.workflow.problem import Problem
 from burnish.workflow.settings import Settings
@@ -68,8 +68,13 @@ class Session:
         return folds * self.costs.seconds(configuration, steps, self.operations(problem, configuration))
 
     def compiling(self, programs: int) -> float:
-        """What compiling new programs costs in the budget's unit: core seconds of every worker, or nothing in epochs."""
-        return 0.0 if self.budget.limit is None else programs * self.costs.compile_seconds * self.budget.jobs
+        """What compiling new programs costs in the budget's unit: core seconds, or nothing in epochs.
+
+        One worker compiles, the others read what it made.
+        """
+        if self.budget.limit is None:
+            return 0.0
+        return programs * (self.costs.compile_seconds + LEAST_COMPILE_SECONDS * (self.budget.jobs - 1))
 
     def train(
         self, problem: Problem, work: Sequence[Work], stage: Stage, *, until_share: float = 1.0

@@ -198,7 +198,7 @@ def _search(session: Session, problem: Problem, searched: Search) -> records.Sea
     full = sum(1 for d in searched.draws if d.random and d.full)
     return records.Search(
         draws=tuple(
-            records.Draw(d.name, d.configuration.learning_rate, d.cost, d.random, d.full) for d in searched.draws
+            records.Draw(d.name, d.configuration.learning_rate, d.error, d.random, d.full) for d in searched.draws
         ),
         programs=searched.programs,
         guarantee=guarantee.statement(full) + _stability(searched, session.settings.seed),
@@ -267,7 +267,7 @@ def _predictions(problem: Problem, chosen: Chosen, finished: Finished) -> record
     if judged.test_predictions is not None and judged.test_rows is not None:
         part, rows, predicted = "test", judged.test_rows, judged.test_predictions
     else:
-        part, rows, predicted = "dev", problem.dev_rows(problem.screening), chosen.dev
+        part, rows, predicted = "dev", problem.dev_rows(chosen.folds), chosen.dev
     shown = np.random.default_rng(0).permutation(len(rows))[:DRAWN_ROWS]
     return records.Predictions(
         part,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from burnish.train.configuration import Configuration
 from burnish.train.work import Ending, Outcome
@@ -16,7 +17,7 @@ from burnish.workflow.problem import Problem
 from burnish.workflow.session import Session
 
 # Share of the search that compiling may take, and programs that it may use at most.
-COMPILE_SHARE = 0.15
+COMPILE_SHARE = 0.2
 MOST_PROGRAMS = 16
 # The search goes in rounds, the first over the whole space, each later one around the best so far. A round may plan with this
 # share of what is left, so that a price guessed wrong in one round is put right in the next.
@@ -37,6 +38,7 @@ class Drawn:
     configuration: Configuration
     random: bool  # an independent draw, not drawn around earlier results
     cost: float  # dev cost at the first rung, in the metric's unit; infinite where it diverged
+    error: float  # dev error then
     full: bool  # trained for all its epochs at the first rung
 
 
@@ -62,27 +64,35 @@ def search(session: Session, problem: Problem, centre: Configuration, *, until_s
     budget = session.budget
     free = space.default(problem.task, problem.training_rows, problem.inputs, centre=centre)
     limit = int(budget.decide("search programs", lambda: _programs(session, until_share)))
-    bounded = free.within(sampler.programs(free, limit, centre))
+    bounded = free.within(_shapes(free, centre, limit))
     draws: list[Drawn] = []
     survivors: list[Candidate] = []
     for number in range(MOST_ROUNDS):
-        count = int(
-            budget.decide(
-                f"draws of round {number + 1}", lambda n=number: _draws(session, problem, centre, limit if n == 0 else 0, until_share)
-            )
-        )
+        price = functools.partial(_draws, session, problem, centre, 0 if draws else limit, until_share)
+        count = int(budget.decide(f"draws of round {number + 1}", price))
         if count < LEAST_DRAWS:
             break
         found = _round(session, problem, bounded, draws, count, until_share)
         draws += found
-        scores = {drawn.name: drawn.cost for drawn in found}
-        names = set(halving.survivors(scores, max(1, len(found) // ETA)))
-        survivors += _finalists(session, problem, [drawn for drawn in found if drawn.name in names], until_share)
+        survivors += _finalists(session, problem, _promoted(found), until_share)
     if not draws:
         session.say(Stage.TUNE, "Nothing is left of the budget for a search.")
         return None
     used = {drawn.configuration.program for drawn in draws}
     return Search(bounded, tuple(draws), tuple(survivors), len(used))
+
+
+def _shapes(free: space.Space, centre: Configuration, limit: int) -> tuple[Configuration, ...]:
+    """Network shapes to draw from: the centre, then those that err unlike it, then its neighbours in depth and width.
+
+    With and without batch norm, with and without binned inputs: an average gains most from networks that differ.
+    """
+    unlike = [replace(centre, norm="none" if centre.norm == "batch" else "batch")]
+    if "bins" in free.scales:
+        unlike.append(replace(centre, bins=0 if centre.bins else space.BINS[-1]))
+    near = sampler.programs(free, limit, centre)
+    distinct = {shape.program: shape for shape in reversed([centre, *unlike, *near])}
+    return tuple(reversed(distinct.values()))[:limit]
 
 
 def _programs(session: Session, until_share: float) -> int:
@@ -92,9 +102,7 @@ def _programs(session: Session, until_share: float) -> int:
     return max(1, min(MOST_PROGRAMS, int(COMPILE_SHARE * left / session.compiling(1))))
 
 
-def _draws(
-    session: Session, problem: Problem, centre: Configuration, new_programs: int, until_share: float
-) -> int:
+def _draws(session: Session, problem: Problem, centre: Configuration, new_programs: int, until_share: float) -> int:
     """How many draws a round can afford, from its first rung to the last of its survivors."""
     once, folds = session.price(problem, centre), problem.split.screen
     each = once * (1 + (folds - 1) / ETA) if folds > 1 else once * (FIRST_RUNG + (1 - FIRST_RUNG) / ETA)
@@ -150,8 +158,19 @@ def _rung(
             continue
         failed = outcome.ending in (Ending.DIVERGED, Ending.FAILED)
         cost = math.inf if failed else problem.judge.cost(problem.judge.losses(outcome.dev, rows))
-        draws.append(Drawn(name, configuration, random, cost, outcome.ending is not Ending.PAUSED))
+        error = math.inf if failed else problem.judge.measured(outcome.dev, rows).estimate.value
+        draws.append(Drawn(name, configuration, random, cost, error, outcome.ending is not Ending.PAUSED))
     return draws
+
+
+def _promoted(found: Sequence[Drawn]) -> list[Drawn]:
+    """The best third, and the best of each network shape: an average needs networks that err unlike one another."""
+    scores = {drawn.name: drawn.cost for drawn in found}
+    names = set(halving.survivors(scores, max(1, len(found) // ETA)))
+    for program in {drawn.configuration.program for drawn in found}:
+        of_program = {drawn.name: drawn.cost for drawn in found if drawn.configuration.program == program}
+        names |= set(halving.survivors(of_program, 1))
+    return [drawn for drawn in found if drawn.name in names]
 
 
 def _finalists(session: Session, problem: Problem, chosen: Sequence[Drawn], until_share: float) -> list[Candidate]:
