@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from burnish.executors import fold_files, trainer
-from burnish.model import losses, network
+from burnish.model import layers, losses, network
 from burnish.predictor import weights
 from burnish.train import hyperparameters
 from burnish.train.configuration import Configuration
@@ -184,6 +184,19 @@ def test_regression_answers_in_the_units_and_the_range_of_the_target(run):
     assert outcome.dev.min() >= BILLION.low
     assert outcome.dev.max() <= np.float32(BILLION.high)
     assert outcome.dev.std() > 1e6
+
+
+def test_bins_come_from_the_training_rows_that_are_used_and_are_found_once(run, monkeypatch):
+    """Two trials on the first 50 rows share one search for quantiles, which has seen no other row."""
+    seen: list[np.ndarray] = []
+    quantiles = layers.quantile_bins
+    monkeypatch.setattr(layers, "quantile_bins", lambda x, count: (seen.append(np.array(x)), quantiles(x, count))[1])
+    outcomes = [run(f"bins {seed}", replace(LOUD, bins=4, epochs=2), seed=seed, rows=50) for seed in (1, 2)]
+
+    [x] = seen
+    np.testing.assert_array_equal(x, tiny.fold().train.inputs.x[:50])
+    for outcome in outcomes:
+        np.testing.assert_array_equal(weights.load(Path(outcome.weights))["bins.low"], quantiles(x, 4)["low"])
 
 
 def test_a_fold_of_categories_only_trains(run):

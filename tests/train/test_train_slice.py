@@ -36,8 +36,7 @@ def begin(configuration: Configuration, fold: FoldData, *, rows: int | None = No
     shape = shape_of(configuration, fold)
     data = fold_data.pack(fold)
     data = data._replace(rows=np.int32(rows or data.rows))
-    params = trainer.start_parameters(configuration, shape, SEED, fold.train.inputs.x)
-    state = slice.start(shape, params, len(data.dev.y))
+    state = slice.start(shape, trainer.start_parameters(configuration, shape, SEED), len(data.dev.y))
     return program(shape), hyperparameters.hyperparameters(configuration, SEED), state, data
 
 

@@ -1,4 +1,4 @@
-"""Training in this process, one piece of work after another: for jobs so small that starting workers would cost more than they do."""
+"""Training in this process, one piece of work after another: for jobs too small to be worth starting workers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 
 from burnish.executors import trainer
 from burnish.executors.pool import Stopped
-from burnish.train import fold_data
 from burnish.train.work import Outcome, Work
 
-# Programs that this process keeps, at some megabytes each; when there are more, they are compiled anew as they are needed.
+# Programs that this process keeps, at some megabytes each; when there are more, they are compiled anew as they are
+# needed.
 MOST_PROGRAMS = 64
 
-# Tables are padded to at least this many rows and then to powers of two, so that most fits of a process share their programs: a
-# fit of a cross-validation has a row more or less than the one before, and compiling takes longer than training.
+# Tables are padded to at least this many rows and then to powers of two, so that most fits of a process share their
+# programs: a fit of a cross-validation has a row more or less than the one before, and compiling takes longer than
+# training.
 LEAST_CAPACITY = 128
 
 _PROGRAMS: trainer.Programs = {}  # compiled ones outlive a fit: they depend on shapes, not on data

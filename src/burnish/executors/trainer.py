@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.executors import compile_cache, fold_files
-from burnish.model import initialise
+from burnish.model import initialise, layers
 from burnish.model.architecture import Architecture
 from burnish.predictor import outputs, weights
 from burnish.train import fold_data, hyperparameters, slice
@@ -42,9 +42,9 @@ class Trainer:
     Args:
         data_folder: Where the folds lie.
         state_folder: Where weights and the states of paused trials go.
-        cache: The persistent compile cache that workers share, if there is one: none compiles what another is compiling.
-        programs: Compiled ones, where several trainers of a process share them.
-        capacity: The padded number of rows of each part.
+        cache: The persistent compile cache that workers share, if there is one: none compiles what another is
+        compiling. programs: Compiled ones, where several trainers of a process share them. capacity: The padded number
+        of rows of each part.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Trainer:
     ) -> None:
         self._data_folder, self._state_folder, self._capacity = data_folder, state_folder, capacity
         self._folds: dict[int, tuple[FoldData, slice.Data]] = {}
+        self._bins: dict[tuple[int, int | None, int], initialise.Params] = {}
         self._programs: Programs = {} if programs is None else programs
         self._cache = cache
 
@@ -70,7 +71,8 @@ class Trainer:
         rows = len(fold.train.y) if work.rows is None else work.rows
         if not 1 <= rows <= len(fold.train.y):
             raise ValueError(f"{work.trial} asks for {rows} rows of {len(fold.train.y)}")
-        data = data._replace(rows=np.int32(rows))
+        used: Any = np.int32(rows)
+        data = data._replace(rows=used)
         shape = hyperparameters.architecture(work.configuration, fold.inputs, outputs=fold.outputs, task=fold.task)
         hp = hyperparameters.hyperparameters(work.configuration, work.seed)
         per_epoch = -(-rows // shape.batch_size)
@@ -110,6 +112,16 @@ class Trainer:
             self._programs[key] = lowered.compile()
         return self._programs[key], time.perf_counter() - began
 
+    def _quantile_bins(self, work: Work, shape: Architecture) -> initialise.Params | None:
+        """Bins of the training rows, found once: a second of sorting for 400,000 rows would come with each trial."""
+        if not shape.bins:
+            return None
+        key = work.fold, work.rows, shape.bins
+        if key not in self._bins:
+            x = self._fold(work.fold)[0].train.inputs.x
+            self._bins[key] = layers.quantile_bins(x[: work.rows, : shape.inputs.numbers], shape.bins)
+        return self._bins[key]
+
     def _begin(
         self, work: Work, shape: Architecture, dev_rows: int, until: int
     ) -> tuple[slice.State, list[NDArray[np.float32]]]:
@@ -117,7 +129,8 @@ class Trainer:
 
         So a replay of an earlier rung gives that rung's answer, and a name used twice does not mix two trials.
         """
-        state = slice.start(shape, start_parameters(work.configuration, shape, work.seed), dev_rows)
+        params = start_parameters(work.configuration, shape, work.seed, self._quantile_bins(work, shape))
+        state = slice.start(shape, params, dev_rows)
         afresh = state, [np.zeros((0, 5), np.float32)]
         saved = self._state_file(work)
         if not saved.exists():
@@ -180,12 +193,15 @@ def _identity(work: Work) -> str:
     return json.dumps([work.configuration.to_json(), work.fold, work.seed, work.rows])
 
 
-def start_parameters(configuration: Configuration, shape: Architecture, seed: int) -> initialise.Params:
-    """Starting weights of a trial."""
+def start_parameters(
+    configuration: Configuration, shape: Architecture, seed: int, bins: initialise.Params | None = None
+) -> initialise.Params:
+    """Starting weights of a trial; `bins` are those of its training rows, where the architecture has bins."""
     return initialise.parameters(
         shape,
         seed,
         initializer=configuration.initializer,
         scale=configuration.init_scale,
         frequency_scale=configuration.frequency_scale,
+        bins=bins,
     )
