@@ -147,7 +147,6 @@ def default(
     }
     if inputs.numbers:
         scales["bins"] = Choice((0, *BINS))
-    if centre.optimizer in ("adam", "rmsprop"):
     space = Space(scales, centre)
     return space.within(programs) if programs else space
 
