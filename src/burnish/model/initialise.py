@@ -14,8 +14,8 @@ from burnish.model.architecture import Architecture
 # σ of the two wrong initialisations that exist to be compared with, as in the common course: weights ×0.01 and ×10.
 SMALL, LARGE = 0.01, 10.0
 
-# Starting weights of encoded inputs, as a share of what plain inputs start with. Measured on ten tables: 0.01 and 0.3 are alike,
-# 1 costs 3 % of the loss.
+# Starting weights of encoded inputs, as a share of what plain inputs start with. Measured on ten tables: 0.01 and 0.3
+# are alike, 1 costs 3 % of the loss.
 ENCODED_SCALE = 0.2
 
 Params = dict[str, Any]
@@ -107,6 +107,6 @@ def statistics(architecture: Architecture) -> Stats:
 
 
 def is_weight(path: tuple[Any, ...]) -> bool:
-    """Whether a leaf is decayed: weights and embeddings are; biases, batch norm's γ and β, frequencies and bins are not."""
+    """Whether a leaf is decayed: weights and embeddings are; biases, γ and β, frequencies and bins are not."""
     names = [getattr(entry, "key", None) for entry in path]
     return "w" in names or "embedding" in names
