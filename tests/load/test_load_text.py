@@ -137,6 +137,31 @@ def test_single_quotes_backslashes_and_spaces_before_quotes(read):
     assert values(read('a, b\n1, "x, y"\n2, "z"\n'), "b") == ["x, y", "z"]
 
 
+def test_a_delimiter_that_the_first_line_declares(read):
+    found = read("sep=;\na;b\n1,5;x\n2,5;y\n")
+
+    assert values(found, "a") == [1.5, 2.5]
+    assert found.row_ids.tolist() == [3, 4]
+
+
+def test_many_columns_of_many_types(read):
+    """Columns read many at a time and one at a time stand in their places, and their rows in order."""
+    kinds = ["number", "text", "boolean", "number"]
+    cells = [
+        lambda i: str(i / 4),
+        lambda i: f"w{i % 3}",
+        lambda i: "yes" if i % 2 else "no",
+        lambda i: "?" if i == 5 else str(i),
+    ]
+    header = ",".join(f"c{j}" for j in range(100))
+    found = read(header + "\n" + "".join(",".join(cells[j % 4](i) for j in range(100)) + "\n" for i in range(20)))
+
+    assert [one.physical.value for one in found.columns] == kinds * 25
+    assert values(found, "c96") == [i / 4 for i in range(20)]
+    assert values(found, "c97") == [f"w{i % 3}" for i in range(20)]
+    assert values(found, "c99") == [None if i == 5 else i for i in range(20)]
+
+
 def test_a_single_column(read):
     found = read('price\n1\n\n2\n""\n')
 

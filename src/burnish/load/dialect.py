@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 DELIMITERS = (",", ";", "\t", "|")  # in order of preference where all else is equal
@@ -68,7 +68,17 @@ def is_number(cell: str) -> bool:
     return _NUMBER.fullmatch(cell) is not None
 
 
-def detect(sample: str) -> Dialect:
+def declared(sample: str) -> str | None:
+    """The delimiter that the first line declares, as spreadsheets write it.
+
+    >>> declared("sep=;\\na;b\\n")
+    ';'
+    """
+    found = re.match(r'"?sep=([^\w\n\r"])"?\r?\n', sample)
+    return found[1] if found else None
+
+
+def detect(sample: str, delimiters: Sequence[str] = DELIMITERS) -> Dialect:
     """The dialect under which the sample makes the most regular table.
 
     Each delimiter and quote is tried. Its score is the share of records that have the commonest number of fields, times
@@ -77,11 +87,12 @@ def detect(sample: str) -> Dialect:
 
     Args:
         sample: The start of the file, cut at the end of a line.
+        delimiters: Those to choose from.
     """
-    candidates = [_candidate(sample, delimiter, quote) for quote in _quotes(sample) for delimiter in DELIMITERS]
+    candidates = [_candidate(sample, delimiter, quote) for quote in _quotes(sample) for delimiter in delimiters]
     scores = [_score(sample, candidate) for candidate in candidates]
     best = max(range(len(scores)), key=lambda i: (scores[i], -i))
-    return candidates[best] if scores[best] > 0 else _candidate(sample, ",", '"')
+    return candidates[best] if scores[best] > 0 else _candidate(sample, delimiters[0], '"')
 
 
 def _quotes(sample: str) -> tuple[str, ...]:

@@ -165,7 +165,9 @@ def _careful(
                 break
             count, reason = 1, "a quote is opened and never closed"
         except csv.Error as error:
-            count, reason = 1, f"not a well-formed record ({error})"
+            # A field beyond the limit of `csv` is nearly always the rest of the file after a quote that opens.
+            why = "a quote is opened and not closed for long" if "larger than field limit" in str(error) else str(error)
+            count, reason = 1, f"not a well-formed record ({why})"
         except UnicodeDecodeError as error:
             count, reason = 1, f"byte 0x{error.object[error.start]:02x} is not UTF-8"
         if reason:

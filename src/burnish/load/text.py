@@ -43,8 +43,11 @@ def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physica
     with tempfile.TemporaryDirectory(prefix="burnish-") as folder:
         source, notes = _as_utf8(path, Path(folder), shown)
         start = _start(source)
-        found = dialect.detect(start)
-        head = _head(source, found, shown)
+        if (declared := dialect.declared(start)) is None:
+            found, skipped = dialect.detect(start), 0
+        else:
+            found, skipped = dialect.detect(start.split("\n", 1)[1], (declared,)), 1
+        head = _head(source, found, shown, skipped=skipped)
         names, unnamed = assemble.unique_names(head.names, shown)
         copy = Path(folder, "records.csv")
         with source.open("rb") as file, copy.open("wb") as out:
@@ -81,11 +84,12 @@ def _start(path: Path) -> str:
     return whole.decode("utf-8", errors="replace")
 
 
-def _head(path: Path, found: dialect.Dialect, shown: str) -> _Head:
-    """The first record, after blank lines."""
+def _head(path: Path, found: dialect.Dialect, shown: str, *, skipped: int) -> _Head:
+    """The first record, after the lines to skip and blank ones."""
     with path.open("rb") as file:
         text = file.read(LONGEST_HEADER).decode("utf-8", errors="surrogateescape")
-    blank = len(text) - len(text.lstrip("\r\n"))
+    body = text.split("\n", skipped)[skipped]
+    blank = len(text) - len(body.lstrip("\r\n"))
     line = 1 + text.count("\n", 0, blank)
     lines = io.StringIO(text[blank:], newline="")
     try:

@@ -25,6 +25,8 @@ NUMBERS = 0.98
 # Largest integer up to which float64 holds every integer. Beyond it two different numbers may become one.
 EXACT = 2**53
 
+TOGETHER = 32  # columns in one query: each query is planned anew, which costs more than to read a small table
+
 _PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"))
 _TRUE, _FALSE = ("true", "yes", "t", "y", "1", "1.0"), ("false", "no", "f", "n", "0", "0.0")
 _ISO = r"\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|UTC|[+-]\d{2}(:?\d{2})?)?)?\s*"
@@ -111,7 +113,50 @@ def columns(
     Raises:
         DataError: A column cannot be read as the date that is demanded.
     """
-    return [_typed(_Cells(connection, relation, sql, name), types.get(name), delimiter) for sql, name in names.items()]
+    numbers = (None, table.Physical.NUMBER)
+    plain = _plain_numbers(connection, relation, [sql for sql, name in names.items() if types.get(name) in numbers])
+    return [
+        Typed(table.Column(name, table.Physical.NUMBER, plain[sql]), _NONE)
+        if sql in plain
+        else _typed(_Cells(connection, relation, sql, name), types.get(name), delimiter)
+        for sql, name in names.items()
+    ]
+
+
+def _plain_numbers(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """The columns in which every cell is empty or a finite number that float64 holds: most, and read many at a time."""
+    values: dict[str, NDArray[np.float64]] = {}
+    for start in range(0, len(columns), TOGETHER):
+        some = columns[start : start + TOGETHER]
+        # NaN counts as the largest of all numbers here, so that it and infinities fail the last condition.
+        checks = (
+            f"count({c}) > 0 AND count({c}) = count(point({c})) AND max(abs(point({c}))) < {EXACT}"
+            f" AND NOT bool_or(ltrim({c}, ' \t+-')[1] = '0' AND ltrim({c}, ' \t+-')[2] BETWEEN '0' AND '9')"
+            for c in some
+        )
+        [passed] = connection.execute(f"SELECT {', '.join(checks)} FROM {relation}").fetchall()
+        plain = [c for c, good in zip(some, passed, strict=True) if good]
+        if not plain:
+            continue
+        casts = ", ".join(f"coalesce(point({c}), 'nan'::DOUBLE) AS {c}" for c in plain)
+        values |= _in_order(connection, f"SELECT rowid AS i, {casts} FROM {relation}")
+    return values
+
+
+def _in_order(connection: duckdb.DuckDBPyConnection, select: str) -> dict[str, NDArray[Any]]:
+    """The columns of a selection without nulls, its rows put where the column i says.
+
+    Left alone, they may come in another order: DuckDB turns a long IN into a join, say, and joins keep none.
+    """
+    found = connection.execute(select).fetchnumpy()
+    order = np.asarray(found.pop("i"))
+    placed = {}
+    for name in list(found):
+        placed[name] = np.empty_like(np.asarray(found[name]))
+        placed[name][order] = found.pop(name)
+    return placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +180,8 @@ class _Cells:
 
     def fetch(self, expression: str) -> NDArray[np.generic]:
         """The expression in v for every row, in the order of the rows; it must not be null."""
-        found = self.connection.execute(
-            f"SELECT i, {expression} AS x FROM (SELECT rowid AS i, {self.sql} AS v FROM {self.relation})"
-        ).fetchnumpy()
-        # Rows may come in another order: DuckDB turns a long IN into a join, say, and joins keep none.
-        values = np.empty_like(np.asarray(found["x"]))
-        values[np.asarray(found["i"])] = found["x"]
-        return values
+        select = f"SELECT i, {expression} AS x FROM (SELECT rowid AS i, {self.sql} AS v FROM {self.relation})"
+        return _in_order(self.connection, select)["x"]
 
     def floats(self, expression: str) -> NDArray[np.float64]:
         """The expression in v for every row, NaN where it is null."""
