@@ -133,7 +133,7 @@ def _plain_numbers(
         # NaN counts as the largest of all numbers here, so that it and infinities fail the last condition.
         checks = (
             f"count({c}) > 0 AND count({c}) = count(point({c})) AND max(abs(point({c}))) < {EXACT}"
-            f" AND NOT bool_or(ltrim({c}, ' \t+-')[1] = '0' AND ltrim({c}, ' \t+-')[2] BETWEEN '0' AND '9')"
+            f" AND count_if(CASE WHEN point({c}) = trunc(point({c})) THEN regexp_full_match({c}, {_PADDED}) END) = 0"
             for c in some
         )
         [passed] = connection.execute(f"SELECT {', '.join(checks)} FROM {relation}").fetchall()
