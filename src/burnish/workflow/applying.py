@@ -69,6 +69,42 @@ def predictions_csv(path: Path, source: Any, *, probabilities: bool) -> str:
     return out.getvalue()
 
 
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A delivered model on tables of any kind: paths, data frames, dicts of columns, arrays."""
+
+    predictor: AnyPredictor
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes in the order of `predict_proba`'s columns; empty where the target is a number."""
+        return self.predictor.target.classes
+
+    def predict(self, data: Any) -> NDArray[Any]:
+        """The most probable class (as text) or the number for each row, in order; shape (rows,).
+
+        Raises:
+            DataError: A column is absent, or a record is no row.
+        """
+        predicted = self.predictor.predict(rows_for(self.predictor, data))
+        return np.array(labels(self.predictor, predicted)) if self.classes else predicted[:, 0]
+
+    def predict_proba(self, data: Any) -> NDArray[np.float64]:
+        """The probability of each class; shape (rows, classes).
+
+        Raises:
+            ConfigError: The target is a number.
+            DataError: A column is absent, or a record is no row.
+        """
+        if not self.classes:
+            raise errors.ConfigError(
+                "This model has no probabilities.",
+                f"Its target {self.predictor.target.name!r} is a number.",
+                "Use predict.",
+            )
+        return self.predictor.predict(rows_for(self.predictor, data))
+
+
 def labels(model: AnyPredictor, predicted: NDArray[np.floating]) -> list[str]:
     """The most probable class of each row."""
     return [model.target.classes[k] for k in predicted.argmax(1)]

@@ -17,8 +17,9 @@ from burnish.report import document, model_card, render
 from burnish.report import summary as records
 from burnish.store import atomic
 from burnish.store.run_folder import RunFolder
-from burnish.workflow import applying, telling
 from burnish.workflow import settings as all_settings
+from burnish.workflow import telling
+from burnish.workflow.applying import Model
 from burnish.workflow.events import Stage
 from burnish.workflow.reading import Sources
 from burnish.workflow.session import Session
@@ -33,9 +34,14 @@ class Result:
     """What a run leaves in the caller's hands."""
 
     path: Path
-    model: AnyPredictor
+    predictor: AnyPredictor
     summary: records.Summary
     settings: Settings
+
+    @property
+    def model(self) -> Model:
+        """What predicts, on tables of any kind."""
+        return Model(self.predictor)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -58,28 +64,8 @@ class Result:
         return self.path / self.summary.run.report
 
     def predict(self, data: Any) -> NDArray[Any]:
-        """The class (as text) or the number for each row of a table, in order; `data` is all that `load.read` takes.
-
-        Raises:
-            DataError: A column is absent, or a record is no row.
-        """
-        predicted = self.model.predict(applying.rows_for(self.model, data))
-        if self.model.target.task == "regression":
-            return predicted[:, 0]
-        return np.array(applying.labels(self.model, predicted))
-
-    def predict_proba(self, data: Any) -> NDArray[np.float64]:
-        """Probabilities (rows, classes), the classes in the order of `model.target.classes`.
-
-        Raises:
-            ConfigError: The model predicts numbers.
-            DataError: A column is absent, or a record is no row.
-        """
-        if self.model.target.task == "regression":
-            raise errors.ConfigError(
-                "This model has no probabilities.", f"{self.model.target.name!r} is a number.", "Use predict."
-            )
-        return self.model.predict(applying.rows_for(self.model, data))
+        """What the model says to each row: see `Model.predict`."""
+        return self.model.predict(data)
 
     def document(self) -> dict[str, Any]:
         """The JSON document of `--json`."""

@@ -24,9 +24,9 @@ BINS = ((24, 16), (64, 8))
 
 
 def batch_size(rows: int) -> int:
-    """The mini-batch size to start from."""
+    """The mini-batch size to start from: a power of two, so that small tables of like size share a program."""
     size = next((size for limit, size in BATCH_ROWS if rows <= limit), LARGEST_BATCH)
-    return max(2, min(size, rows))
+    return max(2, min(size, 1 << (rows - 1).bit_length()))
 
 
 def epochs(task: Task, rows: int, batch: int) -> int:

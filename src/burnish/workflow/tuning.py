@@ -19,8 +19,8 @@ from burnish.workflow.session import Session
 # Share of the search that compiling may take, and programs that it may use at most.
 COMPILE_SHARE = 0.2
 MOST_PROGRAMS = 16
-# The search goes in rounds, the first over the whole space, each later one around the best so far. A round may plan with this
-# share of what is left, so that a price guessed wrong in one round is put right in the next.
+# The search goes in rounds, the first over the whole space, each later one around the best so far. A round may plan
+# with this share of what is left, so that a price guessed wrong in one round is put right in the next.
 ROUND_SHARE = 0.5
 MOST_ROUNDS = 8
 # One draw in ETA goes on from the first rung to the last.
@@ -53,7 +53,8 @@ class Search:
 
 
 def search(session: Session, problem: Problem, centre: Configuration, *, until_share: float) -> Search | None:
-    """Search around `centre` for as long as the budget's share lasts; None where it does not last for a handful of draws.
+    """Search around `centre` for as long as the budget's share lasts; None where it does not last for a handful of
+    draws.
 
     Args:
         session: Executes.
@@ -62,6 +63,8 @@ def search(session: Session, problem: Problem, centre: Configuration, *, until_s
         until_share: The search ends when this share of the budget is used.
     """
     budget = session.budget
+    if budget.limit is None and budget.left(until_share) <= 0:
+        return None  # every epoch is spent; a budget of time is looked at below, where what the clock decides is logged
     free = space.default(problem.task, problem.training_rows, problem.inputs, centre=centre)
     limit = int(budget.decide("search programs", lambda: _programs(session, until_share)))
     bounded = free.within(_shapes(free, centre, limit))
