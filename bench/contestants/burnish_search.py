@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,10 +42,13 @@ def main() -> None:
                 probe_train=1,
             )
             fold_files.write(data_folder, 0, fold)
+            common = Configuration(
+                widths=task.WIDTHS, norm="batch", batch_size=task.BATCH, epochs=order.epochs, decay="none"
+            )
             work = [
                 Work(
                     f"t{i:03d}",
-                    Configuration(widths=task.WIDTHS, norm="batch", batch_size=task.BATCH, epochs=order.epochs, decay="none", **c),
+                    replace(common, **c),
                     fold=0,
                     seed=i,
                     until=order.epochs,

@@ -3,7 +3,8 @@
 BurnishError                      what it was, why, and what to do
 ├── DataError                     the data cannot be used as they are       (also a ValueError; exit code 3)
 ├── ConfigError                   a setting is out of range, or two disagree (also a ValueError; exit code 2)
-├── StoreError                    a run folder is missing, foreign, damaged or cannot be written (also an OSError; exit code 1)
+├── StoreError                    a run folder is missing, foreign, damaged or cannot be written (also an OSError;
+exit code 1)
 ├── ExtraMissing                  an optional package or device is needed   (also an ImportError; exit code 5)
 └── WorkerError                   a worker process failed                   (also a RuntimeError; exit code 1)
 """

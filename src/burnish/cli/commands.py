@@ -10,12 +10,13 @@ from typing import Any
 
 import click
 
-# The moment this module is loaded stands for the start of the process in the time limit; the interpreter's own start is added.
+# The moment this module is loaded stands for the start of the process in the time limit; the interpreter's own start is
+# added.
 LOADED = time.monotonic()
 
 
 def began() -> float:
-    """When this process started, on the clock of `time.monotonic`; where the system does not tell, when burnish was loaded."""
+    """When this process started, on the clock of `time.monotonic`; else, when burnish was loaded."""
     try:
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
         ticks, uptime = float(fields[19]), float(Path("/proc/uptime").read_text().split()[0])
@@ -36,7 +37,11 @@ def burnish() -> None:
 @click.argument("data")
 @click.option("--target", metavar="COL", help="Column to predict.")
 @click.option("--task", type=click.Choice(["auto", "classification", "regression"]), help="Kind of question (auto).")
-@click.option("--metric", metavar="NAME", help="What choices are made by: log_loss, accuracy, balanced_accuracy, auc; rmse, mae, r2.")
+@click.option(
+    "--metric",
+    metavar="NAME",
+    help="What choices are made by: log_loss, accuracy, balanced_accuracy, auc; rmse, mae, r2.",
+)
 @click.option("--dev", metavar="FILE", help="Rows that choose, if you have your own.")
 @click.option("--test", "test_file", metavar="FILE", help="Rows that are opened once, if you have your own.")
 @click.option("--no-test", is_flag=True, help="Keep no test set; the promise comes from dev alone.")
@@ -54,12 +59,18 @@ def burnish() -> None:
 @click.option("--memory-limit", metavar="4G", help="Memory of all workers together.")
 @click.option("--baseline-error", type=float, metavar="X", help="Error of people, or the best possible, if known.")
 @click.option("--time-limit", metavar="2m", help="Wall time, all included (2m; quick 30s, thorough 20m).")
-@click.option("--max-epochs", type=int, metavar="N", help="Epochs over all trials instead: the answer ignores the clock.")
+@click.option(
+    "--max-epochs", type=int, metavar="N", help="Epochs over all trials instead: the answer ignores the clock."
+)
 @click.option("--preset", type=click.Choice(["quick", "default", "thorough"]), help="How much to spend (default).")
 @click.option("--seed", type=int, help="Another seed, another answer (0).")
-@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Run folder (./burnish-runs/<data>-<time>).")
+@click.option(
+    "--out", metavar="DIR", type=click.Path(path_type=Path), help="Run folder (./burnish-runs/<data>-<time>)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-@click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings from a burnish.toml; options win.")
+@click.option(
+    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings from a burnish.toml; options win."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Warnings only.")
 @click.option("-v", "--verbose", is_flag=True, help="Also show what every stage decided by the clock.")
 def improve(

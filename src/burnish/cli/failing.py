@@ -1,4 +1,4 @@
-"""How the command ends when something is wrong: three lines and an exit code, never a traceback for a person's own mistake."""
+"""How the command ends when something is wrong: three lines and an exit code, and no traceback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import click
 
 from burnish import errors
 
-# 0 done, 1 failed, 2 usage, 3 data refused, 4 quality gate missed, 5 extra missing; 128 + the signal's number when stopped by one.
+# 0 done, 1 failed, 2 usage, 3 data refused, 4 quality gate missed, 5 extra missing; 128 + the signal's number when
+# stopped by one.
 FAILED, USAGE, GATE_MISSED, SIGNALLED = 1, 2, 4, 128
 BROKEN_PIPE = 0  # the reader of our output has seen enough
 
@@ -54,7 +55,9 @@ def guarded(command: click.Command, arguments: list[str] | None = None) -> int:
         sys.stderr.close()
         return BROKEN_PIPE
     except OSError as error:
-        _show(errors.StoreError(_what(error), str(error), "Make room or permission for it, then run the command again."))
+        _show(
+            errors.StoreError(_what(error), str(error), "Make room or permission for it, then run the command again.")
+        )
         return FAILED
     except MemoryError:
         _show(errors.StoreError("burnish ran out of memory.", "", "Use fewer --jobs, or fewer rows or columns."))

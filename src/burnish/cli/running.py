@@ -57,7 +57,9 @@ def _configuration(path: Path) -> dict[str, Any]:
             f"The starting configuration {path} cannot be read.", str(error), "Give a JSON or TOML file."
         ) from error
     if not isinstance(values, dict):
-        raise errors.ConfigError(f"{path} holds no configuration.", "It must be one JSON object.", "See a run's config.json.")
+        raise errors.ConfigError(
+            f"{path} holds no configuration.", "It must be one JSON object.", "See a run's config.json."
+        )
     return values
 
 
@@ -106,7 +108,9 @@ def _check_gate(settings: Settings, result: Result) -> None:
     found = measured.get(name.lower())
     if found is None:
         known = ", ".join(measured)
-        raise errors.ConfigError(f"--require speaks of {name!r}, which was not measured.", f"Known: {known}.", "Use one of these.")
+        raise errors.ConfigError(
+            f"--require speaks of {name!r}, which was not measured.", f"Known: {known}.", "Use one of these."
+        )
     if not found.high <= bound:
         raise failing.GateMissed(
             f"--require {settings.require} is not met: the upper end of the interval is {found.high:.4g}."

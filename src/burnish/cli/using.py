@@ -64,5 +64,3 @@ def runs(folder: Path, *, as_json: bool) -> None:
         click.echo("  ".join(str(value) for value in item.values() if value is not None))
     if not found:
         click.echo(f"No runs in {folder}.", err=True)
-
-

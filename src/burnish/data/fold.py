@@ -23,7 +23,8 @@ class Fold:
 class Split:
     """How a table is divided.
 
-    `folds` always holds every rotation of the train/dev boundary that makes sense (one where dev was given, or where time
+    `folds` always holds every rotation of the train/dev boundary that makes sense (one where dev was given, or where
+    time
     orders the rows). A trial is run on the first `screen` of them: all where a single dev part would be too small to
     tell models apart, else one.
     """

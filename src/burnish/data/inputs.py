@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """Columns of the prepared matrix: first the continuous ones, then 0/1 flags; and the coded high-cardinality categories."""
+    """Columns of the prepared matrix: continuous ones first, then 0/1 flags; and coded categories of many levels."""
 
     numbers: int  # continuous columns, zero mean and unit variance on the training rows
     flags: int = 0  # 0/1 columns: booleans, one-hot categories, missing-value indicators

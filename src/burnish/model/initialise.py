@@ -59,7 +59,7 @@ def parameters(
         return rng.standard_normal(shape, dtype=np.float32) * np.float32(deviation)
 
     sizes = architecture.sizes
-    hidden = []
+    hidden: list[Params] = []
     for fan_in, fan_out in itertools.pairwise(sizes[:-1]):
         layer = {"w": normal((fan_in, fan_out), scale * math.sqrt(variance(initializer, fan_in, fan_out)))}
         if not hidden and architecture.encoded:

@@ -83,7 +83,9 @@ class Predictor:
     def save(self, folder: Path) -> None:
         """Write the model as data: JSON and safetensors."""
         flat = {
-            f"{index}.{name}": array for index, member in enumerate(self.members) for name, array in member.arrays.items()
+            f"{index}.{name}": array
+            for index, member in enumerate(self.members)
+            for name, array in member.arrays.items()
         }
         weights.save(folder / WEIGHTS_FILE, flat)
         described = [
@@ -148,7 +150,9 @@ def read_model(folder: Path) -> dict[str, Any]:
         model = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise errors.StoreError(
-            f"There is no model in {folder}.", f"{MODEL_FILE} is missing.", "Give a run folder, or the model folder in it."
+            f"There is no model in {folder}.",
+            f"{MODEL_FILE} is missing.",
+            "Give a run folder, or the model folder in it.",
         ) from error
     except (OSError, ValueError) as error:
         raise errors.StoreError(
@@ -165,7 +169,7 @@ def read_model(folder: Path) -> dict[str, Any]:
 
 
 def apply(member: Member, prepared: Prepared, task: str) -> NDArray[np.float64]:
-    """One network's predictions, in chunks of rows padded to common sizes, so that one compilation serves many tables."""
+    """One network's predictions, in chunks of rows padded to few sizes, so that few programs are compiled."""
     params, statistics = weights.unflatten(member.architecture, member.arrays)
     run = _program(member.architecture)
     parts: list[NDArray[np.float64]] = []
@@ -182,7 +186,7 @@ _PROGRAMS: dict[Architecture, Any] = {}
 
 
 def _program(shape: Architecture) -> Any:
-    """jax.jit forgets what it compiled when its function goes, so the functions are kept; there are a few per process."""
+    """Compiled once per architecture: jax.jit forgets what it compiled when its function goes."""
     if shape not in _PROGRAMS:
         _PROGRAMS[shape] = jax.jit(partial(network.apply_evaluation, shape))
     return _PROGRAMS[shape]

@@ -1,4 +1,4 @@
-"""A delivered model that is no network: where the class shares, the mean or a linear model win, they are what is delivered."""
+"""A delivered model that is no network: class shares, the mean, or a linear model, where these win."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def flatten(params: Any, statistics: Any) -> Flat:
 
 
 def unflatten(architecture: Architecture, flat: Mapping[str, NDArray[np.float32]]) -> tuple[Any, Any]:
-    """Parameters and batch norm's averages of this architecture; DataError where an array is missing or of another shape."""
+    """Parameters and batch norm's averages; DataError where an array is missing or of another shape."""
     params, statistics = initialise.parameters(architecture, 0), initialise.statistics(architecture)
     expected = flatten(params, statistics)
     for name, like in expected.items():

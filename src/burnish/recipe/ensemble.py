@@ -1,6 +1,7 @@
 """Which networks to average: greedy selection, and what the average is honestly worth.
 
-Selection with replacement by dev cost (Caruana et al. 2004, Ensemble Selection from Libraries of Models). Its own dev cost is
+Selection with replacement by dev cost (Caruana et al. 2004, Ensemble Selection from Libraries of Models). Its own
+dev cost is
 too good, as it chose; so the selection is repeated on random halves of the dev rows and scored on the other halves.
 """
 
@@ -16,9 +17,11 @@ Floats = NDArray[np.float64]
 # Per-row losses (rows,) of predictions (rows, outputs) for the rows at these places.
 RowLosses = Callable[[Floats, NDArray[np.intp]], Floats]
 
-# Picks of the greedy selection, repeats included: shares are multiples of 1/PICKS. Caruana et al. saw no gain beyond some tens.
+# Picks of the greedy selection, repeats included: shares are multiples of 1/PICKS. Caruana et al. saw no gain beyond
+# some tens.
 PICKS = 24
-# Random halvings of dev, each used both ways: the standard error of the average they leave is far below that of dev itself.
+# Random halvings of dev, each used both ways: the standard error of the average they leave is far below that of dev
+# itself.
 HALVINGS = 8
 
 

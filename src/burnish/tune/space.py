@@ -174,8 +174,8 @@ def _batch_sizes(rows: int) -> tuple[int, ...]:
 
 def _penalties(task: str, rows: int, inputs: input_shapes.InputSpec) -> dict[str, Scale]:
     """What holds variance down. Each is exactly zero in a share of the draws: none at all is often best."""
-    # On ten tables dropout of 0.2 to 0.4 suited classes and at most 0.25 numbers; decay around 0.1 and no noise on inputs
-    # suited both; label smoothing and noise seldom helped, so they are mostly zero.
+    # On ten tables dropout of 0.2 to 0.4 suited classes and at most 0.25 numbers; decay around 0.1 and no noise on
+    # inputs suited both; label smoothing and noise seldom helped, so they are mostly zero.
     penalties: dict[str, Scale] = {
         "dropout": OrZero(Uniform(0.0, 0.5 if task == "classification" else 0.25), 0.15),
         "weight_decay": OrZero(Log(1e-2, 1.0), 0.2),

@@ -27,7 +27,8 @@ from burnish.workflow.events import Stage
 from burnish.workflow.problem import Problem
 from burnish.workflow.session import Session
 
-# Candidates that the selection chooses from: the best ones; more would slow prediction and add nothing (their shares are 0).
+# Candidates that the selection chooses from: the best ones; more would slow prediction and add nothing (their shares
+# are 0).
 POOL = 12
 # Networks that are trained on every rotation of train and dev, at least and at most. With fewer, an average of several
 # networks of one rotation is worth as much.
@@ -169,8 +170,8 @@ class Judged:
 def promise(problem: Problem, chosen: Chosen, *, fresh_rows: int) -> tuple[interval.Interval, interval.Interval]:
     """The dev error corrected for choosing, as a prediction interval for `fresh_rows` fresh rows; and the raw one.
 
-    The correction is made in what choices were made by: the honest losses come from selections that a row had no part in.
-    Their excess over the raw losses, relative to them, is carried over to the error.
+    The correction is made in what choices were made by: the honest losses come from selections that a row had no
+    part in. Their excess over the raw losses, relative to them, is carried over to the error.
     """
     judge, rows = problem.judge, problem.dev_rows(chosen.folds)
     raw = judge.measured(chosen.dev, rows)

@@ -1,4 +1,4 @@
-"""Stage 7: the basic recipe. What holds the network back, which remedies answer it, and which of them prove their worth."""
+"""Stage 7: the basic recipe. What holds the network back, and which remedies prove their worth."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ SCREENING_SEEDS = experiment.SCREENING_SEEDS
 SEEDS = experiment.CONFIRMING_SEEDS
 # Finalists that get all seeds, of those screened.
 FINALISTS = 3
-# Share of the remedies that change the network's shape, and so have to be compiled; and what a remedy costs beside the control,
-# as some are wider or longer.
+# Share of the remedies that change the network's shape, and so have to be compiled; and what a remedy costs beside the
+# control, as some are wider or longer.
 NEW_PROGRAMS, DEARER = 0.4, 1.3
 
 
@@ -140,7 +140,7 @@ def improve(
 def _affordable(
     session: Session, problem: Problem, configuration: Configuration, until_share: float
 ) -> tuple[int, int]:
-    """On how many folds how many remedies can be tried: all screened, most of FINALISTS confirmed, the control on all seeds."""
+    """On how many folds how many remedies can be tried: all screened, most of FINALISTS confirmed."""
     folds = problem.split.screen
     choices = sorted({folds, min(folds, 3), min(folds, 2), 1}, reverse=True)
     found = []
@@ -165,7 +165,7 @@ def _why_ended(findings: Sequence[Finding], limit: int) -> str:
 
 
 def _round(bench: Bench, state: Improved, number: int, chosen: Sequence[remedies.Remedy]) -> RoundMade | None:
-    """Screen all remedies, drop the hopeless, confirm the finalists, judge; None where the clock left nothing to judge."""
+    """Screen all remedies, drop the hopeless, confirm the finalists, judge; None if the clock left nothing."""
     problem, session, control = bench.problem, bench.session, state.name
     titles = ", ".join(remedy.title[:1].lower() + remedy.title[1:] for remedy in chosen)
     session.say(Stage.RECIPE, f"Round {number}: trying {titles}.")
@@ -204,7 +204,7 @@ def _round(bench: Bench, state: Improved, number: int, chosen: Sequence[remedies
 
 
 def _adopt(bench: Bench, state: Improved, made: RoundMade, judge_again: diagnosis.Judge) -> bool:
-    """Make the kept remedy the best so far, and look anew at what holds it back; False where the clock does not allow it."""
+    """Make the kept remedy the best so far and judge it anew; False where the clock does not allow it."""
     assert made.kept is not None
     changed = remedies.named(made.kept.remedy).change(state.configuration)
     assert changed is not None

@@ -17,7 +17,7 @@ from burnish.workflow.session import Session
 
 
 def prepare(session: Session, loaded: Loaded, split: Split) -> Problem:
-    """Stage 4: a preparation for each fold, fitted on its training rows; the screening folds are written for the workers."""
+    """Stage 4: a preparation for each fold, fitted on its training rows; screening folds go to the workers."""
     settings, table = session.settings, loaded.table
     target = table[loaded.target]
     exclude = tuple(name for name in (settings.weight, settings.group, settings.source) if name is not None)

@@ -81,7 +81,8 @@ class Session:
     ) -> dict[str, Outcome]:
         """Execute work, record it, show progress; outcomes by trial, in the order of the work.
 
-        At `until_share` of the budget's time what runs is interrupted (its outcome is what it had reached) and what waits is left out.
+        At `until_share` of the budget's time what runs is interrupted (its outcome is what it had reached) and what
+        waits is left out.
         """
         outcomes: dict[str, Outcome] = {}
         for outcome in self.execute(work, deadline=self.budget.deadline(until_share)):
@@ -116,5 +117,5 @@ def complete(outcomes: Iterable[Outcome]) -> bool:
 
 
 def stacked(outcomes: Sequence[Outcome]) -> NDArray[np.float32]:
-    """Dev predictions of one configuration on several folds, fold after fold; shape (dev rows of all folds, outputs)."""
+    """Dev predictions of one configuration, fold after fold; shape (dev rows of all folds, outputs)."""
     return np.concatenate([o.dev for o in sorted(outcomes, key=lambda o: o.work.fold)])

@@ -35,7 +35,7 @@ def epochs(task: Task, rows: int, batch: int) -> int:
 
 
 def bins(numbers: int) -> int:
-    """Bins of the piecewise-linear encoding: fewer where there are many continuous inputs, so that a step stays cheap."""
+    """Bins of the piecewise-linear encoding: the fewer, the more continuous inputs there are."""
     return next((count for limit, count in BINS if numbers <= limit), 0)
 
 

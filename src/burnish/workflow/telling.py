@@ -211,7 +211,8 @@ def _stability(searched: Search, seed: int) -> str:
     if len(searched.survivors) < 2:
         return ""
     chance = guarantee.rank_stability(np.stack([c.losses for c in searched.survivors]), seed)
-    return f" Among the {len(searched.survivors)} trained to the end, the one that looks best is so with probability {chance:.0%}."
+    count = len(searched.survivors)
+    return f" Among the {count} trained to the end, the one that looks best is so with probability {chance:.0%}."
 
 
 def _importance(searched: Search, seed: int) -> tuple[records.Importance, ...]:

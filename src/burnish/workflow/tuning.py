@@ -19,6 +19,7 @@ from burnish.workflow.session import Session
 # Share of the search that compiling may take, and programs that it may use at most.
 COMPILE_SHARE = 0.2
 MOST_PROGRAMS = 16
+DRAWS_PER_PROGRAM = 4
 # The search goes in rounds, the first over the whole space, each later one around the best so far. A round may plan
 # with this share of what is left, so that a price guessed wrong in one round is put right in the next.
 ROUND_SHARE = 0.5
@@ -66,7 +67,7 @@ def search(session: Session, problem: Problem, centre: Configuration, *, until_s
     if budget.limit is None and budget.left(until_share) <= 0:
         return None  # every epoch is spent; a budget of time is looked at below, where what the clock decides is logged
     free = space.default(problem.task, problem.training_rows, problem.inputs, centre=centre)
-    limit = int(budget.decide("search programs", lambda: _programs(session, until_share)))
+    limit = int(budget.decide("search programs", lambda: _programs(session, problem, centre, until_share)))
     bounded = free.within(_shapes(free, centre, limit))
     draws: list[Drawn] = []
     survivors: list[Candidate] = []
@@ -98,11 +99,13 @@ def _shapes(free: space.Space, centre: Configuration, limit: int) -> tuple[Confi
     return tuple(reversed(distinct.values()))[:limit]
 
 
-def _programs(session: Session, until_share: float) -> int:
+def _programs(session: Session, problem: Problem, centre: Configuration, until_share: float) -> int:
+    """How many network shapes to draw from: as compiling allows, and with some draws for each."""
     if session.budget.limit is None:
         return MOST_PROGRAMS // 2
-    left = session.budget.left(until_share)
-    return max(1, min(MOST_PROGRAMS, int(COMPILE_SHARE * left / session.compiling(1))))
+    compiled = int(COMPILE_SHARE * session.budget.left(until_share) / session.compiling(1))
+    drawn = _draws(session, problem, centre, 0, until_share) // DRAWS_PER_PROGRAM
+    return max(1, min(MOST_PROGRAMS, compiled, drawn))
 
 
 def _draws(session: Session, problem: Problem, centre: Configuration, new_programs: int, until_share: float) -> int:
@@ -125,8 +128,8 @@ def _round(
     """The first rung of one round: over the whole space where nothing was drawn before, else around the best so far."""
     seed, first = session.settings.seed, len(before)
     if not before:
-        text = f"Random search: {count} draws from {len(bounded.programs.options) if bounded.programs else 1} network shapes."
-        session.say(Stage.TUNE, text)
+        shapes = len(bounded.programs.options) if bounded.programs else 1
+        session.say(Stage.TUNE, f"Random search: {count} draws from {shapes} network shapes.")
         configurations = sampler.random(bounded, count, seed=seed)
     else:
         session.say(Stage.TUNE, f"Closer in: {count} draws around the best of {first}.")
