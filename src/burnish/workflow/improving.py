@@ -12,6 +12,7 @@ from burnish.diagnose.finding import Finding
 from burnish.recipe import experiment, prescribe, remedies
 from burnish.recipe.experiment import Experiment
 from burnish.train.configuration import Configuration
+from burnish.train.work import Ending
 from burnish.workflow import candidates, diagnosis
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.diagnosis import Verdict
@@ -51,6 +52,8 @@ class Bench:
             for item in candidates.plan(name, configuration, seeds=(seed,), folds=self.folds)
         ]
         outcomes = self.session.train(self.problem, work, Stage.RECIPE, until_share=self.until_share)
+        # Cut short by the clock, a training is worse than it would have become: a pair with it would compare clocks.
+        outcomes = {trial: o for trial, o in outcomes.items() if o.ending is not Ending.INTERRUPTED}
         made: dict[str, dict[int, Candidate]] = {}
         for name, configuration in arms.items():
             gathered = (
@@ -211,9 +214,10 @@ def _adopt(bench: Bench, state: Improved, made: RoundMade, judge_again: diagnosi
     name = arm(made.number, made.kept.remedy)
     everywhere = replace(bench, folds=tuple(bench.problem.screening))
     found = everywhere.train({name: changed}, range(1))[name].get(0)
+    state.name, state.configuration = name, changed
     if found is None:
         return False
-    state.name, state.configuration, state.verdict = name, changed, judge_again(found)
+    state.verdict = judge_again(found)
     if (name, 0) not in {(candidate.name, candidate.seed) for candidate in state.pool}:
         state.pool.append(found)
     diagnosis.tell(bench.session, Stage.RECIPE, state.verdict, "Now")
