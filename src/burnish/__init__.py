@@ -1,0 +1,74 @@
+"""Finds what holds a neural network back, cures it by experiment, and shows the evidence.
+
+Names are imported when they are first used: `import burnish` is quick, and starts neither JAX nor scikit-learn.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from burnish.api import improve, load_model, resume
+    from burnish.errors import BurnishError, ConfigError, DataError, ExtraMissing, StoreError, WorkerError
+    from burnish.estimators import BurnishClassifier, BurnishRegressor, FewRowsWarning
+    from burnish.train.configuration import Configuration
+    from burnish.workflow.applying import Model
+    from burnish.workflow.leaving import Result
+    from burnish.workflow.session import Interrupted
+
+    __version__: str
+
+_HOMES = {
+    "BurnishClassifier": "burnish.estimators",
+    "BurnishError": "burnish.errors",
+    "BurnishRegressor": "burnish.estimators",
+    "ConfigError": "burnish.errors",
+    "Configuration": "burnish.train.configuration",
+    "DataError": "burnish.errors",
+    "ExtraMissing": "burnish.errors",
+    "FewRowsWarning": "burnish.estimators",
+    "Interrupted": "burnish.workflow.session",
+    "Model": "burnish.workflow.applying",
+    "Result": "burnish.workflow.leaving",
+    "StoreError": "burnish.errors",
+    "WorkerError": "burnish.errors",
+    "improve": "burnish.api",
+    "load_model": "burnish.api",
+    "resume": "burnish.api",
+}
+
+__all__ = [
+    "BurnishClassifier",
+    "BurnishError",
+    "BurnishRegressor",
+    "ConfigError",
+    "Configuration",
+    "DataError",
+    "ExtraMissing",
+    "FewRowsWarning",
+    "Interrupted",
+    "Model",
+    "Result",
+    "StoreError",
+    "WorkerError",
+    "__version__",
+    "improve",
+    "load_model",
+    "resume",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = importlib.import_module("importlib.metadata").version("burnish")
+    elif name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module 'burnish' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

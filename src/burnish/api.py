@@ -1,0 +1,80 @@
+"""The main job and delivered models, called from Python."""
+
+from __future__ import annotations
+
+import logging
+import time
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from burnish.workflow import applying
+from burnish.workflow import improve as main_job
+from burnish.workflow import settings as all_settings
+from burnish.workflow.applying import Model
+from burnish.workflow.events import Emit, Line, Progress
+from burnish.workflow.leaving import Result
+from burnish.workflow.reading import Sources
+
+_LOGGER = logging.getLogger("burnish")
+
+
+def improve(
+    data: Any,
+    target: str,
+    *,
+    dev: Any = None,
+    test: Any = None,
+    out: str | PathLike[str] | None = None,
+    emit: Emit | None = None,
+    **settings: Any,
+) -> Result:
+    """Hand over a table, get back the best network it allows, and what held it back.
+
+    Args:
+        data: A path (CSV, TSV, Parquet, JSON lines, NPZ), a data frame of pandas, polars or pyarrow, a dict of columns,
+            or a numpy array, whose columns are called x0, x1, ….
+        target: The column to predict.
+        dev: Rows that choose, in any of these forms; None: some of `data`.
+        test: Rows that are opened once; None: some of `data`; False: no test set.
+        out: A new folder for the run; None: `burnish-runs/<data>-<time>`.
+        emit: Called with each `Line` and `Progress`; None: lines go to the logger "burnish".
+        settings: What `burnish improve --help` lists, with underscores: time_limit="2m", metric="accuracy", seed=1, ….
+
+    Raises:
+        DataError: The data cannot be used as they are; nothing is left behind.
+        ConfigError: A setting is out of range or unknown.
+        Interrupted: By Ctrl+C or SIGTERM; `resume(path)` goes on.
+    """
+    began = time.monotonic()
+    if test is False:
+        settings["test"], test = False, None
+    asked = all_settings.make(target=target, **settings)
+    request = main_job.Request(Sources(data, dev, test), asked, None if out is None else Path(out))
+    return main_job.run(request, emit=emit or _log, began=began)
+
+
+def resume(run: str | PathLike[str], *, emit: Emit | None = None) -> Result:
+    """Go on with a run that was stopped.
+
+    Raises:
+        ConfigError: It has finished, or its data came from memory and are gone.
+        StoreError: There is no such run, or it is damaged.
+        Interrupted: By Ctrl+C or SIGTERM, again.
+    """
+    return main_job.resume(Path(run), emit=emit or _log, began=time.monotonic())
+
+
+def load_model(path: str | PathLike[str]) -> Model:
+    """The model of a run folder, or of the model folder in it.
+
+    Raises:
+        StoreError: There is none, or it cannot be read.
+    """
+    return Model(applying.model_in(Path(path)))
+
+
+def _log(event: Line | Progress) -> None:
+    """Sentences go to the logger, so that a program shows them as it shows its others."""
+    if isinstance(event, Line):
+        _LOGGER.log(logging.WARNING if event.warning else logging.INFO, "%s: %s", event.stage.value, event.text)
