@@ -24,6 +24,9 @@ TREE_WORK = 3e5  # what a tree costs beside its rows, in rows × inputs
 # Above so many rows a tenth of them says when to stop (scikit-learn's own rule).
 EARLY_STOPPING_ROWS = 10_000
 VALIDATION_SHARE = 0.1
+# Threads wait for each other busily: on two cores that others wanted too, 50,000 rows took 37 s on two and 14 s on one.
+# All that a second one can save on a quiet machine is a second.
+THREADS = 1
 MOST_CODES = 255  # scikit-learn's limit; codes are numbered by frequency, so that only rare levels are merged
 
 
@@ -34,11 +37,10 @@ class Boosted:
     trees: HistGradientBoostingClassifier | HistGradientBoostingRegressor
     classes: int | None
     rows: int  # training rows
-    threads: int
 
     def predict(self, prepared: Prepared) -> NDArray[np.float64]:
         """Probabilities (rows, classes), or numbers in units (rows, 1)."""
-        with threadpool_limits(limits=self.threads):
+        with threadpool_limits(limits=THREADS):
             if self.classes is None:
                 return np.asarray(self.trees.predict(_inputs(prepared)), dtype=np.float64)[:, None]
             seen = self.trees.predict_proba(_inputs(prepared))
@@ -56,7 +58,6 @@ def boosting(
     *,
     classes: int | None,
     seed: int,
-    threads: int = 1,
     share: float = 1.0,
 ) -> Fitted:
     """scikit-learn's histogram gradient boosting with its default settings, within a fixed amount of work.
@@ -67,8 +68,6 @@ def boosting(
         w: Weights of the rows.
         classes: How many classes; None for a number.
         seed: Draws the rows that are fitted, where there are too many, and those that say when to stop.
-        threads: At most so many threads are used, in prediction too. More than one pays only where no other process
-            wants their cores: they wait busily. With one of two cores taken, 50,000 rows took 47 s instead of 3 s.
         share: Of `MOST_WORK`, where the time has to do for several fits; 0 to 1.
     """
     if classes is not None and len(np.unique(y)) < 2:
@@ -87,9 +86,9 @@ def boosting(
         "early_stopping": _can_hold_out(y[rows], classes),
     }
     kind = HistGradientBoostingRegressor if classes is None else HistGradientBoostingClassifier
-    with threadpool_limits(limits=threads):
+    with threadpool_limits(limits=THREADS):
         model = kind(**options).fit(x, y[rows], sample_weight=None if w is None else w[rows])
-    return Fitted("boosting", Boosted(model, classes, len(rows), threads), _note(len(rows), len(y), iterations))
+    return Fitted("boosting", Boosted(model, classes, len(rows)), _note(len(rows), len(y), iterations))
 
 
 def _size(rows: int, inputs: int, *, work: float) -> tuple[int, int]:

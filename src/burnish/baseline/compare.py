@@ -44,7 +44,7 @@ class BaselineResult:
 
 
 def compare(
-    folds: Sequence[FoldData], *, classes: int | None, seed: int, threads: int = 1, yardstick: bool = True
+    folds: Sequence[FoldData], *, classes: int | None, seed: int, yardstick: bool = True
 ) -> Iterator[BaselineResult]:
     """Fits majority or mean, linear and boosting on each fold; yields each as soon as it is done, the simplest first.
 
@@ -54,7 +54,6 @@ def compare(
         folds: Training and dev rows of each fold.
         classes: How many classes; None for a number.
         seed: Draws rows where there are too many.
-        threads: Boosting uses at most so many; more than one only where no other process wants their cores.
         yardstick: Whether boosting, which is never delivered, is fitted too.
     """
 
@@ -71,7 +70,6 @@ def compare(
             fold.w,
             classes=classes,
             seed=seed,
-            threads=threads,
             share=1 / min(len(folds), MOST_SHARES),
         )
 
