@@ -7,14 +7,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from burnish import BurnishClassifier, BurnishRegressor, Configuration
 
-# A small network for few epochs, as scikit-learn lowers `max_iter` for its own checks; what is checked is the behaviour.
+# A small network for few epochs, as scikit-learn lowers `max_iter` for its own checks: they look at behaviour.
 QUICK = Configuration(widths=(16,), batch_size=16, epochs=60, learning_rate=1e-2)
 
 EXPECTED = {
     "check_sample_weight_equivalence_on_dense_data": (
-        "Rows are dealt out to those that train and those that choose. Two copies of a row are two rows, which one row of "
-        "weight 2 is not: it can only be on one side, and the order of mini-batches is another. So weighting a row is not "
-        "repeating it, as for every estimator that holds out rows or draws mini-batches. A weight of 0 is a row left out."
+        "Rows are dealt out to those that train and those that choose, and drawn into mini-batches: two copies of a row "
+        "are dealt and drawn otherwise than one row of weight 2, as in every estimator that holds out rows or draws "
+        "mini-batches. A weight of 0 does equal a row left out (a test beside this one)."
     )
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import zip_longest
 
 import numpy as np
@@ -21,6 +22,28 @@ def pad(inputs: Sequence[InputSpec]) -> InputSpec:
         flags=max(spec.flags for spec in inputs),
         vocabularies=tuple(max(sizes) for sizes in zip_longest(*(s.vocabularies for s in inputs), fillvalue=1)),
     )
+
+
+# Roomy shapes have this many significant binary digits, so at most a third of their columns are empty.
+ROOMY_DIGITS = 2
+LEAST_COLUMNS = 4
+
+
+def roomy(inputs: InputSpec) -> InputSpec:
+    """A shape that holds these inputs and those of tables with about as many columns, so that they share programs.
+
+    >>> roomy(InputSpec(5, 0, (20,)))
+    InputSpec(numbers=6, flags=0, vocabularies=(20,))
+    """
+    return replace(inputs, numbers=_round_up(inputs.numbers), flags=_round_up(inputs.flags))
+
+
+def _round_up(columns: int) -> int:
+    if columns == 0:
+        return 0
+    columns = max(columns, LEAST_COLUMNS)
+    unit = 1 << max(0, columns.bit_length() - ROOMY_DIGITS)
+    return -(-columns // unit) * unit
 
 
 def widen(prepared: Prepared, own: InputSpec, to: InputSpec) -> Prepared:

@@ -144,7 +144,7 @@ def _stages(session: Session, request: Request) -> Result:
     loaded = reading.read(session, request.sources) if request.loaded is None else request.loaded
     audited, about_data = reading.audit(session, loaded)
     split, straddling = reading.divide(session, loaded, audited)
-    problem = preparing.prepare(session, loaded, split)
+    problem = preparing.prepare(session, loaded, split, roomy=request.manner.in_process)
     baselines = train_baselines(session, problem, yardstick=request.manner.yardstick)
     configuration, first = diagnosis.first(session, problem)
 

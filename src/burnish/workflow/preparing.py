@@ -16,8 +16,11 @@ from burnish.workflow.reading import Loaded
 from burnish.workflow.session import Session
 
 
-def prepare(session: Session, loaded: Loaded, split: Split) -> Problem:
-    """Stage 4: a preparation for each fold, fitted on its training rows; screening folds go to the workers."""
+def prepare(session: Session, loaded: Loaded, split: Split, *, roomy: bool = False) -> Problem:
+    """Stage 4: a preparation for each fold, fitted on its training rows; the screening folds are written.
+
+    With `roomy`, networks have room for a few columns more, so that fits on like tables share compiled programs.
+    """
     settings, table = session.settings, loaded.table
     target = table[loaded.target]
     exclude = tuple(name for name in (settings.weight, settings.group, settings.source) if name is not None)
@@ -34,12 +37,13 @@ def prepare(session: Session, loaded: Loaded, split: Split) -> Problem:
     if loaded.metric == "balanced_accuracy":
         share = np.bincount(truth, minlength=len(first.classes)) / len(truth)
         judge_weights = (1.0 / (len(first.classes) * share[truth])) * (1.0 if weights is None else weights)
+    inputs = padding.pad([fold.preparation.inputs for fold in folds])
     problem = Problem(
         table=table,
         profiles=loaded.profiles,
         split=split,
         folds=tuple(folds),
-        inputs=padding.pad([fold.preparation.inputs for fold in folds]),
+        inputs=padding.roomy(inputs) if roomy else inputs,
         judge=Judge(loaded.task, loaded.metric, truth, judge_weights),
         row_weights=weights,
     )
