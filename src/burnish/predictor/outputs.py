@@ -16,7 +16,7 @@ def predictions(z: NDArray[np.float32], task: str, target: TargetScale) -> NDArr
     return np.clip(z * target.deviation + target.mean, target.low, target.high).astype(np.float32)
 
 
-def sharpen(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:
+def sharpen(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
     """Temperature scaling of probabilities: `p^(1/T) / Σ p^(1/T)` (Guo et al. 2017); T > 1 makes them less certain."""
     if temperature == 1.0:
         return probabilities

@@ -46,11 +46,12 @@ class SimplePredictor:
 
     def predict(self, table: Table) -> NDArray[np.float64]:
         """Probabilities (rows, classes), or numbers in the target's units (rows, 1): one row for each row, in order."""
-        parts = [
-            model.predict(padding.widen(preparation.transform(table), preparation.inputs, self.inputs))
-            for preparation, model in zip(self.preparations, self.models, strict=True)
-        ]
-        return np.mean(parts, axis=0)
+        return np.mean([self.predict_by(fold, table) for fold in range(len(self.models))], axis=0)
+
+    def predict_by(self, fold: int, table: Table) -> NDArray[np.float64]:
+        """Predictions of the model that was fitted on one of the folds."""
+        preparation = self.preparations[fold]
+        return self.models[fold].predict(padding.widen(preparation.transform(table), preparation.inputs, self.inputs))
 
     def save(self, folder: Path) -> None:
         """Write the model as JSON."""

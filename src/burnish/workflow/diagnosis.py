@@ -20,6 +20,8 @@ from burnish.workflow.session import Session
 
 # Seeds of the first network: two, so that both cores have work and the noise of training shows from the start.
 FIRST_SEEDS = (0, 1)
+# The first network may use this share of the budget: without it there is nothing to improve.
+FIRST_ENDS = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def first(session: Session, problem: Problem) -> tuple[Configuration, list[Candi
     name = "first"
     seeds = FIRST_SEEDS if problem.split.screen == 1 else FIRST_SEEDS[:1]
     work = candidates.plan(name, configuration, seeds=seeds, folds=problem.screening)
-    outcomes = session.train(problem, work, Stage.FIRST, until_share=0.5)
+    outcomes = session.train(problem, work, Stage.FIRST, until_share=FIRST_ENDS)
     made = [candidates.gather(problem, name, configuration, seed=s, outcomes=outcomes) for s in seeds]
     return configuration, [candidate for candidate in made if candidate is not None]
 

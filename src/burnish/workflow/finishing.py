@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish import errors
 from burnish.diagnose import budget as budgets
 from burnish.predictor import weights
 from burnish.predictor.predictor import Member, Predictor
 from burnish.predictor.simple import AnyPredictor, SimplePredictor
 from burnish.recipe import ensemble
-from burnish.recipe.ensemble import Selection
 from burnish.report.summary import Delivered, Metric
 from burnish.stats import interval
 from burnish.train import hyperparameters
 from burnish.train.fold_data import TargetScale
 from burnish.workflow import candidates, preparing, scoring
-from burnish.workflow.baselines import DELIVERABLE, Baselines
+from burnish.workflow.baselines import DELIVERABLE, Baselines, Simple
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.events import Stage
 from burnish.workflow.problem import Problem
@@ -41,14 +41,10 @@ class Chosen:
 
     members: tuple[tuple[Candidate, float], ...]  # with shares
     folds: tuple[int, ...]  # that each member was trained on
-    selection: Selection
     dev: NDArray[np.float64]  # dev predictions of the average, folds stacked
     single: bool  # one network is as good as the average
-
-    @property
-    def honest(self) -> NDArray[np.float64]:
-        """Choosing losses of dev rows under choices that they had no part in."""
-        return self.selection.honest_single if self.single else self.selection.honest
+    honest: NDArray[np.float64]  # choosing losses of dev rows under choices that they had no part in
+    honest_errors: NDArray[np.float64]  # their errors under the same choices
 
 
 def choose(problem: Problem, pool: Sequence[Candidate], *, folds: Sequence[int], seed: int) -> Chosen:
@@ -58,30 +54,41 @@ def choose(problem: Problem, pool: Sequence[Candidate], *, folds: Sequence[int],
         problem: The question.
         pool: Candidates trained on all of `folds`.
         folds: Whose dev rows choose.
-        seed: Of the halves of dev that check the choice.
+        seed: Of the parts of dev that check the choice.
     """
-    ranked = sorted(pool, key=lambda candidate: (candidate.cost, candidate.key))[:POOL]
-    predictions = np.stack([candidate.dev.astype(np.float64) for candidate in ranked])
-    rows = problem.dev_rows(folds)
-    if problem.judge.metric in ("log_loss", "auc"):
+    judge, rows = problem.judge, problem.dev_rows(folds)
+    ranked = sorted(pool, key=lambda candidate: (candidate.cost, candidate.key))
+    predictions = [candidate.dev.astype(np.float64) for candidate in ranked]
+    if judge.metric in ("log_loss", "auc"):
         # The log-loss looks at the true class's probability alone, which averages like all of them.
-        seen = np.take_along_axis(predictions, problem.judge.truth[rows].astype(np.int64)[None, :, None], axis=2)
-        weights = problem.judge.row_weights(rows)
+        truth, row_weights = judge.truth[rows].astype(np.int64)[:, None], judge.row_weights(rows)
+        seen = np.stack([np.take_along_axis(predicted, truth, axis=1) for predicted in predictions])
 
         def losses(average: NDArray[np.float64], places: NDArray[np.intp]) -> NDArray[np.float64]:
-            return -np.log(np.maximum(average[:, 0], budgets.PROBABILITY_FLOOR)) * weights[places]
+            return -np.log(np.maximum(average[:, 0], budgets.PROBABILITY_FLOOR)) * row_weights[places]
 
     else:
-        seen = predictions
+        seen = np.stack(predictions)
 
         def losses(average: NDArray[np.float64], places: NDArray[np.intp]) -> NDArray[np.float64]:
-            return problem.judge.losses(average, rows[places])
+            return judge.losses(average, rows[places])
 
-    selection = ensemble.select(seen, losses, seed=seed)
-    single = float(selection.honest_single.mean()) <= float(selection.honest.mean())
+    def errors(average: NDArray[np.float64], places: NDArray[np.intp]) -> NDArray[np.float64]:
+        return judge.measured(average, rows[places]).error
+
+    selection = ensemble.select(seen, losses, most=POOL, seed=seed)
+    averaged, alone = (selection.honest(seen, losses, single=single) for single in (False, True))
+    single = float(alone.mean()) <= float(averaged.mean())
     shares = np.eye(len(ranked))[0] if single else selection.shares
     members = tuple((ranked[i], float(shares[i])) for i in np.argsort(-shares, kind="stable") if shares[i] > 0)
-    return Chosen(members, tuple(folds), selection, ensemble.mixture(predictions, shares), single)
+    return Chosen(
+        members,
+        tuple(folds),
+        dev=ensemble.mixture(predictions, shares),
+        single=single,
+        honest=alone if single else averaged,
+        honest_errors=selection.honest(predictions, errors, single=single),
+    )
 
 
 def settle(session: Session, problem: Problem, pool: Sequence[Candidate], *, until_share: float) -> Chosen:
@@ -163,24 +170,23 @@ class Judged:
     dev: interval.Interval  # the promise: corrected for choosing, for a fresh test set
     dev_raw: interval.Interval
     test: interval.Interval | None
-    test_predictions: NDArray[np.float64] | None
-    test_rows: NDArray[np.int64] | None
+    part: Literal["test", "dev"]  # whose rows and predictions these are: test where there is one
+    rows: NDArray[np.int64]
+    predictions: NDArray[np.float64]
 
 
 def promise(problem: Problem, chosen: Chosen, *, fresh_rows: int) -> tuple[interval.Interval, interval.Interval]:
     """The dev error corrected for choosing, as a prediction interval for `fresh_rows` fresh rows; and the raw one.
 
-    The correction is made in what choices were made by: the honest losses come from selections that a row had no
-    part in. Their excess over the raw losses, relative to them, is carried over to the error.
+    Each row's error is that under choices which it had no part in; they had fewer rows to choose by, so the promise
+    errs, if anything, towards too much.
     """
-    judge, rows = problem.judge, problem.dev_rows(chosen.folds)
-    raw = judge.measured(chosen.dev, rows)
-    raw_cost, honest_cost = judge.cost(judge.losses(chosen.dev, rows)), judge.cost(chosen.honest)
-    factor = max(1.0, honest_cost / raw_cost) if raw_cost > 0 else 1.0
-    estimate = raw.estimate
-    moved = interval.Interval(estimate.value * factor, estimate.low * factor, estimate.high * factor)
-    statistic = judge.error_statistic
-    return interval.prediction(moved, raw.error, statistic, rows=max(1, fresh_rows)), estimate
+    judge = problem.judge
+    raw = judge.measured(chosen.dev, problem.dev_rows(chosen.folds))
+    honest = replace(raw, error=chosen.honest_errors)
+    worse = honest if honest.estimate.value >= raw.estimate.value else raw
+    promised = interval.prediction(worse.estimate, worse.error, judge.error_statistic, rows=max(1, fresh_rows))
+    return promised, raw.estimate
 
 
 def train_predictions(problem: Problem, chosen: Chosen) -> tuple[budgets.Measured, budgets.Measured | None]:
@@ -211,50 +217,88 @@ class Finished:
     test_metrics: tuple[Metric, ...]
 
 
-def finish(session: Session, problem: Problem, chosen: Chosen, baselines: Baselines) -> Finished:
-    """Settle what is delivered, promise its error, and open the test set, once."""
-    test = problem.split.test
-    promised, raw = promise(problem, chosen, fresh_rows=len(test) if test is not None else len(chosen.dev))
-    train, train_dev = train_predictions(problem, chosen)
-    networked = build(problem, chosen)
-    predictor: AnyPredictor = networked
-    count = len(networked.members)
-    delivered = Delivered("network", count, networked.parameters)
-    simple = _simpler(problem, chosen, baselines)
-    if simple is not None:
-        predictor = _simple_predictor(problem, baselines, simple)
-        error = baselines.errors[simple]
-        promised, raw = error, error
-        reason = f"No network beat the {simple} baseline on rows that did not choose, so that is what is delivered."
-        delivered = Delivered(simple, 1, 0, reason)
-        session.say(Stage.FINISH, reason)
+def finish(session: Session, problem: Problem, chosen: Chosen | None, baselines: Baselines) -> Finished:
+    """Settle what is delivered, promise its error, and open the test set, once.
+
+    Args:
+        session: Tells.
+        problem: The question.
+        chosen: The networks; None where none was trained, and the best simple model is delivered.
+        baselines: The simple models.
+
+    Raises:
+        DataError: There is neither a network nor a simple model.
+    """
+    simple, error_name = _simpler(problem, chosen, baselines), problem.judge.error_name
+    dev = problem.dev_rows(problem.screening if chosen is None else chosen.folds)
+    fresh_rows = len(dev if problem.split.test is None else problem.split.test)
+    predictor: AnyPredictor
+    if simple is None and chosen is None:
+        raise errors.DataError(
+            "Nothing could be trained.", "Neither a network nor a simple model came to an end.", "Raise --time-limit."
+        )
+    if simple is None:
+        assert chosen is not None
+        predictor, delivered, judged = _network(problem, chosen, fresh_rows=fresh_rows)
+        count = delivered.members
+        what = f"Delivering {'one network' if count == 1 else f'an average of {count} networks'}"
     else:
-        what = "one network" if count == 1 else f"an average of {count} networks"
-        session.say(Stage.FINISH, f"Delivering {what}; promised {problem.judge.error_name} {_span(promised)}.")
-    judged_test, predictions = None, None
-    metrics: tuple[Metric, ...] = ()
-    if test is not None:
-        predictions = predictor.predict(problem.table.take(test))
-        judged_test = problem.judge.measured(predictions, test).estimate
-        metrics = scoring.metrics(problem.judge, predictions, test)
-        session.say(Stage.FINISH, f"Test set opened: {problem.judge.error_name} {_span(judged_test)}.")
-    judged = Judged(
-        train=train.estimate,
-        train_dev=None if train_dev is None else train_dev.estimate,
-        dev=promised,
-        dev_raw=raw,
-        test=judged_test,
-        test_predictions=predictions,
-        test_rows=test,
-    )
-    return Finished(predictor, delivered, judged, metrics)
+        why = "No network was trained" if chosen is None else "No network beat it on rows that did not choose"
+        predictor, delivered, judged = _simple(problem, baselines, simple, why=why, fresh_rows=fresh_rows)
+        what = delivered.reason.rstrip(".")
+    session.say(Stage.FINISH, f"{what}; promised {error_name} {_span(judged.dev)}.")
+    test = problem.split.test
+    if test is None:
+        return Finished(predictor, delivered, judged, ())
+    predictions = predictor.predict(problem.table.take(test))
+    found = problem.judge.measured(predictions, test).estimate
+    session.say(Stage.FINISH, f"Test set opened: {error_name} {_span(found)}.")
+    judged = replace(judged, test=found, part="test", rows=test, predictions=predictions)
+    return Finished(predictor, delivered, judged, scoring.metrics(problem.judge, predictions, test))
 
 
-def _simpler(problem: Problem, chosen: Chosen, baselines: Baselines) -> Literal["linear", "majority", "mean"] | None:
+def _network(problem: Problem, chosen: Chosen, *, fresh_rows: int) -> tuple[Predictor, Delivered, Judged]:
+    """The chosen networks, and their errors before the test set is opened."""
+    predictor = build(problem, chosen)
+    promised, raw = promise(problem, chosen, fresh_rows=fresh_rows)
+    train, train_dev = train_predictions(problem, chosen)
+    held = None if train_dev is None else train_dev.estimate
+    rows = problem.dev_rows(chosen.folds)
+    judged = Judged(train.estimate, held, promised, raw, None, "dev", rows, chosen.dev)
+    return predictor, Delivered("network", len(predictor.members), predictor.parameters), judged
+
+
+def _simple(
+    problem: Problem, baselines: Baselines, name: Simple, *, why: str, fresh_rows: int
+) -> tuple[SimplePredictor, Delivered, Judged]:
+    """A simple model, and its errors before the test set is opened. Nothing chose it by its dev error but one look."""
+    judge, rows = problem.judge, problem.dev_rows(problem.screening)
+    folds = [problem.folds[k] for k in problem.screening]
+    preparations = tuple(fold.preparation for fold in folds)
+    predictor = SimplePredictor(problem.target, preparations, baselines.fitted[name], problem.inputs)
+
+    def learned(parts: Sequence[NDArray[np.int64] | None]) -> interval.Interval | None:
+        """Error of each fold's model on rows of that fold."""
+        known = [(number, part) for number, part in enumerate(parts) if part is not None]
+        if not known:
+            return None
+        predicted = [predictor.predict_by(number, problem.table.take(part)) for number, part in known]
+        return judge.measured(np.concatenate(predicted), np.concatenate([part for _, part in known])).estimate
+
+    train = learned([fold.sample for fold in folds])
+    assert train is not None
+    raw = judge.measured(baselines.dev[name], rows)
+    promised = interval.prediction(raw.estimate, raw.error, judge.error_statistic, rows=max(1, fresh_rows))
+    held = learned([fold.rows.train_dev for fold in folds])
+    reason = f"{why}, so the {name} baseline is what is delivered."
+    judged = Judged(train, held, promised, raw.estimate, None, "dev", rows, baselines.dev[name])
+    return predictor, Delivered(name, 1, 0, reason), judged
+
+
+def _simpler(problem: Problem, chosen: Chosen | None, baselines: Baselines) -> Simple | None:
     """A simple baseline whose dev cost the networks do not beat on rows that did not choose them."""
     rows = problem.dev_rows(problem.screening)
-    honest = chosen.honest[: len(rows)]  # the screening folds' rows come first
-    costs: dict[Literal["linear", "majority", "mean"], float] = {
+    costs: dict[Simple, float] = {
         name: problem.judge.cost(problem.judge.losses(baselines.dev[name], rows))
         for name in DELIVERABLE
         if name in baselines.dev
@@ -262,12 +306,10 @@ def _simpler(problem: Problem, chosen: Chosen, baselines: Baselines) -> Literal[
     if not costs:
         return None
     best = min(costs, key=lambda name: costs[name])
+    if chosen is None:
+        return best
+    honest = chosen.honest[: len(rows)]  # the screening folds' rows come first
     return best if costs[best] <= problem.judge.cost(honest) else None
-
-
-def _simple_predictor(problem: Problem, baselines: Baselines, name: str) -> SimplePredictor:
-    preparations = tuple(problem.folds[k].preparation for k in problem.screening)
-    return SimplePredictor(problem.target, preparations, baselines.fitted[name], problem.inputs)
 
 
 def _span(found: interval.Interval) -> str:

@@ -18,15 +18,16 @@ from burnish.store import outcomes, run_folder
 from burnish.store.database import Database
 from burnish.store.run_folder import RunFolder
 from burnish.workflow import diagnosis, finishing, improving, learning, leaving, preparing, reading, tuning
-from burnish.workflow.baselines import train_baselines
+from burnish.workflow.baselines import Baselines, train_baselines
 from burnish.workflow.budget import Budget
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.events import Emit, Stage, silent
 from burnish.workflow.leaving import Result
+from burnish.workflow.problem import Problem
 from burnish.workflow.reading import Loaded, Sources
 from burnish.workflow.session import Interrupted, Session
 from burnish.workflow.settings import Settings
-from burnish.workflow.telling import Story
+from burnish.workflow.telling import Networks, Story
 
 # Shares of the budget at which stages end. The search and the final networks take most: what they find is delivered.
 RECIPE_ENDS, TUNE_ENDS, FINISH_ENDS = 0.38, 0.90, 0.92
@@ -146,12 +147,25 @@ def _stages(session: Session, request: Request) -> Result:
     split, straddling = reading.divide(session, loaded, audited)
     problem = preparing.prepare(session, loaded, split, roomy=request.manner.in_process)
     baselines = train_baselines(session, problem, yardstick=request.manner.yardstick)
+    networks = _networks(session, problem, baselines, conflicting=audited.facts.get("conflicting_floor", 0.0))
+    finished = finishing.finish(session, problem, None if networks is None else networks.chosen, baselines)
+    story = Story(loaded, (*about_data, *straddling), problem, baselines, networks, finished)
+    return leaving.leave(session, request.command, story, files=request.manner.files)
+
+
+def _networks(session: Session, problem: Problem, baselines: Baselines, *, conflicting: float) -> Networks | None:
+    """Stages 6 to 9: everything that trains networks; None where the budget did not last for the first one."""
     configuration, first = diagnosis.first(session, problem)
+    if not first:
+        session.say(
+            Stage.FIRST,
+            "The budget did not last for a single network: raise --time-limit or --max-epochs.",
+            warning=True,
+        )
+        return None
 
     def judge(candidate: Candidate) -> diagnosis.Verdict:
-        return diagnosis.verdict(
-            session, problem, candidate, baselines.errors, conflicting=audited.facts.get("conflicting_floor", 0.0)
-        )
+        return diagnosis.verdict(session, problem, candidate, baselines.errors, conflicting=conflicting)
 
     verdict = judge(first[0])
     diagnosis.tell(session, Stage.FIRST, verdict, "First network")
@@ -164,20 +178,7 @@ def _stages(session: Session, request: Request) -> Result:
     searched = tuning.search(session, problem, improved.configuration, until_share=tune_ends)
     pooled = [*improved.pool, *(searched.survivors if searched else ())]
     chosen = finishing.settle(session, problem, pooled, until_share=FINISH_ENDS)
-    finished = finishing.finish(session, problem, chosen, baselines)
-    story = Story(
-        loaded=loaded,
-        about_data=(*about_data, *straddling),
-        problem=problem,
-        baselines=baselines,
-        first=verdict,
-        improved=improved,
-        learned=learned,
-        searched=searched,
-        chosen=chosen,
-        finished=finished,
-    )
-    return leaving.leave(session, request.command, story, files=request.manner.files)
+    return Networks(verdict, improved, learned, searched, chosen)
 
 
 @contextlib.contextmanager

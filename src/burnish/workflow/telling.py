@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from burnish.diagnose.budget import ErrorBudget
-from burnish.diagnose.finding import Finding
+from burnish.diagnose.finding import Finding, Severity
 from burnish.report import summary as records
 from burnish.stats import interval
 from burnish.train import hyperparameters
@@ -29,9 +29,21 @@ from burnish.workflow.tuning import Search
 
 # Rows of the test set (or of dev) that the report draws, at most: a scatter of more says no more.
 DRAWN_ROWS = 2000
+MOST_ADVICE = 5  # more than five things to do next is no advice
 VERSIONED = ("burnish", "jax", "jaxlib", "numpy", "scikit-learn")
 # The course's order of importance (techniques E1): α; then units, momentum, batch size; then depth, decay.
 COURSE_ORDER = {"learning_rate": 1, "width": 2, "beta1": 2, "batch_size": 2, "depth": 3, "decay": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """What the stages that train networks found."""
+
+    first: Verdict
+    improved: Improved
+    learned: Learned | None
+    searched: Search | None
+    chosen: Chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +54,14 @@ class Story:
     about_data: tuple[Finding, ...]
     problem: Problem
     baselines: Baselines
-    first: Verdict
-    improved: Improved
-    learned: Learned | None
-    searched: Search | None
-    chosen: Chosen
+    networks: Networks | None  # None where the budget did not last for the first one
     finished: Finished
 
 
 def summarise(session: Session, story: Story, *, run: records.Run) -> records.Summary:
     """All that the report, the JSON and the last lines say."""
     problem, finished = story.problem, story.finished
-    return records.Summary(
+    told = records.Summary(
         run=run,
         task=_task(problem),
         rows=_rows(story),
@@ -61,22 +69,34 @@ def summarise(session: Session, story: Story, *, run: records.Run) -> records.Su
         rejects=tuple(records.RejectNote(r.line, r.column, r.reason, r.text) for r in story.loaded.table.rejects[:50]),
         audit=story.about_data,
         baselines=story.baselines.results,
-        first=_first(story.first),
-        budgets=_budgets(story),
-        findings=_findings(story),
-        rounds=_rounds(story.improved),
-        experiments=_experiments(story.improved),
-        learning_curve=None if story.learned is None else _learning_curve(story),
-        search=None if story.searched is None else _search(session, problem, story.searched),
-        training=_training(story.chosen),
         final=_final(finished),
-        predictions=_predictions(problem, story.chosen, finished),
+        predictions=_predictions(problem, finished),
         delivered=finished.delivered,
-        advice=_advice(story),
+        advice=_advice(story.about_data),
         clock_decisions=_decisions(session),
         trials=session.trials,
         epochs=session.budget.epochs,
         reproduce=run.command,
+    )
+    return told if story.networks is None else _with_networks(told, session, problem, story.networks)
+
+
+def _with_networks(told: records.Summary, session: Session, problem: Problem, networks: Networks) -> records.Summary:
+    """The summary with what the networks' stages found."""
+    learned, searched = networks.learned, networks.searched
+    findings = networks.improved.verdict.findings
+    more = () if learned is None or learned.finding is None else (learned.finding,)
+    return replace(
+        told,
+        first=_first(networks.first),
+        budgets=_budgets(networks),
+        findings=(*findings, *more),
+        rounds=_rounds(networks.improved),
+        experiments=_experiments(networks.improved),
+        learning_curve=None if learned is None else _learning_curve(problem, learned),
+        search=None if searched is None else _search(session, problem, searched),
+        training=_training(networks.chosen),
+        advice=_advice((*told.audit, *findings)),
     )
 
 
@@ -124,10 +144,10 @@ def _first(verdict: Verdict) -> records.FirstNetwork:
     return records.FirstNetwork(verdict.candidate.configuration, e.train, e.dev, e.train_dev)
 
 
-def _budgets(story: Story) -> tuple[records.Budget, ...]:
-    made = [_budget("the first network", story.first)]
-    if story.improved.verdict is not story.first:
-        made.append(_budget("the network after the recipe", story.improved.verdict))
+def _budgets(networks: Networks) -> tuple[records.Budget, ...]:
+    made = [_budget("the first network", networks.first)]
+    if networks.improved.verdict is not networks.first:
+        made.append(_budget("the network after the recipe", networks.improved.verdict))
     return tuple(made)
 
 
@@ -158,20 +178,13 @@ def _rounds(improved: Improved) -> tuple[records.Round, ...]:
     )
 
 
-def _findings(story: Story) -> tuple[Finding, ...]:
-    more = story.learned.finding if story.learned is not None else None
-    return (*story.improved.verdict.findings, *([more] if more is not None else []))
-
-
-def _learning_curve(story: Story) -> records.LearningCurve:
-    assert story.learned is not None
-    learned = story.learned
+def _learning_curve(problem: Problem, learned: Learned) -> records.LearningCurve:
     points = zip(learned.sizes, learned.errors, strict=True)
     beyond = learned.forecast.points.items()
     return records.LearningCurve(
         points=tuple(records.CurvePoint(size, error) for size, error in points),
         forecast=tuple(records.CurvePoint(round(m * learned.forecast.rows), point.error) for m, point in beyond),
-        sentence=learning.sentence(learned.forecast, story.problem.judge.error_name),
+        sentence=learning.sentence(learned.forecast, problem.judge.error_name),
     )
 
 
@@ -259,16 +272,12 @@ def _final(finished: Finished) -> records.Final:
         train_dev=judged.train_dev,
         test=judged.test,
         test_metrics=finished.test_metrics,
-        test_openings=1,
+        test_openings=0 if judged.test is None else 1,
     )
 
 
-def _predictions(problem: Problem, chosen: Chosen, finished: Finished) -> records.Predictions:
-    judged = finished.judged
-    if judged.test_predictions is not None and judged.test_rows is not None:
-        part, rows, predicted = "test", judged.test_rows, judged.test_predictions
-    else:
-        part, rows, predicted = "dev", problem.dev_rows(chosen.folds), chosen.dev
+def _predictions(problem: Problem, finished: Finished) -> records.Predictions:
+    part, rows, predicted = finished.judged.part, finished.judged.rows, finished.judged.predictions
     shown = np.random.default_rng(0).permutation(len(rows))[:DRAWN_ROWS]
     return records.Predictions(
         part,
@@ -277,8 +286,7 @@ def _predictions(problem: Problem, chosen: Chosen, finished: Finished) -> record
     )
 
 
-def _advice(story: Story) -> tuple[str, ...]:
-    findings = (*story.about_data, *story.improved.verdict.findings)
-    return tuple(
-        dict.fromkeys(finding.remedy for finding in findings if finding.remedy and finding.severity != "note")
-    )[:5]
+def _advice(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """What to do next: the remedies of faults and limits, in order, each once."""
+    wanted = (finding.remedy for finding in findings if finding.remedy and finding.severity is not Severity.NOTE)
+    return tuple(dict.fromkeys(wanted))[:MOST_ADVICE]
