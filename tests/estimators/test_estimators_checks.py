@@ -12,9 +12,9 @@ QUICK = Configuration(widths=(16,), batch_size=16, epochs=60, learning_rate=1e-2
 
 EXPECTED = {
     "check_sample_weight_equivalence_on_dense_data": (
-        "Rows are dealt out to those that train and those that choose, and drawn into mini-batches: two copies of a row "
-        "are dealt and drawn otherwise than one row of weight 2, as in every estimator that holds out rows or draws "
-        "mini-batches. A weight of 0 does equal a row left out (a test beside this one)."
+        "Rows are dealt out to those that train and those that choose, and drawn into mini-batches. Two copies of a "
+        "row are dealt and drawn otherwise than one row of weight 2, as in every estimator that holds out rows or "
+        "draws mini-batches. A weight of 0 does equal a row left out (a test beside this one)."
     )
 }
 
