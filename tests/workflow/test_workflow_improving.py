@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 import workflow_fake as fake
+
 from burnish.recipe import experiment, remedies
 from burnish.train.configuration import Configuration
 from burnish.train.work import Work
@@ -60,22 +60,21 @@ def count_null(tmp_path: Path, wanted: int, *, task: str = "regression", **noise
     return tried, kept, spoiled
 
 
-@pytest.mark.parametrize(
-    ("task", "level"), [("regression", 0.0), ("regression", 0.5), ("classification", 0.5)], ids=str
-)
-def test_of_200_null_remedies_at_most_5_percent_are_kept(task, level, tmp_path):
-    """All remedies are the same network under other noise, of the row and (0.5) of the training as a whole."""
-    tried, kept, _ = count_null(tmp_path, 200, task=task, level=level)
+@pytest.mark.parametrize(("task", "luck"), [("regression", 0.0), ("regression", 0.3), ("classification", 0.3)], ids=str)
+def test_of_200_null_remedies_at_most_5_percent_are_kept(task, luck, tmp_path):
+    """All remedies are the same network under other noise, of the rows and (0.3) of the training as a whole."""
+    tried, kept, spoiled = count_null(tmp_path, 200, task=task, luck=luck)
 
     assert tried >= 200
     assert kept <= 0.05 * tried
+    assert spoiled <= 2  # of 8 runs at 5 %: more than 2 in 0.6 % of cases
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("level", [0.0, 0.5])
-def test_a_whole_run_keeps_a_null_remedy_in_at_most_5_percent_of_cases(level, tmp_path):
+@pytest.mark.parametrize("luck", [0.0, 0.3])
+def test_a_whole_run_keeps_a_null_remedy_in_at_most_5_percent_of_cases(luck, tmp_path):
     """The stronger promise: over all rounds of a run together. 1,500 null remedies, some 60 runs."""
-    _, _, spoiled = count_null(tmp_path, 1500, level=level)
+    _, _, spoiled = count_null(tmp_path, 1500, luck=luck)
 
     assert spoiled <= 6  # of 60 at 5 %: more than 6 in 3 % of cases
 
@@ -98,7 +97,7 @@ def test_the_recipe_tries_every_remedy_that_applies_before_it_stops(tmp_path):
 
 
 def test_the_recipe_keeps_to_its_share_of_the_epochs(tmp_path):
-    """Its experiments together stay within the share, give or take what the price of one remedy was guessed wrong by."""
+    """Its experiments together stay within the share, give or take what one remedy's price was guessed wrong by."""
     problem = fake.question()
     executor = fake.Fake(problem)
     improve(tmp_path, problem, executor, max_epochs=10_000)
@@ -119,7 +118,7 @@ def test_the_recipe_does_nothing_where_nothing_is_left(tmp_path):
 def test_a_network_at_its_floor_is_left_alone(tmp_path):
     """Errors of 0 on plenty of dev rows: nothing to cure, no experiment."""
     problem = fake.question("classification", rows=4000, dev=2000, noise=0.0)
-    executor = fake.Fake(problem, lambda _: 0.0, shared=0.0, level=0.0)
+    executor = fake.Fake(problem, lambda _: 0.0, shared=0.0, luck=0.0)
     improved = improve(tmp_path, problem, executor)
 
     assert improved.rounds == []
@@ -129,7 +128,7 @@ def test_a_network_at_its_floor_is_left_alone(tmp_path):
 
 @pytest.mark.parametrize("arm", ["first", BETTER])
 def test_a_training_that_the_clock_cut_short_proves_nothing(arm, tmp_path):
-    """The last seed of the control or of the treatment is stopped half-way: whoever it was, no verdict counts that seed."""
+    """The last seed of the control or of the treatment is stopped half-way: whichever, no verdict counts that seed."""
     problem = fake.question(rows=600, dev=300)
     last = improving.SEEDS - 1
 
@@ -145,7 +144,7 @@ def test_a_training_that_the_clock_cut_short_proves_nothing(arm, tmp_path):
 
 
 def test_a_kept_remedy_stays_even_where_the_clock_leaves_no_second_look(tmp_path):
-    """It was proven on two folds of three, and its training on the third is cut short: report and network agree all the same."""
+    """Proven on two folds of three, cut short on the third: what the report says is what the run goes on with."""
     problem = fake.question(rows=600, folds=3)
     executor = fake.Fake(
         problem,

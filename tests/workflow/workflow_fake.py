@@ -1,7 +1,7 @@
 """A world in which training is an opinion: problems that need no file, and an executor that makes outcomes up.
 
-A made-up network predicts the truth plus noise. How much noise is what a test decides, as a function of the configuration,
-so that the truth about every remedy is known.
+A made-up network predicts the truth plus noise. How much noise is what a test decides, as a function of the
+configuration, so that the truth about every remedy is known.
 """
 
 from __future__ import annotations
@@ -99,16 +99,14 @@ def alike(_: Configuration) -> float:
 class Fake:
     """An executor whose outcomes are the truth plus noise.
 
-    One part of the noise belongs to the row, and all networks share it (what nobody can know); the other is drawn for each
-    (configuration, seed, fold): its size is `quality` of the configuration.
+    One part of the noise belongs to the row, and all networks share it (what nobody can know); the other is drawn for
+    each (configuration, seed, fold): its size is `quality` of the configuration.
     """
 
     problem: Problem
     quality: Callable[[Configuration], float] = alike
     shared: float = 1.0  # of the row
-    level: float = (
-        0.05  # of the training: one number for all rows, as one network lies a little high, the next a little low
-    )
+    luck: float = 0.05  # of the training: by what share the size differs from one to the next
     world: int = 0  # another number, other noise
     weights: Path | None = None  # where to write weights; None: nowhere
     interrupt: Callable[[Work], bool] = lambda _: False  # what the clock cuts short
@@ -124,10 +122,7 @@ class Fake:
     def outcome(self, work: Work, cut: bool = False) -> Outcome:
         """What training would have given."""
         fold, judge = self.problem.folds[work.fold], self.problem.judge
-        size = self.quality(work.configuration) * (3.0 if cut else 1.0)
-        text = repr((work.configuration, work.seed, work.fold, work.rows, self.world))
-        rng = np.random.default_rng(zlib.crc32(text.encode()))
-        spread = self._predict(np.arange(self.problem.table.rows), size, rng)
+        spread = self.everywhere(work, 3.0 if cut else 1.0)
         epochs = float(work.until) / (2 if cut else 1)
         going = Ending.COMPLETED if work.until >= work.configuration.epochs else Ending.PAUSED
         found = judge.losses(spread[fold.rows.dev], fold.rows.dev)
@@ -147,11 +142,18 @@ class Fake:
             compile_seconds=0.0,
         )
 
+    def everywhere(self, work: Work, worse: float = 1.0) -> NDArray[np.float64]:
+        """What this network says to every row of the table, test rows too; shape (rows, outputs)."""
+        text = repr((work.configuration, work.seed, work.fold, work.rows, self.world))
+        rng = np.random.default_rng(zlib.crc32(text.encode()))
+        size = worse * self.quality(work.configuration) * np.exp(self.luck * rng.normal())
+        return self._predict(np.arange(self.problem.table.rows), size, rng)
+
     def _predict(self, rows: NDArray[np.int64], size: float, rng: np.random.Generator) -> NDArray[np.float64]:
         outputs, truth = self.problem.outputs, self.problem.judge.truth[rows]
         if self._row is None:
             self._row = np.random.default_rng([self.world, 1]).normal(size=(len(rows), outputs))
-        noise = self.shared * self._row + size * rng.normal(size=(len(rows), outputs)) + self.level * rng.normal()
+        noise = self.shared * self._row + size * rng.normal(size=(len(rows), outputs))
         if self.problem.task == "regression":
             return truth[:, None] + noise
         logits = 2.0 * np.eye(outputs)[truth] + noise
