@@ -223,6 +223,7 @@ def test_booleans_need_both_words(read):
 
     assert [found[name].physical.value for name in "abcd"] == ["boolean", "boolean", "boolean", "number"]
     assert values(found, "a") == [1, 0, None]
+    assert found["b"].words == ("no", "yes")
     assert read("a,b\nyes,1\nmaybe,2\nno,3\n")["a"].physical is table.Physical.TEXT
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -100,7 +102,9 @@ def test_numbers_and_booleans_can_be_categories():
     text = categories.text_of(column)
 
     assert [None if c < 0 else text.levels[c] for c in text.values] == ["3", "0", "0", "2.5", None]
-    assert categories.text_of(Column("b", Physical.BOOLEAN, np.array([1.0, 0.0]))).levels == ("false", "true")
+    flags = Column("b", Physical.BOOLEAN, np.array([1.0, 0.0]))
+    assert categories.text_of(flags).levels == ("False", "True")
+    assert categories.text_of(replace(flags, words=("no", "yes"))).levels == ("no", "yes")
 
 
 def test_numbers_as_text_read_back_as_the_same_numbers():

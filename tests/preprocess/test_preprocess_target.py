@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from burnish.data.kinds import Profile
 from burnish.data.table import Column, Kind, Physical
-from burnish.errors import DataError
+from burnish.errors import ConfigError, DataError
 from burnish.preprocess import target
 from burnish.preprocess.target import TargetCoding
 
@@ -109,7 +109,7 @@ def test_the_positive_class_means_yes_or_is_the_rarer_one(column, positive):
 
 
 def test_a_positive_label_that_is_no_class_is_refused():
-    with pytest.raises(DataError, match="'maybe' is no class"):
+    with pytest.raises(ConfigError, match="'maybe' is no class"):
         target.fit(_text("a", "b"), np.arange(2), "classification", positive="maybe")
 
 

@@ -58,6 +58,8 @@ def shown(column: Column, row: int) -> str:
     if column.missing[row]:
         return "missing"
     value = column.values[row]
+    if column.words is not None:
+        return column.words[int(value)]
     return column.levels[int(value)] if column.physical is Physical.TEXT else f"{value:.6g}"
 
 

@@ -38,6 +38,7 @@ class Column:
     physical: Physical
     values: NDArray[np.float64] | NDArray[np.int32]
     levels: tuple[str, ...] = ()
+    words: tuple[str, str] | None = None  # of a boolean column: how its source spells no and yes
 
     @property
     def missing(self) -> NDArray[np.bool_]:

@@ -76,7 +76,8 @@ def concatenate(tables: Sequence[table.Table]) -> table.Table:
 def _stacked(parts: Sequence[table.Column]) -> table.Column:
     first = parts[0]
     if first.physical is not table.Physical.TEXT:
-        return table.Column(first.name, first.physical, np.concatenate([part.values for part in parts]))
+        words = next((part.words for part in parts if part.words), None)
+        return table.Column(first.name, first.physical, np.concatenate([part.values for part in parts]), words=words)
     levels = tuple(sorted(set(chain.from_iterable(part.levels for part in parts))))
     place = {level: i for i, level in enumerate(levels)}
     # The last entry serves code -1, missing.

@@ -116,14 +116,15 @@ def _levels_as(column: table.Column, demanded: table.Physical) -> typed.Typed:
     strange = dict(of_level.odd)
     where = np.flatnonzero(np.isin(column.values, list(strange)))
     odd = tuple((int(i), strange[int(column.values[i])]) for i in where)
-    return typed.Typed(table.Column(column.name, demanded, values), np.flatnonzero(np.isinf(values)), odd)
+    made = table.Column(column.name, demanded, values, words=of_level.column.words)
+    return typed.Typed(made, np.flatnonzero(np.isinf(values)), odd)
 
 
 def _as_text(column: table.Column) -> table.Column:
     """Each value as a person would write it: 3 and not 3.0, True, 2024-01-31."""
     distinct, codes = np.unique(column.values, return_inverse=True)  # NaN comes last, once
     known = distinct[~np.isnan(distinct)]
-    texts = [_written(value, column.physical) for value in known.tolist()]
+    texts = [_written(value, column) for value in known.tolist()]
     levels = tuple(sorted(set(texts)))
     place = {text: i for i, text in enumerate(levels)}
     recode = np.array([*(place[text] for text in texts), *([-1] if len(known) < len(distinct) else [])], np.int32)
@@ -131,10 +132,10 @@ def _as_text(column: table.Column) -> table.Column:
     return table.Column(column.name, table.Physical.TEXT, coded, levels)
 
 
-def _written(value: float, physical: table.Physical) -> str:
-    if physical is table.Physical.BOOLEAN:
-        return str(bool(value))
-    if physical is table.Physical.DATE:
+def _written(value: float, column: table.Column) -> str:
+    if column.physical is table.Physical.BOOLEAN:
+        return column.words[int(value)] if column.words else str(bool(value))
+    if column.physical is table.Physical.DATE:
         moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=value)
         return moment.isoformat(" ") if moment.time() != datetime.time() else moment.date().isoformat()
     return str(int(value)) if value.is_integer() else repr(value)

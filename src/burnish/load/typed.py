@@ -294,7 +294,9 @@ def _boolean(cells: _Cells) -> Typed:
     true, false = (", ".join(map(quoted, words)) for words in (_TRUE, _FALSE))
     reads = f"CASE WHEN lower(trim(v)) IN ({true}) THEN 1 WHEN lower(trim(v)) IN ({false}) THEN 0 END"
     odd = cells.where(f"{reads} IS NULL AND NOT absent(v)")
-    return Typed(table.Column(cells.name, table.Physical.BOOLEAN, cells.floats(reads)), _NONE, odd)
+    no, yes = cells.row(", ".join(f"min(trim(v)) FILTER (({reads}) = {value})" for value in (0, 1)))
+    words = None if no is None or yes is None else (no, yes)
+    return Typed(table.Column(cells.name, table.Physical.BOOLEAN, cells.floats(reads), words=words), _NONE, odd)
 
 
 def _date_or_text(cells: _Cells, points: _Counts) -> Typed:

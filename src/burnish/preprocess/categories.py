@@ -26,7 +26,10 @@ OTHER = "(other)"
 
 
 def text_of(column: Column) -> Column:
-    """The same column as coded text, so that numbers and booleans can be categories too: 3.0 becomes "3"."""
+    """The same column as coded text, so that numbers and booleans can be categories too: 3.0 becomes "3".
+
+    Booleans get the words of their source ("no", "yes"), so that predictions speak as the data do.
+    """
     if column.physical is Physical.TEXT:
         return column
     values = np.asarray(column.values, dtype=np.float64)
@@ -35,7 +38,8 @@ def text_of(column: Column) -> Column:
     codes = np.full(len(values), -1, dtype=np.int32)
     codes[known] = inverse
     if column.physical is Physical.BOOLEAN:
-        levels = tuple("true" if v else "false" for v in distinct)
+        words = column.words or ("False", "True")
+        levels = tuple(words[int(v)] for v in distinct)
     else:
         levels = tuple(number_text(float(v)) for v in distinct)
     return replace(column, physical=Physical.TEXT, values=codes, levels=levels)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from burnish.data.kinds import Profile
 from burnish.data.table import Column, Kind, Physical
-from burnish.errors import DataError
+from burnish.errors import ConfigError, DataError
 from burnish.preprocess import categories, numbers
 
 Task = Literal["classification", "regression"]
@@ -110,7 +110,7 @@ def infer_task(column: Column, profile: Profile) -> tuple[Task, str]:
             raise _identifier(column, distinct, len(known))
         return "classification", f"the target is text with {distinct} distinct values"
     if column.physical is Physical.BOOLEAN:
-        return "classification", "the target is true or false"
+        return "classification", f"the target is {' or '.join(column.words or ('false', 'true'))}"
     return _task_of_numbers(column, np.asarray(known, dtype=np.float64), distinct)
 
 
@@ -167,8 +167,8 @@ def fit(column: Column, rows: NDArray[np.integer], task: Task, *, positive: str 
         positive: Of two classes, the positive one; None: the one that means yes, else the rarer.
 
     Raises:
-        DataError: the target is constant (in the training rows, for a number), `positive` is no class, or text is to
-            be a number.
+        DataError: the target is constant (in the training rows, for a number), or text is to be a number.
+        ConfigError: `positive` is no class.
     """
     if task == "classification":
         return _fit_classes(column, positive)
@@ -198,7 +198,7 @@ def _fit_classes(column: Column, positive: str | None) -> TargetCoding:
     _check_varies(column, len(labels))
     classes = _in_order(tuple(labels))
     if positive is not None and positive not in classes:
-        raise DataError(
+        raise ConfigError(
             f"The positive label {positive!r} is no class of target {column.name!r}.",
             f"Its classes are {', '.join(repr(label) for label in classes[:10])}.",
             "Name one of them with --positive.",
