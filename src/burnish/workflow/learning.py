@@ -40,13 +40,13 @@ def curve(session: Session, problem: Problem, configuration: Configuration, *, u
     sizes = learning_curve.sizes(full)
     if len(sizes) < learning_curve.MIN_SIZES:
         return None
-    price = session.price(problem, configuration) * SEEDS * len(sizes)
+    work = [_work(configuration, size, seed, full) for size in sizes for seed in range(SEEDS)]
+    price = sum(session.price_of(problem, item) for item in work)
     affordable = session.budget.decide(
         "learning curve", lambda: bool(price <= LARGEST_SHARE * session.budget.left(until_share))
     )
     if not affordable:
         return None
-    work = [_work(configuration, size, seed, full) for size in sizes for seed in range(SEEDS)]
     outcomes = session.train(problem, work, Stage.RECIPE, until_share=until_share)
     if len(outcomes) < len(work) or any(
         o.ending not in (Ending.COMPLETED, Ending.STOPPED_EARLY) for o in outcomes.values()

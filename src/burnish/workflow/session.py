@@ -59,13 +59,16 @@ class Session:
         rows = work.rows or len(problem.folds[work.fold].rows.train)
         return work.until * math.ceil(rows / work.configuration.batch_size)
 
-    def price(self, problem: Problem, configuration: Configuration, *, folds: int = 1, share: float = 1.0) -> float:
+    def price(self, problem: Problem, configuration: Configuration, *, folds: int = 1) -> float:
         """What training a configuration costs in the budget's unit: core seconds, or epochs."""
-        epochs = max(1.0, configuration.epochs * share)
+        return folds * self.price_of(problem, Work("", configuration, 0, 0, configuration.epochs))
+
+    def price_of(self, problem: Problem, work: Work) -> float:
+        """What a piece of work costs in the budget's unit, from its beginning."""
         if self.budget.limit is None:
-            return folds * epochs
-        steps = epochs * math.ceil(problem.training_rows / configuration.batch_size)
-        return folds * self.costs.seconds(configuration, steps, self.operations(problem, configuration))
+            return work.until
+        configuration = work.configuration
+        return self.costs.seconds(configuration, self.steps(problem, work), self.operations(problem, configuration))
 
     def compiling(self, programs: int) -> float:
         """What compiling new programs costs in the budget's unit: core seconds, or nothing in epochs.
