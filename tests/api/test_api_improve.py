@@ -46,9 +46,9 @@ def said() -> Iterator[list[logging.LogRecord]]:
 def run(flowers, said, tmp_path_factory) -> burnish.Result:
     path = tmp_path_factory.mktemp("runs")
     flowers.to_csv(path / "flowers.csv", index=False)
-    return burnish.improve(
-        path / "flowers.csv", "kind", test=flowers.tail(10), max_epochs=1, start=SMALL, jobs=1, out=path / "run"
-    )
+    flowers.tail(10).to_csv(path / "test.csv", index=False)
+    data, test = path / "flowers.csv", path / "test.csv"
+    return burnish.improve(data, "kind", test=test, max_epochs=1, start=SMALL, jobs=1, out=path / "run")
 
 
 def test_a_result_has_what_a_person_asks_for(run, flowers):
@@ -97,12 +97,11 @@ def test_numbers_have_no_probabilities(tmp_path):
 
 def test_lines_go_to_the_logger(run, said):
     """Without `emit` the sentences of a run are logged, warnings as warnings."""
-    by_level = {
-        level: [r.getMessage() for r in said if r.levelno == level] for level in (logging.INFO, logging.WARNING)
-    }
+    spoken = [(record.levelno, record.getMessage()) for record in said]
 
-    assert any("A classification" in message for message in by_level[logging.INFO])
-    assert any("DA7" in message for message in by_level[logging.WARNING])  # the test rows are also in the main file
+    assert any(level == logging.INFO and "A classification" in text for level, text in spoken)
+    # the test rows are in the main file too
+    assert any(level == logging.WARNING and "DA7" in text for level, text in spoken)
 
 
 def test_mistakes_are_named(flowers, tmp_path):
