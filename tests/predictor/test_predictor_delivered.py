@@ -1,0 +1,288 @@
+"""The delivered model: what was saved is what is loaded, to the bit, and a row is answered alike wherever it stands."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from burnish import errors
+from burnish.baseline import fitted, linear
+from burnish.data import kinds
+from burnish.data.table import Column, Physical, Table
+from burnish.model import initialise, network
+from burnish.predictor import outputs, predictor, simple, weights
+from burnish.predictor.predictor import Member, Predictor
+from burnish.predictor.simple import SimplePredictor
+from burnish.preprocess import padding, preparation
+from burnish.preprocess import target as targets
+from burnish.train import hyperparameters
+from burnish.train.configuration import Configuration
+from burnish.train.fold_data import TargetScale
+
+ROWS, LEVELS = 900, 40  # more levels than are made flags of, so that they are embedded
+
+CONFIGURATIONS = {
+    "plain": Configuration(widths=(8,)),
+    "no hidden layer": Configuration(widths=()),
+    "batch norm": Configuration(widths=(8, 6), norm="batch"),
+    "bins": Configuration(widths=(8,), bins=6),
+    "periodic": Configuration(widths=(8,), frequencies=3),
+    "all": Configuration(widths=(8, 8), norm="batch", bins=4, frequencies=2, residual=True, activation="silu"),
+}
+
+
+def table(task: str, rows: int = ROWS, seed: int = 0) -> Table:
+    """Numbers with gaps, few levels, many levels, a yes or no, and a target."""
+    rng = np.random.default_rng(seed)
+    number = rng.gamma(2.0, size=rows)
+    number[rng.random(rows) < 0.1] = np.nan
+    many = rng.integers(-1, LEVELS, rows).astype(np.int32)
+    columns = [
+        Column("number", Physical.NUMBER, number),
+        Column("other", Physical.NUMBER, rng.normal(size=rows)),
+        Column("few", Physical.TEXT, rng.integers(0, 3, rows).astype(np.int32), ("p", "q", "r")),
+        Column("many", Physical.TEXT, many, tuple(f"level{k:02d}" for k in range(LEVELS))),
+        Column("yes", Physical.BOOLEAN, rng.integers(0, 2, rows).astype(np.float64)),
+    ]
+    if task == "regression":
+        target = Column("target", Physical.NUMBER, 1e6 + 1e5 * rng.normal(size=rows))
+    else:
+        target = Column("target", Physical.TEXT, rng.integers(0, 3, rows).astype(np.int32), ("01", "1", "élan"))
+    return Table("made-up", (*columns, target), np.arange(rows))
+
+
+def networks(task: str, configuration: Configuration, *, temperature: float = 1.0) -> tuple[Predictor, Table]:
+    """Two members behind two preparations that saw other rows; weights and averages drawn at random."""
+    known = table(task)
+    profiles = kinds.profile(known, target="target")
+    parts = (np.arange(0, 600), np.arange(250, ROWS))
+    preparations = tuple(preparation.fit(known, rows, profiles, target="target") for rows in parts)
+    coding = targets.fit(known["target"], parts[0], task)
+    inputs = padding.pad([made.inputs for made in preparations])
+    outputs_wanted = len(coding.classes) if task == "classification" else 1
+    shape = hyperparameters.architecture(configuration, inputs, outputs=outputs_wanted, task=task)
+    scale = TargetScale(coding.mean, coding.std, coding.low, coding.high) if task == "regression" else TargetScale()
+    rng = np.random.default_rng(7)
+    members = []
+    for index in range(2):
+        flat = weights.flatten(initialise.parameters(shape, index), initialise.statistics(shape))
+        for name in flat:
+            if not name.startswith("output.w"):
+                flat[name] = np.abs(rng.normal(size=flat[name].shape)).astype(np.float32) + 0.1
+        members.append(Member(index, shape, scale, (0.25, 0.75)[index], flat))
+    return Predictor(coding, preparations, tuple(members), temperature), known
+
+
+def saved(model: Predictor | SimplePredictor, folder: Path) -> Predictor | SimplePredictor:
+    folder.mkdir()
+    model.save(folder)
+    return simple.load(folder)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_networks_come_back_to_the_bit(task, name, tmp_path):
+    """Embeddings, batch norm's averages, bins, frequencies: every array, and so every prediction."""
+    model, known = networks(task, CONFIGURATIONS[name])
+    again = saved(model, tmp_path / "model")
+
+    assert again.target == model.target
+    assert again.preparations == model.preparations
+    for one, other in zip(model.members, again.members, strict=True):
+        assert replace(one, arrays={}) == replace(other, arrays={})
+        assert one.arrays.keys() == other.arrays.keys()
+        for array in one.arrays:
+            np.testing.assert_array_equal(one.arrays[array], other.arrays[array], strict=True)
+    np.testing.assert_array_equal(model.predict(known), again.predict(known), strict=True)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_predictions_are_the_mean_of_what_the_networks_say(task):
+    """Each member behind its own preparation, with its share; probabilities, or units within the range of training."""
+    model, known = networks(task, CONFIGURATIONS["all"])
+    expected = 0.0
+    for member in model.members:
+        made = model.preparations[member.preparation]
+        prepared = padding.widen(made.transform(known), made.inputs, member.architecture.inputs)
+        params, statistics = weights.unflatten(member.architecture, member.arrays)
+        z = np.asarray(network.apply_evaluation(member.architecture, params, statistics, prepared.x, prepared.codes))
+        expected = expected + member.share * outputs.predictions(z, task, member.scale).astype(np.float64)
+    found = model.predict(known)
+
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+    if task == "classification":
+        np.testing.assert_allclose(found.sum(1), 1, rtol=1e-6)
+    else:
+        scale = model.members[0].scale
+        assert scale.low * (1 - 1e-6) <= found.min() < found.max() <= scale.high * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_a_row_is_answered_alike_wherever_it_stands(task):
+    """Alone, among others, in another order, beyond the first chunk of rows."""
+    model, known = networks(task, CONFIGURATIONS["all"])
+    order = np.random.default_rng(1).permutation(ROWS)
+    many = known.take(np.resize(np.arange(ROWS), predictor.CHUNK + 500))
+    found = model.predict(known)
+    close = {"rtol": 1e-6, "atol": 1e-9}  # a matrix product may sum in another order for other numbers of rows
+
+    np.testing.assert_allclose(model.predict(known.take(order)), found[order], **close)
+    np.testing.assert_allclose(model.predict(known.take(np.array([17]))), found[[17]], **close)
+    np.testing.assert_allclose(model.predict(many), np.resize(found, (predictor.CHUNK + 500, found.shape[1])), **close)
+
+
+def test_no_rows_give_no_predictions():
+    """Of the right width."""
+    model, known = networks("classification", CONFIGURATIONS["plain"])
+
+    assert model.predict(known.take(np.zeros(0, np.int64))).shape == (0, 3)
+
+
+def test_levels_that_training_did_not_see_are_answered():
+    """New ones take one place, whatever they are called; missing ones another."""
+    model, known = networks("classification", CONFIGURATIONS["all"])
+    one = known.take(np.arange(3))
+    names = {column.name: column for column in one.columns}
+    strange = replace(names["many"], values=np.array([0, 1, -1], np.int32), levels=("new", "newer"))
+    asked = replace(one, columns=tuple(strange if c.name == "many" else c for c in one.columns[:-1]))
+    same_row = asked.take(np.array([0, 0]))
+    mixed = replace(names["many"], values=np.array([0, 1], np.int32), levels=("new", "newer"))
+    swapped = replace(same_row, columns=tuple(mixed if c.name == "many" else c for c in same_row.columns))
+    found = model.predict(swapped)
+
+    assert np.isfinite(model.predict(asked)).all()
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_the_order_of_the_columns_and_further_columns_do_not_matter():
+    """Columns are found by name; the target need not be there."""
+    model, known = networks("regression", CONFIGURATIONS["all"])
+    further = Column("further", Physical.NUMBER, np.zeros(ROWS))
+    shuffled = replace(known, columns=(further, *reversed(known.columns[:-1])))
+
+    np.testing.assert_array_equal(model.predict(shuffled), model.predict(known))
+
+
+def test_a_missing_column_is_named():
+    """With the nearest name there is."""
+    model, known = networks("regression", CONFIGURATIONS["plain"])
+
+    with pytest.raises(errors.DataError, match="many"):
+        model.predict(known.drop("many"))
+
+
+def test_temperature_makes_probabilities_less_certain_and_keeps_their_order(tmp_path):
+    """It is saved with the model."""
+    plain, known = networks("classification", CONFIGURATIONS["plain"])
+    soft = saved(replace(plain, temperature=2.0), tmp_path / "model")
+    before, after = plain.predict(known), soft.predict(known)
+    powers = np.sqrt(before)
+
+    np.testing.assert_allclose(after, powers / powers.sum(1, keepdims=True), rtol=1e-6)
+    np.testing.assert_array_equal(after.argmax(1), before.argmax(1))
+
+
+def test_a_model_folder_holds_data_and_no_code(tmp_path):
+    """Strict JSON and safetensors, nothing that runs when it is read."""
+    model, _ = networks("classification", CONFIGURATIONS["all"])
+    saved(model, tmp_path / "model")
+    files = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+
+    assert files.keys() == {predictor.MODEL_FILE, predictor.WEIGHTS_FILE}
+    document = json.loads(files[predictor.MODEL_FILE], parse_constant=pytest.fail)  # no NaN, no Infinity
+    assert document["format_version"] == predictor.FORMAT_VERSION
+    # A safetensors file begins with the length of its JSON header.
+    length = int.from_bytes(files[predictor.WEIGHTS_FILE][:8], "little")
+    header = json.loads(files[predictor.WEIGHTS_FILE][8 : 8 + length])
+    assert {entry["dtype"] for name, entry in header.items() if name != "__metadata__"} == {"F32"}
+
+
+def simple_model(task: str, form: str) -> tuple[SimplePredictor, Table]:
+    """Two folds' baselines, fitted on real rows."""
+    known = table(task)
+    profiles = kinds.profile(known, target="target")
+    parts = (np.arange(0, 600), np.arange(250, ROWS))
+    preparations = tuple(preparation.fit(known, rows, profiles, target="target") for rows in parts)
+    coding = targets.fit(known["target"], parts[0], task)
+    inputs = padding.pad([made.inputs for made in preparations])
+    classes = len(coding.classes) or None
+    y = coding.encode(known["target"]) if classes else coding.units(known["target"])
+    models = []
+    for rows, made in zip(parts, preparations, strict=True):
+        if form == "linear":
+            prepared = padding.widen(made.transform(known.take(rows)), made.inputs, inputs)
+            models.append(linear.linear(prepared, y[rows], classes=classes, seed=0))
+        else:
+            models.append(fitted.majority(y[rows], None, classes) if classes else fitted.mean(y[rows], None))
+    return SimplePredictor(coding, preparations, tuple(models), inputs), known
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("form", ["linear", "constant"])
+def test_simple_models_come_back_to_the_bit(task, form, tmp_path):
+    """Every coefficient, every prediction; no weights file beside."""
+    model, known = simple_model(task, form)
+    again = saved(model, tmp_path / "model")
+    order = np.random.default_rng(1).permutation(ROWS)
+    found = model.predict(known)
+
+    assert isinstance(again, SimplePredictor)
+    np.testing.assert_array_equal(again.predict(known), found, strict=True)
+    np.testing.assert_allclose(again.predict(known.take(order)), found[order], rtol=1e-12)
+    np.testing.assert_allclose(found, (model.predict_by(0, known) + model.predict_by(1, known)) / 2, rtol=1e-12)
+    assert [path.name for path in (tmp_path / "model").iterdir()] == [predictor.MODEL_FILE]
+
+
+def test_readers_are_told_how_to_give_columns():
+    """The target of a classification as text, so that "01" is not 1; a number's as it is."""
+    classes, _ = networks("classification", CONFIGURATIONS["plain"])
+    numbers, _ = simple_model("regression", "linear")
+
+    assert classes.schema["many"] is Physical.TEXT
+    assert classes.schema["yes"] is Physical.BOOLEAN
+    assert "target" not in classes.schema
+    assert classes.target_schema == {"target": Physical.TEXT}
+    assert numbers.target_schema == {}
+
+
+def spoil_version(folder: Path) -> None:
+    path = folder / predictor.MODEL_FILE
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": 99}))
+
+
+def spoil_weights(folder: Path) -> None:
+    flat = weights.load(folder / predictor.WEIGHTS_FILE)
+    weights.save(folder / predictor.WEIGHTS_FILE, {**flat, "0.output.b": np.zeros(7, np.float32)})
+
+
+def lose_an_array(folder: Path) -> None:
+    flat = weights.load(folder / predictor.WEIGHTS_FILE)
+    del flat["1.hidden.0.w"]
+    weights.save(folder / predictor.WEIGHTS_FILE, flat)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda folder: (folder / predictor.MODEL_FILE).unlink(), "no model"),
+        (lambda folder: (folder / predictor.MODEL_FILE).write_text("{"), "cannot be read"),
+        (lambda folder: (folder / predictor.MODEL_FILE).write_text("[]"), "format version"),
+        (spoil_version, "version 99"),
+        (lambda folder: (folder / predictor.WEIGHTS_FILE).unlink(), "cannot be read"),
+        (lambda folder: (folder / predictor.WEIGHTS_FILE).write_bytes(b"\x08\0\0\0\0\0\0\0notjson!"), "cannot be read"),
+        (spoil_weights, "output.b.*shape"),
+        (lose_an_array, "hidden.0.w.*missing"),
+    ],
+)
+def test_a_damaged_model_is_refused_with_the_reason(spoil, says, tmp_path):
+    """Nothing is predicted with weights that do not belong."""
+    model, _ = networks("regression", CONFIGURATIONS["plain"])
+    saved(model, tmp_path / "model")
+    spoil(tmp_path / "model")
+
+    with pytest.raises(errors.BurnishError, match=says):
+        simple.load(tmp_path / "model")
