@@ -170,6 +170,31 @@ def test_a_column_that_gives_the_target_away_is_a_suspected_leak(kind):
     assert "suspected" in seen.title
 
 
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_a_leak_whose_classes_take_turns_is_named_among_columns_of_chance(count):
+    """Thirty stretches of the column, each of one class: no correlation shows it, yet it is tried and named."""
+    rng = np.random.default_rng(count)
+    leak = rng.normal(size=6_000)
+    order = np.argsort(np.argsort(leak))
+    classes = (order * 30 // len(leak)) % count
+    chance = {f"x{n}": rng.normal(size=len(leak)) for n in range(5)}
+    found = look(classes, **chance, leak=leak, y=classes)
+
+    assert (named(found, "DA10").severity, named(found, "DA10").where) == ("fault", "leak")
+
+
+def test_a_thousand_columns_are_tried_in_seconds():
+    """5,000 × 1,000 without a leak: a cheap look spares columns of chance the trees, 10 s of work."""
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 2, 5_000)
+    columns = {f"x{n}": rng.normal(size=5_000) for n in range(1_000)}
+    start = time.process_time()
+    found = look(classes, **columns, y=classes)
+
+    assert time.process_time() - start < 4
+    assert "DA10" not in codes(found)
+
+
 def test_an_easy_task_is_no_leak():
     """Where all columns tell the target, or the only one does, it is a note."""
     rng = np.random.default_rng(0)

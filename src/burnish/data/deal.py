@@ -55,10 +55,10 @@ def deal(strata: Labels, units: Labels, shares: NDArray[np.float64], rng: np.ran
     counts = _counts(units, strata)
     alike = _alike(counts)
     order = np.lexsort((rng.random(len(alike)), alike))
-    _, starts, sizes = np.unique(alike[order], return_index=True, return_counts=True)
-    places = np.arange(len(order)) - np.repeat(starts, sizes)  # number of the unit within its kind
-    ends = np.cumsum(np.floor(np.outer(sizes, shares) + 1e-9).astype(np.int64), axis=1)  # 1e-9: 0.2 × 5 is 1
-    part_in_order = (places[:, None] >= np.repeat(ends, sizes, axis=0)).sum(axis=1)
+    sizes = np.bincount(alike)
+    dealt = np.floor(np.outer(sizes, shares) + 1e-9).astype(np.int64)  # of each kind to each part; 1e-9: 0.2 × 5 is 1
+    dealt = np.column_stack([dealt, sizes - dealt.sum(axis=1)])  # and what is left over
+    part_in_order = np.repeat(np.tile(np.arange(dealt.shape[1]), len(sizes)), dealt.ravel())
     parts = np.empty(len(order), dtype=np.int64)
     parts[order] = part_in_order
     _deal_rest(counts, parts, shares, rng)
