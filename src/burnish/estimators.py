@@ -174,7 +174,7 @@ class _Estimator(BaseEstimator):
     def _run(self, loaded: Loaded, asked: Settings) -> Result:
         began = time.monotonic()
         manner = improve.Manner(
-            in_process=self.jobs in (None, 1) and self.time_limit is None,
+            in_process=self.jobs is None and self.time_limit is None,
             yardstick=self.out is not None,
             files=self.out is not None,
         )
@@ -201,7 +201,8 @@ class BurnishClassifier(ClassifierMixin, _Estimator):
         metric: What choices are made by: log_loss (the default), accuracy, balanced_accuracy or auc.
         folds: Folds of the rows that choose; None: what the number of rows calls for.
         start: The first network's configuration; None: one that suits the table.
-        jobs: Worker processes; None: this process alone without a time limit, one for each core with one.
+        jobs: Worker processes, whose number does not change the model; None: this process, or with a time limit one
+            worker for each core.
         random_state: The same number gives the same model on the same machine.
         out: A new folder for model, report and every trial; None: nothing is written.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -165,8 +168,9 @@ def test_fits_of_like_size_share_their_program(compilations):
     """Folds of a cross-validation and a table some rows longer compile nothing new."""
     rng = np.random.default_rng(4)
     X = rng.normal(size=(120, 3))
-    y = X[:, 0] + rng.normal(size=120)
+    y = np.abs(X[:, 0]) + np.abs(X[:, 1])  # which no line follows
     model = BurnishRegressor(start=SMALL, random_state=0).fit(X[:80], y[:80])
+    model.predict(X[:30])
     before = compilations()
     cross_val_score(model, X, y, cv=4)
 
@@ -205,8 +209,23 @@ def test_more_epochs_do_the_whole_job(table, heights):
     np.testing.assert_array_equal(first.predict(table), second.predict(table))
 
 
-def test_worker_processes_give_the_same_to_rounding(table, heights, fitted):
-    """Two workers and this process differ in how rows are padded, not in what they compute."""
-    model = BurnishRegressor(start=SMALL, random_state=0, jobs=2).fit(table, heights)
+def test_the_number_of_workers_does_not_change_the_model():
+    """One worker process or two: the same network, to the bit."""
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(ROWS, 2))
+    y = np.abs(X[:, 0]) + np.abs(X[:, 1])
+    one, two = (BurnishRegressor(start=SMALL, random_state=0, jobs=jobs).fit(X, y) for jobs in (1, 2))
 
-    np.testing.assert_allclose(model.predict(table), fitted.predict(table), rtol=1e-3, atol=1e-3)
+    assert one.report_.summary.delivered.what == "network"
+    np.testing.assert_array_equal(one.predict(X), two.predict(X))
+
+
+def test_an_interrupt_reaches_the_caller():
+    """Ctrl+C in a fit is a KeyboardInterrupt, as anywhere in Python."""
+    X = np.random.default_rng(6).normal(size=(ROWS, 2))
+    endless = Configuration(widths=(16,), batch_size=16, epochs=10**7)
+    timer = threading.Timer(5.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        BurnishRegressor(start=endless, random_state=0).fit(X, X[:, 0])
+    timer.cancel()

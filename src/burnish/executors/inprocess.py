@@ -10,8 +10,7 @@ from burnish.executors import trainer
 from burnish.executors.pool import Stopped
 from burnish.train.work import Outcome, Work
 
-# Programs that this process keeps, at some megabytes each; when there are more, they are compiled anew as they are
-# needed.
+# Programs that this process keeps, at some megabytes each; when there are more, the oldest go.
 MOST_PROGRAMS = 64
 
 # Tables are padded to at least this many rows and then to powers of two, so that most fits of a process share their
@@ -32,7 +31,10 @@ def capacity(rows: int) -> int:
 
 
 class InProcess:
-    """An executor that trains in this process. Outcomes are those of a worker, to rounding (the padding is another).
+    """An executor that trains in this process.
+
+    The same work gives the same outcome here, every time. A worker's differs from it as another seed's would, since the
+    order of rows in an epoch depends on the padding.
 
     Args:
         data_folder: Where `fold_files.write` puts the folds; they may be written later.
@@ -41,8 +43,8 @@ class InProcess:
     """
 
     def __init__(self, data_folder: Path, state_folder: Path, *, interrupted: Sequence[int] = ()) -> None:
-        if len(_PROGRAMS) > MOST_PROGRAMS:
-            _PROGRAMS.clear()
+        for oldest in list(_PROGRAMS)[:-MOST_PROGRAMS]:
+            _PROGRAMS.pop(oldest, None)  # another thread's fit may have been quicker
         self._trainer = trainer.Trainer(data_folder, state_folder, programs=_PROGRAMS, capacity=capacity)
         self._interrupted = interrupted
 

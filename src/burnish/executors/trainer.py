@@ -104,13 +104,14 @@ class Trainer:
         self, shape: Architecture, hp: Any, state: slice.State, data: slice.Data
     ) -> tuple[Callable[..., slice.Result], float]:
         key = shape, tuple(a.shape for a in jax.tree.leaves(data))
-        if key in self._programs:
-            return self._programs[key], 0.0
+        known = self._programs.get(key)
+        if known is not None:
+            return known, 0.0
         began = time.perf_counter()
         lowered = jax.jit(partial(slice.train_slice, shape)).lower(hp, state, data, np.int32(0), np.bool_(True))
         with compile_cache.turn(self._cache, repr(key)):
-            self._programs[key] = lowered.compile()
-        return self._programs[key], time.perf_counter() - began
+            self._programs[key] = made = lowered.compile()
+        return made, time.perf_counter() - began
 
     def _quantile_bins(self, work: Work, shape: Architecture) -> initialise.Params | None:
         """Bins of the training rows, found once: a second of sorting for 400,000 rows would come with each trial."""
