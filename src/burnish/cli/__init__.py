@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 from burnish.cli.commands import burnish
 from burnish.cli.failing import guarded
@@ -12,4 +13,7 @@ __all__ = ["burnish", "main"]
 
 def main() -> None:
     """Entry point of the `burnish` command."""
+    if not sys.warnoptions:
+        # Libraries warn programmers; what a person should know, burnish says in its own words. `python -W` shows them.
+        warnings.simplefilter("ignore")
     sys.exit(guarded(burnish))

@@ -159,9 +159,9 @@ def report(run: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def runs(folder: Path, as_json: bool) -> None:
     """List the runs in a folder."""
-    from burnish.cli import using
+    from burnish.cli import listing
 
-    using.runs(folder, as_json=as_json)
+    listing.runs(folder, as_json=as_json)
 
 
 @burnish.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class Ask:
 def settings_from(options: dict[str, Any], config: Path | None) -> Settings:
     """Settings from the options given; what they leave open comes from the file, then from the defaults."""
     values = {} if config is None else all_settings.from_file(config)
-    given = {RENAMED.get(k, k): v for k, v in options.items() if v not in (None, (), False)}
+    given = {RENAMED.get(k, k): v for k, v in options.items() if _given(v)}
     if given.pop("no_test", False):
         given["test"] = False
     if "start" in given:
@@ -47,18 +48,29 @@ def settings_from(options: dict[str, Any], config: Path | None) -> Settings:
     return all_settings.make(**{**values, **given})
 
 
+def _given(value: Any) -> bool:
+    """Whether the option was used: 0 is a value like any other."""
+    return value is not None and value is not False and value != ()
+
+
 def _configuration(path: Path) -> dict[str, Any]:
     if path.suffix == ".toml":
         return all_settings.from_file(path)
     try:
         values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise errors.ConfigError(
-            f"The starting configuration {path} cannot be read.", str(error), "Give a JSON or TOML file."
+            f"The file {path} cannot be read.", f"The system says: {error.strerror}.", "Check the path."
+        ) from error
+    except ValueError as error:
+        raise errors.ConfigError(
+            f"The starting configuration {path} is not JSON.", f"{error}.", "Give a JSON or TOML file."
         ) from error
     if not isinstance(values, dict):
         raise errors.ConfigError(
-            f"{path} holds no configuration.", "It must be one JSON object.", "See a run's config.json."
+            f"{path} holds no configuration.",
+            "It must be one JSON object of settings and values.",
+            'Write it like {"widths": [64, 64], "learning_rate": 0.001}.',
         )
     return values
 
@@ -102,16 +114,13 @@ def _check_gate(settings: Settings, result: Result) -> None:
         return
     name, bound = all_settings.parse_requirement(settings.require)
     final = result.summary.final
-    measured = {"error": None if final is None else final.test or final.dev}
-    if final is not None:
-        measured |= {metric.name.lower(): metric.value for metric in final.test_metrics}
-    found = measured.get(name.lower())
-    if found is None:
-        known = ", ".join(measured)
-        raise errors.ConfigError(
-            f"--require speaks of {name!r}, which was not measured.", f"Known: {known}.", "Use one of these."
-        )
-    if not found.high <= bound:
+    measured = {} if final is None else {all_settings.key_of(m.name): m.value for m in final.test_metrics}
+    if final is not None and (overall := final.test or final.dev) is not None:
+        measured["error"] = overall
+    found = measured.get(all_settings.key_of(name))
+    if found is None or not math.isfinite(found.high):
+        raise failing.GateMissed(f"--require {settings.require} is not met: no test rows tell the upper end of {name}.")
+    if found.high > bound:
         raise failing.GateMissed(
             f"--require {settings.require} is not met: the upper end of the interval is {found.high:.4g}."
         )

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from burnish.report import wording
 from burnish.workflow.events import Line, Progress
 
 # Off a terminal a line of progress is printed this often, in seconds: a log wants a pulse, not a film.
@@ -56,7 +57,7 @@ class Screen:
         self._stage = line.stage.value
         text = Text(f"{stage:>13}  ", style="bold")
         text.append("! " if line.warning else "", style="yellow")
-        text.append(line.text, style="not bold")
+        text.append(wording.plain(line.text), style="not bold")  # names from the data may hold control characters
         self._console.print(text)
 
     def _progress(self, at: Progress) -> None:

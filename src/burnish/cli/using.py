@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
-from burnish.report import render
+from burnish.report import render, wording
 from burnish.report import summary as records
 from burnish.store import atomic, run_folder
-from burnish.workflow import applying, leaving, looking
+from burnish.workflow import applying, leaving, looking, remarks
 
 
 def predict(model: Path, data: str, output: str | None, *, proba: bool) -> None:
     """Predictions as CSV."""
-    text = applying.predictions_csv(model, data, probabilities=proba)
+    predictor = applying.model_in(model)
+    rows = applying.rows_for(predictor, data)
+    for remark in remarks.of(rows):
+        click.echo(f"burnish: {wording.plain(remark)}", err=True)
+    text = applying.predictions_csv(predictor, rows, probabilities=proba)
     if output is None or output == "-":
         click.echo(text, nl=False)
     else:
@@ -30,10 +32,11 @@ def evaluate(model: Path, data: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(judged.document(), allow_nan=False))
         return
-    click.echo(f"{judged.rows} rows")
+    for remark in judged.remarks:
+        click.echo(f"burnish: {wording.plain(remark)}", err=True)
+    click.echo(f"{judged.rows:,} rows; each error with its 95 % interval, smaller is better")
     for metric in judged.metrics:
-        v = metric.value
-        click.echo(f"{metric.name}: {v.value:.4g} ({v.low:.4g} to {v.high:.4g}, 95 %)")
+        click.echo(f"{metric.name}: {wording.span(metric.value, metric.unit)}")
 
 
 def audit(data: str, target: str, *, as_json: bool) -> None:
@@ -52,15 +55,3 @@ def report(run: Path) -> None:
     summary = records.from_json((folder.path / leaving.SUMMARY_FILE).read_text("utf-8"))
     atomic.write_text(folder.report, render.render(summary))
     click.echo(str(folder.report))
-
-
-def runs(folder: Path, *, as_json: bool) -> None:
-    """The runs in a folder, newest first."""
-    found: list[dict[str, Any]] = [asdict(item) for item in run_folder.list_runs(folder)]
-    if as_json:
-        click.echo(json.dumps(found, default=str))
-        return
-    for item in found:
-        click.echo("  ".join(str(value) for value in item.values() if value is not None))
-    if not found:
-        click.echo(f"No runs in {folder}.", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from burnish.predictor.predictor import MODEL_FILE
 from burnish.predictor.simple import AnyPredictor
 from burnish.preprocess import numbers
 from burnish.report.summary import Metric
-from burnish.workflow import scoring
+from burnish.workflow import remarks, scoring
 from burnish.workflow.problem import Judge
 
 PREDICTION = "prediction"  # name of the column that holds the class or the number
@@ -51,10 +52,9 @@ def rows_for(model: AnyPredictor, source: Any) -> Table:
     return table
 
 
-def predictions_csv(path: Path, source: Any, *, probabilities: bool) -> str:
-    """Predictions as CSV text: a header, then one line for each row of the source, in order."""
-    model = model_in(path)
-    predicted = model.predict(rows_for(model, source))
+def predictions_csv(model: AnyPredictor, rows: Table, *, probabilities: bool) -> str:
+    """Predictions as CSV text: a header, then one line for each row, in order."""
+    predicted = model.predict(rows)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     if model.target.task == "regression":
@@ -116,15 +116,21 @@ class Evaluation:
 
     rows: int
     metrics: tuple[Metric, ...]
+    remarks: tuple[str, ...]  # on what could not be read as it stands
 
     def document(self) -> dict[str, Any]:
-        """As JSON: each error with its interval, smaller is better."""
+        """As JSON: each error with its interval, smaller is better; null where rows are too few for it."""
         return {
             "rows": self.rows,
             "metrics": [
-                {"name": m.name, "value": m.value.value, "low": m.value.low, "high": m.value.high} for m in self.metrics
+                {"name": m.name, **{key: _finite(getattr(m.value, key)) for key in ("value", "low", "high")}}
+                for m in self.metrics
             ],
         }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def evaluate(path: Path, source: Any) -> Evaluation:
@@ -136,11 +142,14 @@ def evaluate(path: Path, source: Any) -> Evaluation:
         raise errors.DataError(
             f"{table.name} has no column {name!r}.", "Errors can only be measured where the target is known.", "Add it."
         )
-    table = table.take(np.flatnonzero(~table[name].missing))
+    missing = table[name].missing
+    said = (*remarks.of(table), *([f"{missing.sum():,} rows have no target."] if missing.any() else []))
+    table = table.take(np.flatnonzero(~missing))
     if table.rows == 0:
         raise errors.DataError(f"No row of {table.name} has a target.", f"Column {name!r} is empty.", "Fill it.")
     regression = model.target.task == "regression"
     column = table[name]
     truth = numbers.values_of(column) if regression else model.target.encode(column).astype(np.int64)
     judge = Judge(model.target.task, "rmse" if regression else "log_loss", truth, None)
-    return Evaluation(table.rows, scoring.metrics(judge, model.predict(table), np.arange(table.rows)))
+    metrics = scoring.metrics(judge, model.predict(table), np.arange(table.rows))
+    return Evaluation(table.rows, metrics, said)

@@ -14,10 +14,10 @@ from burnish.data import split as splits
 from burnish.data.table import Table
 from burnish.diagnose.finding import Finding
 from burnish.preprocess import target as targets
-from burnish.workflow import reading
+from burnish.workflow import checking, reading, remarks
+from burnish.workflow.settings import Settings
 
 SCHEMA_VERSION = 1
-REJECTS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Looked:
         out = [f"{self.table.name}: {self.table.rows:,} rows, {len(self.profiles)} columns; a {self.task}", ""]
         width = max(len(p.name) for p in self.profiles)
         out += [f"  {p.name:<{width}}  {p.kind.value:<10}  {p.reason}" for p in self.profiles]
-        for reject in self.table.rejects[:REJECTS_SHOWN]:
-            out.append(f"  line {reject.line}: {reject.reason}")
+        said = remarks.of(self.table)
+        out += ["", *said] if said else []
         out.append("")
         for finding in self.findings:
             where = f" [{finding.where}]" if finding.where else ""
@@ -61,10 +61,13 @@ class Looked:
 def audit(source: Any, target: str) -> Looked:
     """Read a table strictly and audit it."""
     table = load.read(source)
-    reading.find_column(table, target, "target")
-    table = table.take(np.flatnonzero(targets.usable(table[target])))
+    checking.column(table, target, "target")
+    known = targets.usable(table[target])
+    checking.targets_there(known, np.full(table.rows, checking.MAIN, np.int8), table.name, target)
+    table = table.take(np.flatnonzero(known))
     profiles = kinds.profile(table, target=target)
     task, _ = targets.infer_task(table[target], next(p for p in profiles if p.name == target))
+    checking.target_suits(Settings(), table[target], task)
     found = audits.audit(
         table,
         target,

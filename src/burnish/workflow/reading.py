@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,14 @@ from burnish.data.fold import Split
 from burnish.data.table import Kind, Physical, Table
 from burnish.diagnose.finding import Finding, Severity
 from burnish.preprocess import target as targets
+from burnish.workflow import checking, remarks
+from burnish.workflow.checking import DEV, MAIN, TEST
 from burnish.workflow.events import Stage
 from burnish.workflow.session import Session
 from burnish.workflow.settings import CLASSIFICATION_METRICS, REGRESSION_METRICS, Settings
 
-# Where a row comes from.
-MAIN, DEV, TEST = 0, 1, 2
+# Rows below which a person is warned: an error rate of 10 % is then known to ± 11 points at best, all rows judging it.
+FEW_ROWS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,13 @@ def name_of(sources: Sources) -> str:
 def read(session: Session, sources: Sources) -> Loaded:
     """Stage 1: every record is a row or a reject; every column has a kind and a reason for it."""
     settings = session.settings
+    if sources.test is not None and not settings.test:
+        raise errors.ConfigError(
+            "There cannot be a test file and no test set.", "--test and --no-test were both given.", "Leave one out."
+        )
     main = load.read(sources.main, name=sources.name)
-    target = find_column(main, settings.target, "target")
-    for name in (*settings.drop, *filter(None, (settings.source, settings.group, settings.time, settings.weight))):
-        find_column(main, name, "column")
+    target = checking.column(main, settings.target, "target")
+    checking.roles(settings, main, target)
     parts, origins = [main], [np.full(main.rows, MAIN, np.int8)]
     for given, place in ((sources.dev, DEV), (sources.test, TEST)):
         if given is not None:
@@ -79,12 +83,7 @@ def read(session: Session, sources: Sources) -> Loaded:
     records = table.rows + sum(1 for reject in table.rejects if not reject.row_kept)
     known = targets.usable(table[target])
     without = int((~known).sum())
-    if not known.any():
-        raise errors.DataError(
-            f"The target {target!r} of {table.name} has no values.",
-            "Every row's target is missing.",
-            "Name another --target.",
-        )
+    checking.targets_there(known, origin, table.name, target)
     if without:
         kept = np.flatnonzero(known)
         table, origin = table.take(kept), origin[kept]
@@ -92,21 +91,8 @@ def read(session: Session, sources: Sources) -> Loaded:
     profiles = kinds.profile(table, target=target)
     task, reason = _task(settings, table, profiles, target)
     _tell(session, table, profiles, (task, reason), without)
+    checking.target_suits(settings, table[target], task)
     return Loaded(table, target, origin, profiles, task, metric_for(settings, task), without, records)
-
-
-def find_column(table: Table, name: str | None, what: str) -> str:
-    """The name, if the table has it; else an error that suggests the nearest one."""
-    if name is not None and name in table.names:
-        return name
-    shown = ", ".join(repr(n) for n in table.names[:12]) + (", …" if len(table.names) > 12 else "")
-    if name is None:
-        raise errors.ConfigError(
-            "No target was named.", f"{table.name} has the columns {shown}.", "Add --target COLUMN."
-        )
-    near = get_close_matches(name, table.names, 1) or [n for n in table.names if n.lower() == name.lower()]
-    advice = f"Did you mean {near[0]!r}?" if near else "Check the spelling; names are case-sensitive."
-    raise errors.ConfigError(f"{table.name} has no {what} {name!r}.", f"Its columns are {shown}.", advice)
 
 
 def _task(settings: Settings, table: Table, profiles: Sequence[kinds.Profile], target: str) -> tuple[targets.Task, str]:
@@ -147,12 +133,13 @@ def _tell(
     counts = {kind: sum(1 for p in profiles if p.kind is kind) for kind in Kind}
     shown = ", ".join(f"{count} {kind.value}" for kind, count in counts.items() if count)
     session.say(Stage.READ, f"{table.name}: {table.rows:,} rows, {len(profiles)} columns ({shown}).")
-    lost = [reject for reject in table.rejects if not reject.row_kept]
-    if lost:
-        lines = ", ".join(str(reject.line) for reject in lost[:5]) + (", …" if len(lost) > 5 else "")
-        session.say(Stage.READ, f"{len(lost)} records are not rows (line {lines}): {lost[0].reason}.", warning=True)
+    for remark in remarks.of(table):
+        session.say(Stage.READ, remark, warning=True)
     if without:
-        session.say(Stage.READ, f"{without} rows have no target and are left out.", warning=True)
+        rows = "1 row has" if without == 1 else f"{without:,} rows have"
+        session.say(Stage.READ, f"{rows} no target and cannot be used.", warning=True)
+    if table.rows < FEW_ROWS:
+        session.say(Stage.READ, f"Only {table.rows} rows: whatever is found here is uncertain.", warning=True)
     session.say(Stage.READ, f"A {task[0]}: {task[1]}.")
 
 
@@ -220,6 +207,24 @@ def divide(session: Session, loaded: Loaded, audited: audits.Audit) -> tuple[Spl
         keep_together=audited.keep_together,
     )
     session.say(Stage.SPLIT, split.reason)
+    if loaded.task == "classification":
+        _tell_unjudged(session, loaded, split)
     findings = tuple(map(as_finding, audits.across(split, audited)))
     report(session, Stage.SPLIT, findings)
     return split, findings
+
+
+def _tell_unjudged(session: Session, loaded: Loaded, split: Split) -> None:
+    """Classes with too few rows for every part only train: nothing can tell how well they are recognised."""
+    column = loaded.table[loaded.target]
+    coding = targets.fit(column, np.arange(loaded.table.rows), loaded.task)
+    codes = coding.encode(column)
+    judging = np.concatenate([*(fold.dev for fold in split.folds), *([] if split.test is None else [split.test])])
+    alone = [coding.classes[code] for code in np.setdiff1d(codes, codes[judging])]
+    if alone:
+        classes = f"Class {alone[0]!r} has" if len(alone) == 1 else f"{len(alone)} classes, such as {alone[0]!r}, have"
+        session.say(
+            Stage.SPLIT,
+            f"{classes} too few rows to be judged on: nothing will tell how well they are recognised.",
+            warning=True,
+        )

@@ -35,14 +35,14 @@ def metrics(judge: Judge, predictions: Arrays, rows: NDArray[np.integer]) -> tup
         errors = np.abs(truth - predicted)
         return (
             Metric("RMSE", found.estimate),
-            Metric("MAE", interval.mean(errors)),
+            Metric("MAE", _at_least_zero(interval.mean(errors))),
             Metric("1 - R²", _bootstrap(_unexplained, truth, predicted)),
         )
     known = truth >= 0
     truth, shown = truth[known].astype(np.int64), predictions[known]
     made = [
         Metric("misclassification rate", interval.estimate((shown.argmax(1) != truth).astype(float), "error"), "%"),
-        Metric("log-loss", interval.mean(found.loss[known]), "nats"),
+        Metric("log-loss", _at_least_zero(interval.mean(found.loss[known])), "nats"),
         Metric("1 - balanced accuracy", _bootstrap(_unbalanced, truth, shown), "%"),
     ]
     if len(np.unique(truth)) == shown.shape[1]:
@@ -51,8 +51,18 @@ def metrics(judge: Judge, predictions: Arrays, rows: NDArray[np.integer]) -> tup
 
 
 def _bootstrap(statistic: Callable[..., float], truth: NDArray, predicted: Arrays) -> interval.Interval:
+    """The ends are unknown (NaN) where resamples say nothing of them: of a single row, or where all come out alike."""
     part = np.sort(np.random.default_rng(0).permutation(len(truth))[:BOOTSTRAP_ROWS])
-    return interval.bootstrap(statistic, truth[part], predicted[part], seed=0, draws=DRAWS)
+    if len(part) > 1:
+        found = interval.bootstrap(statistic, truth[part], predicted[part], seed=0, draws=DRAWS)
+        if found.low < found.high:
+            return found
+    return interval.Interval(float(statistic(truth[part], predicted[part])), float("nan"), float("nan"))
+
+
+def _at_least_zero(found: interval.Interval) -> interval.Interval:
+    """Errors are never negative, which an interval of a mean cannot know."""
+    return interval.Interval(found.value, max(0.0, found.low), found.high)
 
 
 def _unexplained(truth: Arrays, predicted: Arrays) -> float:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from burnish import errors
 from burnish.train.configuration import Configuration
+from burnish.workflow import own_configuration
 
 # Wall time of a run whose limit nobody gave, in seconds.
 PRESET_SECONDS = {"quick": 30.0, "default": 120.0, "thorough": 1200.0}
@@ -19,6 +22,13 @@ PRESET_SECONDS = {"quick": 30.0, "default": 120.0, "thorough": 1200.0}
 CLASSIFICATION_METRICS = ("log_loss", "accuracy", "balanced_accuracy", "auc")
 REGRESSION_METRICS = ("rmse", "mae", "r2")
 
+# What `--require` can bound: the error that verdicts speak of, and every measure of the test rows.
+REQUIRABLE = {
+    "classification": ("error", "misclassification rate", "log-loss", "1 - balanced accuracy", "1 - AUC"),
+    "regression": ("error", "RMSE", "MAE", "1 - R²"),
+}
+
+NUMBER = r"(?:\d+\.?\d*|\.\d+)"
 UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -44,11 +54,11 @@ class Settings(BaseModel):
     jobs: int | None = Field(default=None, ge=1, le=1024)
     device: Literal["auto", "cpu", "gpu"] = "auto"
     memory_limit: int | None = Field(default=None, gt=0)  # bytes, of all workers together
-    baseline_error: float | None = Field(default=None, ge=0)
-    time_limit: float | None = Field(default=None, gt=0)  # seconds
+    baseline_error: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    time_limit: float | None = Field(default=None, gt=0, allow_inf_nan=False)  # seconds
     max_epochs: int | None = Field(default=None, ge=1)
     preset: Literal["quick", "default", "thorough"] = "default"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=1 << 32)
 
     @field_validator("time_limit", mode="before")
     @classmethod
@@ -63,7 +73,22 @@ class Settings(BaseModel):
     @field_validator("start", mode="before")
     @classmethod
     def _start(cls, value: Any) -> Any:
-        return Configuration.from_json(value) if isinstance(value, dict) else value
+        return own_configuration.parse(value) if isinstance(value, dict) else value
+
+    @field_validator("metric")
+    @classmethod
+    def _metric(cls, value: str | None) -> str | None:
+        known = CLASSIFICATION_METRICS + REGRESSION_METRICS
+        if value is not None and value not in known:
+            raise ValueError(f"{value!r} is not one of {', '.join(known)}")
+        return value
+
+    @field_validator("require")
+    @classmethod
+    def _require(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_requirement(value)
+        return value
 
     @model_validator(mode="after")
     def _agree(self) -> Settings:
@@ -71,11 +96,6 @@ class Settings(BaseModel):
             raise ValueError(
                 "time_limit and max_epochs cannot both be given: one answer depends on the clock, the other not"
             )
-        if self.metric is not None and self.metric not in CLASSIFICATION_METRICS + REGRESSION_METRICS:
-            known = ", ".join(CLASSIFICATION_METRICS + REGRESSION_METRICS)
-            raise ValueError(f"metric {self.metric!r} is not one of {known}")
-        if self.require is not None:
-            parse_requirement(self.require)
         if self.time is not None and self.group is not None:
             raise ValueError("time and group cannot both order the split: give the one that matters for new rows")
         return self
@@ -98,17 +118,28 @@ def make(**values: Any) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"])) or "settings"
-        raise errors.ConfigError(
-            f"The setting {name} cannot be used.",
-            first["msg"].removeprefix("Value error, "),
-            "See `burnish improve --help` for what it takes.",
-        ) from error
-    except TypeError as error:
-        raise errors.ConfigError(
-            "The starting configuration cannot be used.", str(error), "Use the names that a run's config.json shows."
-        ) from error
+        raise _refusal(error.errors()[0]) from error
+
+
+def _refusal(first: ErrorDetails) -> errors.ConfigError:
+    """What pydantic found, in three lines."""
+    help_line = "See `burnish improve --help` for what there is."
+    message = first["msg"]
+    if not first["loc"]:
+        return errors.ConfigError(
+            "The settings do not go together.", message.removeprefix("Value error, ") + ".", "Leave one of them out."
+        )
+    name = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        near = get_close_matches(name, Settings.model_fields, 1)
+        advice = f"Did you mean {near[0]!r}?" if near else help_line
+        return errors.ConfigError(
+            f"There is no setting {name!r}.", f"There are {', '.join(Settings.model_fields)}.", advice
+        )
+    own = message.startswith("Value error, ")
+    asked = message.removeprefix("Input ").partition(", ")[0]
+    why = message.removeprefix("Value error, ") if own else f"It {asked}, not {first['input']!r}"
+    return errors.ConfigError(f"The setting {name} cannot be used.", why.removesuffix(".") + ".", help_line)
 
 
 def from_file(path: Path) -> dict[str, Any]:
@@ -116,14 +147,18 @@ def from_file(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise errors.ConfigError(f"The file {path} cannot be read.", str(error), "Check --config.") from error
+        raise errors.ConfigError(
+            f"The file {path} cannot be read.",
+            f"The system says: {error.strerror}.",
+            "Check the path and its spelling.",
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise errors.ConfigError(f"The file {path} is not TOML.", str(error), "Mend the line it names.") from error
 
 
 def parse_duration(text: str) -> float:
     """Seconds of "90", "90s", "2m", "1.5h"."""
-    found = re.fullmatch(r"\s*([0-9.]+)\s*(s|m|min|h|)\s*", text)
+    found = re.fullmatch(rf"\s*({NUMBER})\s*(s|m|min|h|)\s*", text)
     if not found:
         raise ValueError(f"{text!r} is not a time: write 90s, 2m or 1h")
     return float(found[1]) * UNITS[found[2]]
@@ -131,15 +166,27 @@ def parse_duration(text: str) -> float:
 
 def parse_size(text: str) -> int:
     """Bytes of "4G", "500M"."""
-    found = re.fullmatch(r"\s*([0-9.]+)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
+    found = re.fullmatch(rf"\s*({NUMBER})\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
     if not found:
         raise ValueError(f"{text!r} is not a size: write 4G or 500M")
     return int(float(found[1]) * SIZES[found[2].upper()])
 
 
 def parse_requirement(text: str) -> tuple[str, float]:
-    """Name and bound of "error<=0.05"."""
-    found = re.fullmatch(r"\s*([a-z0-9_ -]+?)\s*<=\s*([0-9.eE+-]+)\s*", text)
+    """What "error<=0.05" bounds, as `REQUIRABLE` spells it, and the bound.
+
+    Raises:
+        ValueError: It has another form, or bounds nothing that is measured.
+    """
+    found = re.fullmatch(rf"\s*([^<>=]+?)\s*<=\s*({NUMBER}(?:[eE][+-]?\d+)?)\s*", text)
     if not found:
         raise ValueError(f"{text!r} is not a requirement: write error<=0.05 (errors are smaller when better)")
-    return found[1], float(found[2])
+    known = {key_of(name): name for names in REQUIRABLE.values() for name in names}
+    if key_of(found[1]) not in known:
+        raise ValueError(f"{text!r} bounds {found[1]!r}, which is none of {', '.join(known.values())}")
+    return known[key_of(found[1])], float(found[2])
+
+
+def key_of(measure: str) -> str:
+    """The name of a measure without case, spaces and signs: "1 - R²" and "1-r2" are one."""
+    return re.sub(r"[^a-z0-9]", "", measure.lower().replace("²", "2"))

@@ -1,0 +1,46 @@
+"""What a reader decided or could not keep of a table, in sentences for the person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from burnish.data.table import Reject, Table
+
+# Sentences of one kind that are said; the rest are counted. The report lists more.
+SAID = 5
+# Line numbers that one sentence names.
+LINES = 5
+
+
+def of(table: Table) -> tuple[str, ...]:
+    """Records that are no rows, cells that count as missing, and the reader's own decisions."""
+    lost = [reject for reject in table.rejects if not reject.row_kept]
+    cells: dict[str, list[Reject]] = {}
+    for reject in table.rejects:
+        if reject.row_kept:
+            cells.setdefault(reject.column or "", []).append(reject)
+    return (
+        *([_lost(lost)] if lost else []),
+        *_first([_cells(column, found) for column, found in cells.items()], "columns have such cells"),
+        *_first(table.notes, "decisions of this kind were made"),
+    )
+
+
+def _lost(lost: Sequence[Reject]) -> str:
+    records = "1 record is no row" if len(lost) == 1 else f"{len(lost):,} records are no rows"
+    return f"{records} ({_lines(lost)}): {lost[0].reason}."
+
+
+def _cells(column: str, found: Sequence[Reject]) -> str:
+    cells = "1 cell" if len(found) == 1 else f"{len(found):,} cells"
+    return f"{cells} of column {column!r} ({_lines(found)}): {found[0].reason}: {found[0].text!r}."
+
+
+def _lines(rejects: Sequence[Reject]) -> str:
+    shown = ", ".join(str(reject.line) for reject in rejects[:LINES])
+    return f"line{'s' if len(rejects) > 1 else ''} {shown}" + (", …" if len(rejects) > LINES else "")
+
+
+def _first(sentences: Sequence[str], rest: str) -> list[str]:
+    more = len(sentences) - SAID
+    return [*sentences[:SAID], *([f"{more:,} more {rest}."] if more > 0 else [])]
