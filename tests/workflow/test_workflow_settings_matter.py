@@ -1,0 +1,292 @@
+"""Each thing that a person can ask of a run has its effect, and the effect that was asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import workflow_fake as fake
+from numpy.typing import NDArray
+from sklearn import metrics as measures
+
+from burnish.train.configuration import Configuration
+from burnish.workflow import improve, reading, settings, start
+from burnish.workflow.leaving import Result
+from burnish.workflow.problem import Judge
+
+SMALL = Configuration(widths=(8,), batch_size=32, epochs=5, learning_rate=2e-2)
+ROWS = 240
+
+
+def houses(rows: int = ROWS, seed: int = 0) -> pd.DataFrame:
+    """A price that depends on the area and the town; a town, a day, an agent and a weight for each."""
+    rng = np.random.default_rng(seed)
+    area, town = rng.normal(size=rows), rng.choice(["north", "south", "west"], rows, p=[0.6, 0.3, 0.1])
+    price = 20 + 5 * area + 3 * (town == "south") + rng.normal(size=rows)
+    return pd.DataFrame(
+        {
+            "area": area.round(6),
+            "noise": rng.normal(size=rows).round(6),
+            "town": town,
+            "agent": rng.choice([f"agent {k}" for k in range(12)], rows),
+            "day": rng.permutation(rows) + 0.5,
+            "weight": rng.uniform(0.5, 2.0, rows).round(3),
+            "price": price.round(4),
+            "dear": np.where(price > np.quantile(price, 0.7), "yes", "no"),
+        }
+    )
+
+
+class Ran:
+    """A run, and its parts as positions in the table that it was given."""
+
+    def __init__(self, path: Path, table: pd.DataFrame, files: dict[str, pd.DataFrame] | None = None, **asked: Any):
+        self.table, out = table, path / "run"
+        table.to_csv(path / "table.csv", index=False)
+        places = {}
+        for name, rows in (files or {}).items():
+            places[name] = path / f"{name}.csv"
+            rows.to_csv(places[name], index=False)
+        asked = {"target": "price", "drop": ("dear",), "start": SMALL, "max_epochs": 1, "jobs": 1, **asked}
+        sources = reading.Sources(path / "table.csv", places.get("dev"), places.get("test"))
+        manner = improve.Manner(in_process=True, yardstick=False)
+        self.result: Result = improve.run(improve.Request(sources, settings.make(**asked), out=out, manner=manner))
+        self.parts = {
+            name: np.array(rows, np.int64) - 2 for name, rows in json.loads((out / "splits.json").read_text()).items()
+        }
+
+    @property
+    def inputs(self) -> set[str]:
+        return set(self.result.predictor.schema)
+
+    def values(self, column: str) -> dict[str, NDArray[Any]]:
+        return {name: self.table[column].to_numpy()[rows] for name, rows in self.parts.items()}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory) -> Ran:
+    """Nothing asked for but the target."""
+    return Ran(tmp_path_factory.mktemp("plain"), houses())
+
+
+def test_without_wishes_all_columns_are_inputs(plain):
+    """What the effects below are told from."""
+    assert plain.inputs == {"area", "noise", "town", "agent", "day", "weight"}
+    assert plain.result.summary.rows.folds == 5
+    assert plain.result.summary.first.configuration == SMALL
+
+
+def test_a_group_stays_on_one_side(tmp_path):
+    """No agent of the training rows is met again in dev or test, and who it was is no input."""
+    ran = Ran(tmp_path, houses(), group="agent")
+    agents = {name: set(values) for name, values in ran.values("agent").items()}
+
+    assert agents["train"].isdisjoint(agents["dev"] | agents["test"])
+    assert agents["dev"].isdisjoint(agents["test"])
+    assert "agent" not in ran.inputs
+
+
+def test_time_orders_the_parts(tmp_path):
+    """The earliest train, later ones choose, the latest are the test set; one fold."""
+    ran = Ran(tmp_path, houses(), time="day")
+    days = ran.values("day")
+
+    assert days["train"].max() < days["dev"].min() <= days["dev"].max() < days["test"].min()
+    assert ran.result.summary.rows.folds == 1
+
+
+def test_every_part_has_its_share_of_every_source(tmp_path):
+    """Ten percent come from the west: so in train, dev and test; where a row comes from is no input."""
+    table = houses()
+    ran = Ran(tmp_path, table, source="town")
+    whole = (table["town"] == "west").mean()
+
+    for towns in ran.values("town").values():
+        assert abs((towns == "west").mean() - whole) <= 3 / len(towns)  # dealt within bins of the price: whole rows
+    assert "town" not in ran.inputs
+
+
+def test_rows_of_no_weight_neither_train_nor_judge(tmp_path):
+    """A quarter of the rows say nonsense and weigh nothing: the error is that of the others."""
+    table = houses()
+    silent = np.arange(ROWS) % 4 == 0
+    table.loc[silent, "price"] = -1000.0
+    table["weight"] = np.where(silent, 0.0, 1.0)
+    weighted = Ran(tmp_path, table, weight="weight", test=False)
+    (tmp_path / "again").mkdir()
+    alike = Ran(tmp_path / "again", table, drop=("dear", "weight"), test=False)
+
+    assert "weight" not in weighted.inputs
+    assert weighted.result.summary.final.dev.value < 5
+    assert alike.result.summary.final.dev.value > 100
+    baselines = {one.name: one.dev.value for one in weighted.result.summary.baselines}
+    assert baselines["linear"] < 2 < baselines["mean"] < 20
+
+
+def test_dropped_columns_are_gone(plain, tmp_path):
+    """Not an input, not in the report; without the one that matters the error grows."""
+    ran = Ran(tmp_path, houses(), drop=("dear", "area"))
+
+    assert ran.inputs == plain.inputs - {"area"}
+    assert "area" not in {column.name for column in ran.result.summary.columns}
+    assert ran.result.summary.final.dev.value > 1.5 * plain.result.summary.final.dev.value
+
+
+def test_the_positive_class_is_the_one_that_was_named(tmp_path):
+    """Not "yes", which it would have been; it is kept with the model."""
+    ran = Ran(tmp_path, houses(), target="dear", drop=("price",), positive="no")
+
+    assert ran.result.predictor.target.positive == "no"
+    assert ran.result.predictor.target.classes == ("no", "yes")
+
+
+def test_as_many_folds_as_asked_for(tmp_path):
+    """Each row but those of the test set is dev once; one network a fold."""
+    ran = Ran(tmp_path, houses(), folds=3)
+    rows = ran.result.summary.rows
+
+    assert rows.folds == ran.result.summary.trials == 3
+    assert rows.dev == ROWS - rows.test
+
+
+def test_a_person_s_own_configuration_is_where_it_starts(tmp_path):
+    """Every value of it, the optimiser and the mini-batch too; a mini-batch larger than the rows is cut to them."""
+    own = Configuration(
+        widths=(5, 4), activation="tanh", optimizer="momentum", learning_rate=0.05, batch_size=16, epochs=3, l2=0.1
+    )
+    ran = Ran(tmp_path, houses(), start=own, test=False)
+    problem = fake.question(rows=60, dev=20)
+    large = start.configuration(problem, replace(own, batch_size=4096))
+
+    assert ran.result.summary.first.configuration == own
+    assert large == replace(own, batch_size=40)
+
+
+def test_without_a_test_set_all_rows_train_and_choose(tmp_path):
+    """None is held out, none is opened, and the summary says so."""
+    ran = Ran(tmp_path, houses(), test=False)
+    told = ran.result.summary
+
+    assert ran.parts.keys() == {"train", "dev"}
+    assert told.rows.test is None
+    assert told.final.test is None
+    assert told.final.test_metrics == ()
+    assert told.rows.dev == ROWS
+
+
+def test_a_task_that_is_asked_for_is_done(tmp_path):
+    """Whole numbers of few values are classes by default, and a number where the person says so."""
+    table = houses()
+    table["price"] = (table["price"] / 10).round().astype(int)
+    (tmp_path / "number").mkdir()
+    classes = Ran(tmp_path, table, task="classification")
+    number = Ran(tmp_path / "number", table, task="regression")
+
+    assert classes.result.summary.task.kind == "classification"
+    assert number.result.summary.task.kind == "regression"
+    assert number.result.summary.task.error == "RMSE"
+
+
+def test_a_baseline_error_that_was_given_is_the_floor(tmp_path):
+    """The error budget starts from it, and says where it comes from."""
+    ran = Ran(tmp_path, houses(), baseline_error=0.75)
+    budget = ran.result.summary.budgets[0]
+
+    assert (budget.floor.low, budget.floor.high) == (0.75, 0.75)
+    assert "given" in budget.floor_reason
+
+
+def test_the_seed_decides_the_split_and_nothing_else_does(plain, tmp_path):
+    """The same seed gives the same answer to the bit; another one deals the rows otherwise."""
+    (tmp_path / "other").mkdir()
+    same, other = Ran(tmp_path, houses()), Ran(tmp_path / "other", houses(), seed=1)
+
+    np.testing.assert_array_equal(same.parts["test"], plain.parts["test"])
+    assert same.result.summary.final == plain.result.summary.final
+    assert set(other.parts["test"]) != set(plain.parts["test"])
+
+
+def test_a_dev_file_chooses_and_train_dev_rows_are_held_out(tmp_path):
+    """Dev and test come from elsewhere: part of the training rows tells variance from mismatch, in every figure."""
+    shifted = houses(120, seed=1)
+    shifted["price"] += 10
+    ran = Ran(tmp_path, houses(), {"dev": shifted, "test": houses(80, seed=2)})
+    told = ran.result.summary
+
+    assert ran.parts.keys() == {"train", "train_dev", "dev", "test"}
+    np.testing.assert_array_equal(np.sort(ran.parts["dev"]), np.arange(120))
+    np.testing.assert_array_equal(np.sort(ran.parts["test"]), np.arange(80))
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate([ran.parts["train"], ran.parts["train_dev"]])), np.arange(ROWS)
+    )
+    assert told.rows.train_dev == len(ran.parts["train_dev"]) > 0
+    assert told.first.train_dev.value < told.first.dev.value - 4
+    assert told.final.train_dev.value < told.final.dev_raw.value - 4
+    mismatch = next(gap for gap in told.budgets[0].gaps if gap.name == "mismatch")
+    assert mismatch.found
+    assert "BV4" in {finding.code for finding in ran.result.findings}
+
+
+def test_a_test_file_is_the_test_set(tmp_path):
+    """All rows of the table train and choose; there is no train-dev part, as dev is of the table."""
+    ran = Ran(tmp_path, houses(), {"test": houses(80, seed=2)})
+
+    assert ran.parts.keys() == {"train", "dev", "test"}
+    np.testing.assert_array_equal(np.sort(ran.parts["test"]), np.arange(80))
+    np.testing.assert_array_equal(np.sort(np.concatenate([ran.parts["train"], ran.parts["dev"]])), np.arange(ROWS))
+    assert ran.result.summary.final.train_dev is None
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "accuracy", "balanced_accuracy", "auc"])
+def test_choices_between_classes_are_made_by_the_metric(metric, tmp_path):
+    """The summary names it; verdicts speak of the error that belongs to it."""
+    ran = Ran(tmp_path, houses(), target="dear", drop=("price",), metric=metric)
+    error = "1 - balanced accuracy" if metric == "balanced_accuracy" else "misclassification rate"
+
+    assert ran.result.summary.task.metric == metric
+    assert ran.result.summary.task.error == error
+
+
+CODES = np.random.default_rng(1).integers(0, 3, 200)
+PROBABILITIES = np.random.default_rng(2).dirichlet(np.ones(3), 200) * 0.7 + 0.3 * np.eye(3)[CODES]
+NUMBERS = np.random.default_rng(3).normal(size=200)
+GUESSES = NUMBERS + 0.5 * np.random.default_rng(4).standard_t(4, 200)
+WEIGHTS = np.random.default_rng(5).uniform(0.1, 3.0, 200)
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["alike", "weighted"])
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        ("rmse", lambda w: measures.root_mean_squared_error(NUMBERS, GUESSES, sample_weight=w)),
+        ("r2", lambda w: measures.root_mean_squared_error(NUMBERS, GUESSES, sample_weight=w)),
+        ("mae", lambda w: measures.mean_absolute_error(NUMBERS, GUESSES, sample_weight=w)),
+        ("log_loss", lambda w: measures.log_loss(CODES, PROBABILITIES, sample_weight=w)),
+        ("auc", lambda w: measures.log_loss(CODES, PROBABILITIES, sample_weight=w)),
+        ("accuracy", lambda w: measures.zero_one_loss(CODES, PROBABILITIES.argmax(1), sample_weight=w)),
+    ],
+)
+def test_the_cost_is_what_scikit_learn_calls_by_that_name(metric, expected, weights):
+    """Of all rows, weighted or not. R² chooses as RMSE does; AUC has no loss of a single row, so log-loss stands in."""
+    regression = metric in settings.REGRESSION_METRICS
+    truth, said = (NUMBERS, GUESSES[:, None]) if regression else (CODES, PROBABILITIES)
+    judge = Judge("regression" if regression else "classification", metric, truth, weights)
+    found = judge.cost(judge.losses(said, np.arange(200)))
+
+    assert found == pytest.approx(expected(weights), rel=1e-6)
+
+
+def test_balanced_accuracy_weighs_every_class_alike(tmp_path):
+    """One class in ten: never naming it costs half of the balanced accuracy."""
+    table = houses()
+    table["dear"] = np.where(table["price"] > np.quantile(table["price"], 0.9), "yes", "no")
+    table["area"] = 0.0  # nothing to tell them apart by
+    ran = Ran(tmp_path, table[["area", "noise", "dear"]], target="dear", drop=(), metric="balanced_accuracy")
+    majority = next(one for one in ran.result.summary.baselines if one.name == "majority")
+
+    assert majority.dev.value == pytest.approx(0.5, abs=0.03)
