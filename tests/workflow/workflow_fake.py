@@ -27,7 +27,7 @@ from burnish.store import run_folder
 from burnish.store.database import Database
 from burnish.train import hyperparameters
 from burnish.train.configuration import Configuration
-from burnish.train.work import Curve, Ending, Outcome, Work
+from burnish.train.work import Curve, Ending, Executor, Outcome, Work
 from burnish.workflow import candidates, diagnosis, settings
 from burnish.workflow import problem as problems
 from burnish.workflow.budget import Budget
@@ -173,14 +173,14 @@ class Fake:
         return str(path)
 
 
-def session(path: Path, execute: Fake, *, max_epochs: int = 10**9, limit: float | None = None, **asked) -> Session:
+def session(path: Path, execute: Executor, *, max_epochs: int = 10**9, limit: float | None = None, **asked) -> Session:
     """A session that counts epochs (or seconds, where a limit is given), with a database of its own in `path`."""
     path.mkdir(parents=True, exist_ok=True)
     folder = run_folder.create(path / "run", "made-up", datetime.now().astimezone())
     database = Database(folder.database)
     epochs = None if limit is not None else max_epochs
     budget = Budget(limit, epochs, began=time.monotonic(), carried=0.0, jobs=1, log=database)
-    return Session(settings.make(target="y", jobs=1, **asked), budget, folder, database, silent, execute)
+    return Session(settings.make(**{"target": "y", "jobs": 1, **asked}), budget, folder, database, silent, execute)
 
 
 def trained(
