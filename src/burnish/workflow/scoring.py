@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics as measures
 
 from burnish.report.summary import Metric
-from burnish.stats import interval
+from burnish.stats import interval, two_sample
 from burnish.workflow.problem import Judge
 
 # Bootstrap draws for measures without an interval of their own: percentile ends are stable to about 5 % of the width.
@@ -40,24 +39,25 @@ def metrics(judge: Judge, predictions: Arrays, rows: NDArray[np.integer]) -> tup
         )
     known = truth >= 0
     truth, shown = truth[known].astype(np.int64), predictions[known]
+    wrong = (shown.argmax(1) != truth).astype(np.float64)
     made = [
-        Metric("misclassification rate", interval.estimate((shown.argmax(1) != truth).astype(float), "error"), "%"),
+        Metric("misclassification rate", interval.estimate(wrong, "error"), "%"),
         Metric("log-loss", _at_least_zero(interval.mean(found.loss[known])), "nats"),
-        Metric("1 - balanced accuracy", _bootstrap(_unbalanced, truth, shown), "%"),
+        Metric("1 - balanced accuracy", _bootstrap(_unbalanced, truth, wrong), "%"),
     ]
     if len(np.unique(truth)) == shown.shape[1]:
-        made.append(Metric("1 - AUC", _bootstrap(_unranked, truth, shown), "%"))
+        made.append(Metric("1 - AUC", _unranked(truth, shown), "%"))
     return tuple(made)
 
 
-def _bootstrap(statistic: Callable[..., float], truth: NDArray, predicted: Arrays) -> interval.Interval:
+def _bootstrap(statistic: Callable[..., float], truth: NDArray, other: Arrays) -> interval.Interval:
     """The ends are unknown (NaN) where resamples say nothing of them: of a single row, or where all come out alike."""
     part = np.sort(np.random.default_rng(0).permutation(len(truth))[:BOOTSTRAP_ROWS])
     if len(part) > 1:
-        found = interval.bootstrap(statistic, truth[part], predicted[part], seed=0, draws=DRAWS)
+        found = interval.bootstrap(statistic, truth[part], other[part], seed=0, draws=DRAWS)
         if found.low < found.high:
             return found
-    return interval.Interval(float(statistic(truth[part], predicted[part])), float("nan"), float("nan"))
+    return interval.Interval(float(statistic(truth[part], other[part])), float("nan"), float("nan"))
 
 
 def _at_least_zero(found: interval.Interval) -> interval.Interval:
@@ -70,17 +70,14 @@ def _unexplained(truth: Arrays, predicted: Arrays) -> float:
     return float(np.square(truth - predicted).sum()) / spread if spread > 0 else float("nan")
 
 
-def _unbalanced(truth: NDArray[np.int64], predicted: Arrays) -> float:
-    wrong = predicted.argmax(1) != truth
-    seen = np.unique(truth)
-    return float(np.mean([wrong[truth == k].mean() for k in seen]))
+def _unbalanced(truth: NDArray[np.int64], wrong: Arrays) -> float:
+    """Mean over the classes that a resample holds of the share that is wrong."""
+    rows = np.bincount(truth)
+    missed = np.bincount(truth, weights=wrong)
+    return float(np.mean(missed[rows > 0] / rows[rows > 0]))
 
 
-def _unranked(truth: NDArray[np.int64], predicted: Arrays) -> float:
-    """1 − AUC, one class against the rest, averaged over the classes that a resample holds."""
-    classes = [k for k in range(predicted.shape[1]) if 0 < (truth == k).sum() < len(truth)]
-    if predicted.shape[1] == 2:
-        classes = [k for k in classes if k == 1]
-    if not classes:
-        return float("nan")
-    return 1.0 - float(np.mean([measures.roc_auc_score(truth == k, predicted[:, k]) for k in classes]))
+def _unranked(truth: NDArray[np.int64], predicted: Arrays) -> interval.Interval:
+    """1 − AUC, one class against the rest, averaged over the classes; each of them occurs."""
+    area = two_sample.mean_auc(predicted, truth)
+    return interval.Interval(1 - area.value, 1 - area.high, 1 - area.low)
