@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from sklearn import metrics as measures
 
 from burnish.train.configuration import Configuration
-from burnish.workflow import improve, reading, settings, start
+from burnish.workflow import improve, preparing, reading, settings, start
 from burnish.workflow.leaving import Result
-from burnish.workflow.problem import Judge
+from burnish.workflow.problem import Judge, Problem
 
 SMALL = Configuration(widths=(8,), batch_size=32, epochs=5, learning_rate=2e-2)
 ROWS = 240
@@ -282,11 +282,37 @@ def test_the_cost_is_what_scikit_learn_calls_by_that_name(metric, expected, weig
 
 
 def test_balanced_accuracy_weighs_every_class_alike(tmp_path):
-    """One class in ten: never naming it costs half of the balanced accuracy."""
+    """One class in ten, of heavy rows: never naming it costs half of the balanced accuracy, weights or none."""
     table = houses()
     table["dear"] = np.where(table["price"] > np.quantile(table["price"], 0.9), "yes", "no")
+    table["weight"] = np.where(table["dear"] == "yes", 5.0, 1.0)
     table["area"] = 0.0  # nothing to tell them apart by
-    ran = Ran(tmp_path, table[["area", "noise", "dear"]], target="dear", drop=(), metric="balanced_accuracy")
-    majority = next(one for one in ran.result.summary.baselines if one.name == "majority")
+    (tmp_path / "weighted").mkdir()
+    columns = ["area", "noise", "dear", "weight"]
+    asked = {"target": "dear", "metric": "balanced_accuracy"}
+    alike = Ran(tmp_path, table[columns[:-1]], drop=(), **asked)
+    weighted = Ran(tmp_path / "weighted", table[columns], drop=(), weight="weight", **asked)
 
-    assert majority.dev.value == pytest.approx(0.5, abs=0.03)
+    for ran in (alike, weighted):
+        majority = next(one for one in ran.result.summary.baselines if one.name == "majority")
+        assert majority.dev.value == pytest.approx(0.5, abs=0.03)
+
+
+def test_groups_reach_the_experiments(tmp_path):
+    """Rows of one agent, and copies, are one piece of evidence: their labels come with the problem."""
+    table = pd.concat([houses(), houses().head(30)], ignore_index=True)
+    made, problems = preparing.prepare, []
+
+    def noted(*given: Any, **asked: Any) -> Problem:
+        problems.append(made(*given, **asked))
+        return problems[-1]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(preparing, "prepare", noted)
+        Ran(tmp_path, table, drop=("dear", "day"), group="agent")
+    groups = problems[0].groups
+    codes = pd.factorize(table["agent"])[0]
+
+    assert len(np.unique(groups)) == 12
+    assert len(set(zip(groups, codes, strict=True))) == 12
+    np.testing.assert_array_equal(problems[0].dev_groups(range(1)), groups[problems[0].dev_rows(range(1))])

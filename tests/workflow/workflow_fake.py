@@ -64,6 +64,7 @@ def question(
     folds: int = 1,
     test: int = 0,
     metric: str | None = None,
+    groups: int | None = None,
     seed: int = 0,
     **more: float,
 ) -> Problem:
@@ -87,7 +88,8 @@ def question(
     truth = coding.units(made["y"]) if task == "regression" else coding.encode(made["y"]).astype(np.int64)
     judge = Judge(task, metric or ("rmse" if task == "regression" else "log_loss"), truth, None)
     spec = padding.pad([fold.preparation.inputs for fold in prepared])
-    return Problem(made, profiles, split, prepared, spec, judge, None)
+    labels = None if groups is None else np.arange(rows + test) % groups
+    return Problem(made, profiles, split, prepared, spec, judge, None, labels)
 
 
 def alike(_: Configuration) -> float:
@@ -108,6 +110,7 @@ class Fake:
     shared: float = 1.0  # of the row
     luck: float = 0.05  # of the training: by what share the size differs from one to the next
     world: int = 0  # another number, other noise
+    taste: float = 0.0  # of the configuration: a noise that all rows of a group share, whatever the seed
     weights: Path | None = None  # where to write weights; None: nowhere
     interrupt: Callable[[Work], bool] = lambda _: False  # what the clock cuts short
     done: list[Work] = field(default_factory=list)
@@ -147,7 +150,11 @@ class Fake:
         text = repr((work.configuration, work.seed, work.fold, work.rows, self.world))
         rng = np.random.default_rng(zlib.crc32(text.encode()))
         size = worse * self.quality(work.configuration) * np.exp(self.luck * rng.normal())
-        return self._predict(np.arange(self.problem.table.rows), size, rng)
+        tasted = 0.0
+        if self.taste and self.problem.groups is not None:
+            known = np.random.default_rng(zlib.crc32(repr((work.configuration, self.world)).encode()))
+            tasted = self.taste * known.normal(size=self.problem.groups.max() + 1)[self.problem.groups][:, None]
+        return self._predict(np.arange(self.problem.table.rows), size, rng) + tasted
 
     def _predict(self, rows: NDArray[np.int64], size: float, rng: np.random.Generator) -> NDArray[np.float64]:
         outputs, truth = self.problem.outputs, self.problem.judge.truth[rows]

@@ -107,7 +107,7 @@ def split(
     if plan.source is not None:
         sources = _codes(table[plan.source].values)
         strata = _codes(strata * (int(sources.max()) + 1) + sources)
-    group = None if plan.group is None else _group_labels(table, plan.group)
+    group = None if plan.group is None else group_labels(table, plan.group)
     together = deal.joined(group, None if plan.time else keep_together)
     units = np.arange(table.rows) if together is None else together
     problem = _Problem(strata, units, None if classes is None else _codes(classes), np.random.default_rng(plan.seed))
@@ -277,7 +277,7 @@ def _codes(values: NDArray) -> deal.Labels:
     return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
 
-def _group_labels(table: Table, name: str) -> deal.Labels:
+def group_labels(table: Table, name: str) -> deal.Labels:
     """Codes of a group column; a row without a group is a group of its own."""
     column = table[name]
     labels = _codes(column.values)

@@ -145,7 +145,7 @@ def _stages(session: Session, request: Request) -> Result:
     loaded = reading.read(session, request.sources) if request.loaded is None else request.loaded
     audited, about_data = reading.audit(session, loaded)
     split, straddling = reading.divide(session, loaded, audited)
-    problem = preparing.prepare(session, loaded, split, roomy=request.manner.in_process)
+    problem = preparing.prepare(session, loaded, split, copies=audited.keep_together, roomy=request.manner.in_process)
     baselines = train_baselines(session, problem, yardstick=request.manner.yardstick)
     networks = _networks(session, problem, baselines, conflicting=audited.facts.get("conflicting_floor", 0.0))
     finished = finishing.finish(session, problem, None if networks is None else networks.chosen, baselines)

@@ -197,7 +197,12 @@ def _round(bench: Bench, state: Improved, number: int, chosen: Sequence[remedies
         confirmed = None if full is None else _matrix(made[name], range(SEEDS))
         treatments[names[name]] = losses if confirmed is None else confirmed
     experiments = experiment.judge_all(
-        first if full is None else full, treatments, round=number, statistic=statistic, unit=problem.unit_of_gain
+        first if full is None else full,
+        treatments,
+        round=number,
+        statistic=statistic,
+        unit=problem.unit_of_gain,
+        groups=problem.dev_groups(bench.folds),
     )
     for one in experiments:
         session.database.record_experiment(number, one)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from burnish import errors
+from burnish.data import deal
+from burnish.data import split as splits
 from burnish.data.fold import Split
 from burnish.executors import fold_files
 from burnish.preprocess import padding, preparation
@@ -16,10 +19,17 @@ from burnish.workflow.reading import Loaded
 from burnish.workflow.session import Session
 
 
-def prepare(session: Session, loaded: Loaded, split: Split, *, roomy: bool = False) -> Problem:
+def prepare(
+    session: Session, loaded: Loaded, split: Split, *, copies: NDArray[np.int64] | None = None, roomy: bool = False
+) -> Problem:
     """Stage 4: a preparation for each fold, fitted on its training rows; the screening folds are written.
 
-    With `roomy`, networks have room for a few columns more, so that fits on like tables share compiled programs.
+    Args:
+        session: Tells.
+        loaded: All rows.
+        split: Their parts.
+        copies: Rows that are copies of one another share a number, shape (rows,); None: there are none.
+        roomy: Networks have room for a few columns more, so that fits on like tables share compiled programs.
     """
     settings, table = session.settings, loaded.table
     target = table[loaded.target]
@@ -35,7 +45,7 @@ def prepare(session: Session, loaded: Loaded, split: Split, *, roomy: bool = Fal
     truth = first.encode(target).astype(np.int64) if classification else first.units(target).astype(np.float64)
     judge_weights = weights
     if loaded.metric == "balanced_accuracy":
-        share = np.bincount(truth, minlength=len(first.classes)) / len(truth)
+        share = np.bincount(truth, weights=weights, minlength=len(first.classes)) / len(truth)
         judge_weights = (1.0 / (len(first.classes) * share[truth])) * (1.0 if weights is None else weights)
     inputs = padding.pad([fold.preparation.inputs for fold in folds])
     problem = Problem(
@@ -46,6 +56,7 @@ def prepare(session: Session, loaded: Loaded, split: Split, *, roomy: bool = Fal
         inputs=padding.roomy(inputs) if roomy else inputs,
         judge=Judge(loaded.task, loaded.metric, truth, judge_weights),
         row_weights=weights,
+        groups=deal.joined(None if settings.group is None else splits.group_labels(table, settings.group), copies),
     )
     for sentence in folds[0].preparation.warnings:
         session.say(Stage.PREPARE, sentence, warning=True)

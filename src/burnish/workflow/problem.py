@@ -99,6 +99,7 @@ class Problem:
     inputs: InputSpec  # common to all folds
     judge: Judge
     row_weights: NDArray[np.float64] | None  # --weight; in the training cost too
+    groups: NDArray[np.int64] | None = None  # rows that belong together (--group, copies) share a number
 
     @property
     def task(self) -> Task:
@@ -126,6 +127,16 @@ class Problem:
     def training_rows(self) -> int:
         """Rows that one network of the first fold trains on."""
         return len(self.split.primary.train)
+
+    def dev_groups(self, folds: Sequence[int] | range) -> NDArray[np.int64] | None:
+        """Groups of the dev rows of these folds, in their order; None where each row stands for itself.
+
+        A single group gives no idea of how others differ: its rows are then taken for themselves too.
+        """
+        if self.groups is None:
+            return None
+        found = self.groups[self.dev_rows(folds)]
+        return found if len(np.unique(found)) > 1 else None
 
     def dev_rows(self, folds: Sequence[int] | range) -> NDArray[np.int64]:
         """Positions of the dev rows of these folds, fold after fold: the order of stacked dev predictions."""
