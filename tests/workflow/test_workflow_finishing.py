@@ -11,6 +11,7 @@ import workflow_fake as fake
 
 from burnish.predictor.simple import SimplePredictor
 from burnish.stats import interval
+from burnish.train.work import Ending, Outcome, Work
 from burnish.workflow import baselines, candidates, finishing, preparing
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.problem import Problem
@@ -187,6 +188,68 @@ def test_two_seeds_of_one_configuration_are_two_networks(tmp_path):
     assert {member.key for member, _ in chosen.members} == {"first-s0", "first-s1"}
     assert len(first) == 2
     assert np.abs(first[0] - first[1]).max() > 0.01
+
+
+def settle(path: Path, problem: Problem, executor: fake.Fake, **asked) -> finishing.Chosen:
+    """Ten competitors, trained as far as screening goes, and all means but what is asked for."""
+    session = fake.session(path, executor, **asked)
+    with session.database:
+        return finishing.settle(session, problem, competitors(problem, executor, 10), until_share=0.9)
+
+
+def test_the_chosen_are_trained_on_every_rotation_and_chosen_again_by_all_rows(tmp_path):
+    """Screened on one fold of four: in the end each row but the test set's is dev once, and trains three in four."""
+    problem = fake.question(rows=400, folds=4, screen=1, test=100)
+    executor = fake.Fake(problem, lambda _: 0.5, weights=tmp_path)
+    chosen = settle(tmp_path, problem, executor)
+    built = finishing.build(problem, chosen)
+
+    assert chosen.folds == (0, 1, 2, 3)
+    assert len(chosen.dev) == len(chosen.honest) == len(chosen.honest_errors) == 400
+    assert all(len(member.outcomes) == 4 for member, _ in chosen.members)
+    assert len({work.trial.rsplit("-f", 1)[0] for work in executor.done}) == finishing.MOST_ROTATED
+    assert len(built.preparations) == 4
+    assert len(built.members) == 4 * len(chosen.members)
+    assert sum(member.share for member in built.members) == pytest.approx(1)
+    for number in range(4):  # each fold's networks have a quarter of the say
+        assert sum(m.share for m in built.members if m.preparation == number) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("epochs", [100, 200, 250, 700])
+def test_rotations_keep_to_the_epochs_that_are_left(epochs, tmp_path):
+    """Three rotations of 40 epochs a network: none where two networks cannot be paid, else as many as can."""
+    problem = fake.question(rows=400, folds=4, screen=1)
+    executor = fake.Fake(problem)
+    chosen = settle(tmp_path, problem, executor, max_epochs=epochs)
+    rotated = [work for work in executor.done if work.fold > 0]
+    affordable = int(0.9 * epochs / 120)
+
+    assert len(rotated) == (3 * affordable if affordable >= finishing.LEAST_ROTATED else 0)
+    assert chosen.folds == ((0, 1, 2, 3) if rotated else (0,))
+
+
+def test_a_network_that_fails_on_a_rotation_is_left_out(tmp_path):
+    """The others go on; where too few are left, what screening chose is delivered."""
+    problem = fake.question(rows=400, folds=4, screen=1)
+
+    class Failing(fake.Fake):
+        victims: tuple[str, ...] = ()
+
+        def outcome(self, work: Work, cut: bool = False) -> Outcome:
+            made = super().outcome(work, cut)
+            failed = work.fold == 2 and work.trial.startswith(self.victims)
+            return replace(made, ending=Ending.FAILED) if failed else made
+
+    one, all_of_them = Failing(problem), Failing(problem)
+    first = chosen_from(problem, competitors(problem, fake.Fake(problem), 10))
+    best = first.members[0][0].name
+    one.victims, all_of_them.victims = (best,), ("draw",)
+    rotated, screened = settle(tmp_path / "one", problem, one), settle(tmp_path / "all", problem, all_of_them)
+
+    assert rotated.folds == (0, 1, 2, 3)
+    assert best not in {member.name for member, _ in rotated.members}
+    assert screened.folds == (0,)
+    assert [member.key for member, _ in screened.members] == [member.key for member, _ in first.members]
 
 
 def test_without_a_test_set_none_is_opened(tmp_path):

@@ -62,18 +62,19 @@ def question(
     rows: int = 300,
     dev: int = 150,
     folds: int = 1,
+    screen: int | None = None,
     test: int = 0,
     metric: str | None = None,
     groups: int | None = None,
     seed: int = 0,
     **more: float,
 ) -> Problem:
-    """A problem of `rows` rows for training and dev: one dev part, or as many folds as said, all of them screening."""
+    """A problem of `rows` rows for training and dev: one dev part, or as many folds as said, all screening or some."""
     made = table(rows + test, task, seed=seed, **more)
     order = np.random.default_rng(seed).permutation(rows)
     parts = [order[:dev]] if folds == 1 else np.array_split(order, folds)
     found = tuple(Fold(np.setdiff1d(np.arange(rows), part), np.sort(part)) for part in parts)
-    split = Split(found, folds, np.arange(rows, rows + test) if test else None, "as the test wants it")
+    split = Split(found, screen or folds, np.arange(rows, rows + test) if test else None, "as the test wants it")
     profiles = kinds.profile(made, target="y")
     prepared = tuple(
         PreparedFold(
