@@ -36,9 +36,13 @@ def chosen_from(problem: Problem, pool: list[Candidate]) -> finishing.Chosen:
 
 @pytest.mark.parametrize(
     ("task", "metric", "folds"),
-    [("regression", "rmse", 1), ("regression", "mae", 3), ("classification", "log_loss", 1),
-     ("classification", "accuracy", 1)],
-)  # fmt: skip
+    [
+        ("regression", "rmse", 1),
+        ("classification", "log_loss", 1),
+        pytest.param("regression", "mae", 3, marks=pytest.mark.slow),
+        pytest.param("classification", "accuracy", 1, marks=pytest.mark.slow),
+    ],
+)
 def test_the_promise_holds_where_many_equal_candidates_compete(task, metric, folds):
     """Forty candidates of the same true error: the winner's luck is not promised.
 

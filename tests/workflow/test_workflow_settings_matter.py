@@ -52,7 +52,7 @@ class Ran:
         for name, rows in (files or {}).items():
             places[name] = path / f"{name}.csv"
             rows.to_csv(places[name], index=False)
-        asked = {"target": "price", "drop": ("dear",), "start": SMALL, "max_epochs": 1, "jobs": 1, **asked}
+        asked = {"target": "price", "drop": ("dear", "agent"), "start": SMALL, "max_epochs": 1, "jobs": 1, **asked}
         sources = reading.Sources(path / "table.csv", places.get("dev"), places.get("test"))
         manner = improve.Manner(in_process=True, yardstick=False)
         self.result: Result = improve.run(improve.Request(sources, settings.make(**asked), out=out, manner=manner))
@@ -76,14 +76,14 @@ def plain(tmp_path_factory) -> Ran:
 
 def test_without_wishes_all_columns_are_inputs(plain):
     """What the effects below are told from."""
-    assert plain.inputs == {"area", "noise", "town", "agent", "day", "weight"}
+    assert plain.inputs == {"area", "noise", "town", "day", "weight"}
     assert plain.result.summary.rows.folds == 5
     assert plain.result.summary.first.configuration == SMALL
 
 
 def test_a_group_stays_on_one_side(tmp_path):
     """No agent of the training rows is met again in dev or test, and who it was is no input."""
-    ran = Ran(tmp_path, houses(), group="agent")
+    ran = Ran(tmp_path, houses(), group="agent", drop=("dear",))
     agents = {name: set(values) for name, values in ran.values("agent").items()}
 
     assert agents["train"].isdisjoint(agents["dev"] | agents["test"])
@@ -119,7 +119,7 @@ def test_rows_of_no_weight_neither_train_nor_judge(tmp_path):
     table["weight"] = np.where(silent, 0.0, 1.0)
     weighted = Ran(tmp_path, table, weight="weight", test=False)
     (tmp_path / "again").mkdir()
-    alike = Ran(tmp_path / "again", table, drop=("dear", "weight"), test=False)
+    alike = Ran(tmp_path / "again", table, drop=("dear", "agent", "weight"), test=False)
 
     assert "weight" not in weighted.inputs
     assert weighted.result.summary.final.dev.value < 5
@@ -130,19 +130,11 @@ def test_rows_of_no_weight_neither_train_nor_judge(tmp_path):
 
 def test_dropped_columns_are_gone(plain, tmp_path):
     """Not an input, not in the report; without the one that matters the error grows."""
-    ran = Ran(tmp_path, houses(), drop=("dear", "area"))
+    ran = Ran(tmp_path, houses(), drop=("dear", "agent", "area"))
 
     assert ran.inputs == plain.inputs - {"area"}
     assert "area" not in {column.name for column in ran.result.summary.columns}
     assert ran.result.summary.final.dev.value > 1.5 * plain.result.summary.final.dev.value
-
-
-def test_the_positive_class_is_the_one_that_was_named(tmp_path):
-    """Not "yes", which it would have been; it is kept with the model."""
-    ran = Ran(tmp_path, houses(), target="dear", drop=("price",), positive="no")
-
-    assert ran.result.predictor.target.positive == "no"
-    assert ran.result.predictor.target.classes == ("no", "yes")
 
 
 def test_as_many_folds_as_asked_for(tmp_path):
@@ -179,6 +171,7 @@ def test_without_a_test_set_all_rows_train_and_choose(tmp_path):
     assert told.rows.dev == ROWS
 
 
+@pytest.mark.slow
 def test_a_task_that_is_asked_for_is_done(tmp_path):
     """Whole numbers of few values are classes by default, and a number where the person says so."""
     table = houses()
@@ -242,16 +235,6 @@ def test_a_test_file_is_the_test_set(tmp_path):
     assert ran.result.summary.final.train_dev is None
 
 
-@pytest.mark.parametrize("metric", ["log_loss", "accuracy", "balanced_accuracy", "auc"])
-def test_choices_between_classes_are_made_by_the_metric(metric, tmp_path):
-    """The summary names it; verdicts speak of the error that belongs to it."""
-    ran = Ran(tmp_path, houses(), target="dear", drop=("price",), metric=metric)
-    error = "1 - balanced accuracy" if metric == "balanced_accuracy" else "misclassification rate"
-
-    assert ran.result.summary.task.metric == metric
-    assert ran.result.summary.task.error == error
-
-
 CODES = np.random.default_rng(1).integers(0, 3, 200)
 PROBABILITIES = np.random.default_rng(2).dirichlet(np.ones(3), 200) * 0.7 + 0.3 * np.eye(3)[CODES]
 NUMBERS = np.random.default_rng(3).normal(size=200)
@@ -281,7 +264,19 @@ def test_the_cost_is_what_scikit_learn_calls_by_that_name(metric, expected, weig
     assert found == pytest.approx(expected(weights), rel=1e-6)
 
 
-def test_balanced_accuracy_weighs_every_class_alike(tmp_path):
+@pytest.mark.parametrize(
+    ("metric", "error"),
+    [("log_loss", "misclassification rate"), ("auc", "misclassification rate"), ("accuracy", "misclassification rate"),
+     ("balanced_accuracy", "1 - balanced accuracy"), ("rmse", "RMSE"), ("mae", "RMSE"), ("r2", "RMSE")],
+)  # fmt: skip
+def test_verdicts_speak_of_the_error_that_belongs_to_the_metric(metric, error):
+    """Whatever chooses."""
+    task = "regression" if metric in settings.REGRESSION_METRICS else "classification"
+
+    assert Judge(task, metric, NUMBERS, None).error_name == error
+
+
+def test_balanced_accuracy_weighs_every_class_alike_and_the_positive_one_is_the_one_named(tmp_path):
     """One class in ten, of heavy rows: never naming it costs half of the balanced accuracy, weights or none."""
     table = houses()
     table["dear"] = np.where(table["price"] > np.quantile(table["price"], 0.9), "yes", "no")
@@ -289,13 +284,16 @@ def test_balanced_accuracy_weighs_every_class_alike(tmp_path):
     table["area"] = 0.0  # nothing to tell them apart by
     (tmp_path / "weighted").mkdir()
     columns = ["area", "noise", "dear", "weight"]
-    asked = {"target": "dear", "metric": "balanced_accuracy"}
+    asked = {"target": "dear", "metric": "balanced_accuracy", "positive": "no"}  # by itself it would be "yes"
     alike = Ran(tmp_path, table[columns[:-1]], drop=(), **asked)
     weighted = Ran(tmp_path / "weighted", table[columns], drop=(), weight="weight", **asked)
 
     for ran in (alike, weighted):
         majority = next(one for one in ran.result.summary.baselines if one.name == "majority")
         assert majority.dev.value == pytest.approx(0.5, abs=0.03)
+        assert ran.result.summary.task.metric == "balanced_accuracy"
+        assert ran.result.summary.task.error == "1 - balanced accuracy"
+        assert ran.result.predictor.target.positive == "no"
 
 
 def test_groups_reach_the_experiments(tmp_path):
@@ -309,7 +307,7 @@ def test_groups_reach_the_experiments(tmp_path):
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(preparing, "prepare", noted)
-        Ran(tmp_path, table, drop=("dear", "day"), group="agent")
+        Ran(tmp_path, table, drop=("dear",), group="agent")
     groups = problems[0].groups
     codes = pd.factorize(table["agent"])[0]
 
