@@ -40,14 +40,18 @@ class Session:
     emit: Emit
     execute: Executor
     costs: Costs = field(default_factory=Costs)
-    trials: int = 0
-    seen: set[tuple[str, int]] = field(default_factory=set)  # (trial, until) of what was counted
+    reached: dict[str, float] = field(default_factory=dict)  # epochs of each trial that were counted
     best: float | None = None  # best dev error so far, for the eye only
 
     def say(self, stage: Stage, text: str, *, warning: bool = False) -> None:
         """Show a sentence and keep it."""
         self.database.record_event(stage.value, "warning" if warning else "info", text)
         self.emit(Line(stage, text, warning))
+
+    @property
+    def trials(self) -> int:
+        """Trainings, each counted once however often it paused."""
+        return len(self.reached)
 
     def operations(self, problem: Problem, configuration: Configuration) -> float:
         """Floating-point operations of one training step: three matrix products for each weight."""
@@ -97,17 +101,17 @@ class Session:
         return {item.trial: outcomes[item.trial] for item in work if item.trial in outcomes}
 
     def _account(self, problem: Problem, outcome: Outcome, stage: Stage) -> None:
-        """Count an outcome, once: work that several stages ask for is executed and paid for once."""
-        key = outcome.work.trial, outcome.work.until
-        if key in self.seen:
+        """Count what is new in an outcome: a trial goes on from where it paused, and may be asked for again."""
+        work = outcome.work
+        fresh = outcome.epochs - self.reached.get(work.trial, 0.0)
+        if work.trial in self.reached and fresh <= 0:
             return
-        self.seen.add(key)
-        self.trials += 1
-        self.budget.epochs += outcome.epochs
+        self.reached[work.trial] = outcome.epochs
+        self.budget.epochs += fresh
         self.database.record_outcome(outcome, stage.value)
         self.database.set("elapsed", self.budget.elapsed)
-        steps = outcome.epochs * self.steps(problem, outcome.work) / max(1, outcome.work.until)
-        self.costs.learn(outcome, steps, self.operations(problem, outcome.work.configuration))
+        steps = fresh * self.steps(problem, work) / max(1, work.until)
+        self.costs.learn(outcome, steps, self.operations(problem, work.configuration))
         if outcome.ending is Ending.FAILED or not np.isfinite(outcome.dev_loss):
             return
         error = problem.judge.measured(outcome.dev, problem.folds[outcome.work.fold].rows.dev).estimate.value
