@@ -23,8 +23,8 @@ class GateMissed(Exception):
 class Signalled(Exception):
     """Stopped by a signal; the states are kept."""
 
-    def __init__(self, number: int, path: str) -> None:
-        self.number, self.path = number, path
+    def __init__(self, number: int, advice: str) -> None:
+        self.number, self.advice = number, advice
         super().__init__(f"signal {number}")
 
 
@@ -39,11 +39,11 @@ def guarded(command: click.Command, arguments: list[str] | None = None) -> int:
         error.show(sys.stderr)
         return USAGE
     except (click.Abort, KeyboardInterrupt):
-        print("burnish: interrupted", file=sys.stderr)
+        print("burnish: stopped before anything was begun.", file=sys.stderr)
         return SIGNALLED + 2
     except Signalled as stopped:
         print("burnish: stopped; everything trained so far is kept.", file=sys.stderr)
-        print(f"Go on with:  burnish resume {stopped.path}", file=sys.stderr)
+        print(f"  {stopped.advice}", file=sys.stderr)
         return SIGNALLED + stopped.number
     except GateMissed as missed:
         print(f"burnish: {missed}", file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import click
 from burnish import errors
 from burnish.cli import failing
 from burnish.cli.showing import Screen
+from burnish.load.files import STANDARD_INPUT
 from burnish.report import terminal
 from burnish.workflow import improve as main_job
 from burnish.workflow import settings as all_settings
@@ -82,7 +84,8 @@ def improve(ask: Ask, *, began: float, as_json: bool, quiet: bool, verbose: bool
         try:
             result = main_job.run(request, emit=screen, began=began)
         except Interrupted as stopped:
-            raise failing.Signalled(stopped.signal_number, str(stopped.path)) from stopped
+            once = STANDARD_INPUT in (ask.data, ask.dev, ask.test)
+            raise _signalled(stopped, resumable=not once) from stopped
     _print(result, as_json=as_json, verbose=verbose)
     _check_gate(ask.settings, result)
 
@@ -93,9 +96,15 @@ def resume(path: Path, *, began: float, as_json: bool, quiet: bool) -> None:
         try:
             result = main_job.resume(path, emit=screen, began=began)
         except Interrupted as stopped:
-            raise failing.Signalled(stopped.signal_number, str(stopped.path)) from stopped
+            raise _signalled(stopped, resumable=True) from stopped
     _print(result, as_json=as_json, verbose=False)
     _check_gate(result.settings, result)
+
+
+def _signalled(stopped: Interrupted, *, resumable: bool) -> failing.Signalled:
+    command = shlex.join(["burnish", "resume", str(stopped.path)])
+    gone = "It cannot go on: its data came from standard input and are gone."
+    return failing.Signalled(stopped.signal_number, f"Go on with:  {command}" if resumable else gone)
 
 
 def _print(result: Result, *, as_json: bool, verbose: bool) -> None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from burnish import errors
 from burnish.executors import compile_cache, inprocess, pool
 from burnish.store import outcomes, run_folder
 from burnish.store.database import Database
 from burnish.store.run_folder import RunFolder
-from burnish.workflow import diagnosis, finishing, improving, learning, leaving, preparing, reading, tuning
+from burnish.workflow import diagnosis, finishing, improving, learning, leaving, preparing, reading, signals, tuning
 from burnish.workflow.baselines import Baselines, train_baselines
 from burnish.workflow.budget import Budget
 from burnish.workflow.candidates import Candidate
@@ -108,18 +104,21 @@ def resume(path: Path, *, emit: Emit = silent, began: float | None = None) -> Re
 
 def _work(folder: RunFolder, request: Request, emit: Emit, *, began: float, carried: float) -> Result:
     settings, manner = request.settings, request.manner
-    with Database(folder.database) as database, _signals() as received:
-        jobs = 1 if manner.in_process else settings.workers
-        budget = Budget(settings.limit, settings.max_epochs, began=began, carried=carried, jobs=jobs, log=database)
-        with _workers(folder, settings, manner, received) as workers:
-            kept = outcomes.Outcomes(folder.scratch / "outcomes")
-            execute = outcomes.recall(kept, workers) if manner.files else workers
-            session = Session(settings, budget, folder, database, emit, execute)
-            try:
-                result = _stages(session, request)
-            except pool.Stopped as stopped:
-                database.set("elapsed", budget.elapsed)
-                raise Interrupted(stopped.signal_number, folder.path) from stopped
+    try:
+        with Database(folder.database) as database, signals.caught() as told:
+            jobs = 1 if manner.in_process else settings.workers
+            budget = Budget(settings.limit, settings.max_epochs, began=began, carried=carried, jobs=jobs, log=database)
+            with _workers(folder, settings, manner, told.received) as workers:
+                kept = outcomes.Outcomes(folder.scratch / "outcomes")
+                execute = signals.heeding(outcomes.recall(kept, workers) if manner.files else workers, told)
+                session = Session(settings, budget, folder, database, emit, execute)
+                try:
+                    result = _stages(session, request)
+                except pool.Stopped:
+                    database.set("elapsed", budget.elapsed)
+                    raise
+    except pool.Stopped as stopped:
+        raise Interrupted(stopped.signal_number, folder.path) from stopped
     folder.tidy()
     return result
 
@@ -179,22 +178,3 @@ def _networks(session: Session, problem: Problem, baselines: Baselines, *, confl
     pooled = [*improved.pool, *(searched.survivors if searched else ())]
     chosen = finishing.settle(session, problem, pooled, until_share=FINISH_ENDS)
     return Networks(verdict, improved, learned, searched, chosen)
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM instead of dying of them; the pool looks into the list between outcomes."""
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received  # only the main thread may handle signals; elsewhere they are the caller's matter
-        return
-
-    def note(number: int, _: Any) -> None:
-        received.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
