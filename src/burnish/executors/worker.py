@@ -8,6 +8,7 @@ guard, a notebook that has already imported JAX works, and nothing is ever forke
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -76,4 +77,9 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    # All files are written. To take JAX down in good order would cost half a second, seconds on busy cores, of a run
+    # that keeps to a time limit.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
