@@ -69,7 +69,7 @@ def test_file_in_the_place_of_the_folder_is_refused(tmp_path):
 
     with pytest.raises(ConfigError, match="is a file"):
         run_folder.create(tmp_path / "out", "houses", NOW)
-    with pytest.raises(StoreError, match="cannot be written"):
+    with pytest.raises(ConfigError, match="cannot be written"):
         run_folder.create(tmp_path / "out" / "below", "houses", NOW)
 
 
@@ -79,7 +79,7 @@ def test_folder_that_cannot_be_made_is_told_in_three_lines(tmp_path, monkeypatch
 
     monkeypatch.setattr("pathlib.Path.mkdir", denied)
 
-    with pytest.raises(StoreError, match="Permission denied") as refused:
+    with pytest.raises(ConfigError, match="Permission denied") as refused:
         run_folder.create(tmp_path / "out", "houses", NOW)
 
     assert len(str(refused.value).splitlines()) == 3

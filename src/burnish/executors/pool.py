@@ -210,6 +210,12 @@ class Pool:
             if message[0] == "exhausted" and work is not None:
                 yield failed(work)
                 continue
+            if message[0] == "files":
+                raise errors.StoreError(
+                    f"Training {message[1]} could not use a file of its run.",
+                    " ".join(message[2].split("\n")[:2]),
+                    "Make room or permission there; `burnish resume` then goes on.",
+                )
             if message[0] == "failed":
                 raise errors.WorkerError(
                     f"Training {message[1]} failed in its worker process.",

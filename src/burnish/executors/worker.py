@@ -21,7 +21,7 @@ def serve(connection: Connection, data_folder: Path, state_folder: Path, cache: 
     """Answer messages until the driver says to end, or is gone.
 
     Messages in: ("work", Work), ("stop",), ("end",). Messages out: ("ready",), ("outcome", Outcome), ("exhausted",
-    trial) where memory ran out, ("failed", trial, text).
+    trial) where memory ran out, ("files", trial, text) where the disk refused, ("failed", trial, text).
     """
     # JAX may be imported only here, in the worker, after its environment was set.
     from burnish.executors.trainer import Trainer
@@ -49,10 +49,17 @@ def serve(connection: Connection, data_folder: Path, state_folder: Path, cache: 
         try:
             answer: tuple[Any, ...] = ("outcome", trainer.run(work, should_stop))
         except (ArithmeticError, LookupError, OSError, TypeError, ValueError, RuntimeError, MemoryError) as error:
-            text = traceback.format_exc()
-            print(text, file=sys.stderr, flush=True)
-            answer = ("exhausted", work.trial) if _is_exhaustion(error) else ("failed", work.trial, text)
+            answer = _confession(work.trial, error)
         connection.send(answer)
+
+
+def _confession(trial: str, error: Exception) -> tuple[Any, ...]:
+    """What went wrong, for the driver."""
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        return "files", trial, str(error)  # not into the log: on a full disk it cannot grow
+    text = traceback.format_exc()
+    print(text, file=sys.stderr, flush=True)
+    return ("exhausted", trial) if _is_exhaustion(error) else ("failed", trial, text)
 
 
 def _is_exhaustion(error: Exception) -> bool:

@@ -62,8 +62,13 @@ def unflatten(architecture: Architecture, flat: Mapping[str, NDArray[np.float32]
 
 
 def save(path: Path, flat: Flat) -> None:
-    """Write one safetensors file."""
-    save_file(flat, path)
+    """Write one safetensors file; StoreError where the disk is full or the folder cannot be written."""
+    try:
+        save_file(flat, path)
+    except (OSError, SafetensorError) as error:
+        raise errors.StoreError(
+            f"{path} cannot be written.", f"The system says: {error}.", "Make room or permission there."
+        ) from error
 
 
 def load(path: Path) -> Flat:

@@ -137,8 +137,8 @@ def create(out: Path | None, data_name: str, now: datetime) -> RunFolder:
         now: The time, with its zone.
 
     Raises:
-        ConfigError: It exists and is not empty.
-        StoreError: It cannot be written.
+        ConfigError: It exists and is not empty, or it cannot be made there.
+        StoreError: The disk is full.
     """
     path = out if out is not None else DEFAULT_ROOT / f"{_slug(data_name)}-{now:%Y%m%d-%H%M%S}"
     try:
@@ -154,7 +154,8 @@ def create(out: Path | None, data_name: str, now: datetime) -> RunFolder:
         folder = RunFolder(path, now.isoformat(timespec="seconds"), () if there else (path, *parents))
         (folder.scratch / "outcomes").mkdir(parents=True)
     except OSError as error:
-        raise atomic.refused(path, error) from error
+        refused = atomic.refused(path, error)
+        raise errors.ConfigError(refused.what, refused.why, refused.remedy) from error
     atomic.write_text(path / MARK, json.dumps({"format_version": FORMAT_VERSION, "started": folder.started}))
     return folder
 

@@ -158,7 +158,7 @@ def _networks(session: Session, problem: Problem, baselines: Baselines, *, confl
     if not first:
         session.say(
             Stage.FIRST,
-            "The budget did not last for a single network: raise --time-limit or --max-epochs.",
+            "No network could be trained within the limits: raise --time-limit, --max-epochs or --memory-limit.",
             warning=True,
         )
         return None

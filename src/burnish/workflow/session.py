@@ -112,7 +112,10 @@ class Session:
         self.database.set("elapsed", self.budget.elapsed)
         steps = fresh * self.steps(problem, work) / max(1, work.until)
         self.costs.learn(outcome, steps, self.operations(problem, work.configuration))
-        if outcome.ending is Ending.FAILED or not np.isfinite(outcome.dev_loss):
+        if outcome.ending is Ending.FAILED:
+            self.say(stage, f"Training {outcome.work.trial} ran out of memory, or its process died.", warning=True)
+            return
+        if not np.isfinite(outcome.dev_loss):
             return
         error = problem.judge.measured(outcome.dev, problem.folds[outcome.work.fold].rows.dev).estimate.value
         self.best = error if self.best is None else min(self.best, error)
