@@ -25,9 +25,11 @@ class Screen:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        plain = "NO_COLOR" in os.environ or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb"
+        plain = bool(os.environ.get("NO_COLOR")) or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb"
         self._quiet = quiet
-        self._console = Console(stderr=True, no_color=plain, highlight=False, soft_wrap=True)
+        # Not `no_color`: that leaves bold and cursor codes in.
+        terminal = False if plain else None
+        self._console = Console(stderr=True, force_terminal=terminal, highlight=False, soft_wrap=True)
         self._live = None if plain or quiet else Live(console=self._console, transient=True, auto_refresh=False)
         self._stage = ""
         self._pulse = 0.0

@@ -22,7 +22,7 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
         StoreError: The disk is full or the folder cannot be written; what was there before is still there.
     """
     # Not `tempfile`: its files are readable by their owner alone, and here the umask decides, as for any other file.
-    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    temporary = path.absolute().parent / f".{secrets.token_hex(8)}.part"
     try:
         try:
             with temporary.open("xb") as file:

@@ -143,7 +143,7 @@ def evaluate(path: Path, source: Any) -> Evaluation:
             f"{table.name} has no column {name!r}.", "Errors can only be measured where the target is known.", "Add it."
         )
     missing = table[name].missing
-    said = (*remarks.of(table), *([f"{missing.sum():,} rows have no target."] if missing.any() else []))
+    said = (*remarks.of(table), *remarks.without_target(int(missing.sum())))
     table = table.take(np.flatnonzero(~missing))
     if table.rows == 0:
         raise errors.DataError(f"No row of {table.name} has a target.", f"Column {name!r} is empty.", "Fill it.")

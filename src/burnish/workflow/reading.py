@@ -133,11 +133,8 @@ def _tell(
     counts = {kind: sum(1 for p in profiles if p.kind is kind) for kind in Kind}
     shown = ", ".join(f"{count} {kind.value}" for kind, count in counts.items() if count)
     session.say(Stage.READ, f"{table.name}: {table.rows:,} rows, {len(profiles)} columns ({shown}).")
-    for remark in remarks.of(table):
+    for remark in (*remarks.of(table), *remarks.without_target(without)):
         session.say(Stage.READ, remark, warning=True)
-    if without:
-        rows = "1 row has" if without == 1 else f"{without:,} rows have"
-        session.say(Stage.READ, f"{rows} no target and cannot be used.", warning=True)
     if table.rows < FEW_ROWS:
         session.say(Stage.READ, f"Only {table.rows} rows: whatever is found here is uncertain.", warning=True)
     session.say(Stage.READ, f"A {task[0]}: {task[1]}.")

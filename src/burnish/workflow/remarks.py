@@ -26,6 +26,13 @@ def of(table: Table) -> tuple[str, ...]:
     )
 
 
+def without_target(rows: int) -> tuple[str, ...]:
+    """That so many rows have none; nothing where there are no such rows."""
+    if not rows:
+        return ()
+    return (f"{'1 row has' if rows == 1 else f'{rows:,} rows have'} no target and cannot be used.",)
+
+
 def _lost(lost: Sequence[Reject]) -> str:
     records = "1 record is no row" if len(lost) == 1 else f"{len(lost):,} records are no rows"
     return f"{records} ({_lines(lost)}): {lost[0].reason}."
