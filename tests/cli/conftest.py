@@ -1,56 +1,21 @@
-"""The command in this process, where importing is paid once, or in its own, where streams and signals are real."""
+"""The two ways of running the command: in this process, where importing is paid once, or in one of its own."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+import cli_commands
 import pytest
-
-from burnish.cli import commands, failing
-
-# A shared, loaded machine may take ten times as long as a quiet one.
-PATIENCE = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ended]
+from cli_commands import Command
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """`here("improve", "t.csv", …)` runs the command in this process, in an empty folder; warnings are errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> Ended:
-        capsys.readouterr()
-        code = failing.guarded(commands.burnish, list(arguments))
-        shown = capsys.readouterr()
-        return Ended(code, shown.out, shown.err)
-
-    return run
+    """`here("improve", "t.csv", …)` runs the command in this process, in an empty folder."""
+    return cli_commands.in_this_process(tmp_path, monkeypatch, capsys)
 
 
 @pytest.fixture
 def apart(tmp_path: Path) -> Command:
     """`apart("improve", "t.csv", …)` runs the command in a process of its own, in an empty folder."""
-
-    def run(*arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> Ended:
-        command = [sys.executable, "-m", "burnish.cli", *arguments]
-        done = subprocess.run(
-            command, cwd=tmp_path, input=stdin, capture_output=True, check=False, timeout=PATIENCE, env=environment
-        )
-        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    return run
+    return cli_commands.in_a_process_of_its_own(tmp_path)

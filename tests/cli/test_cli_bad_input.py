@@ -11,8 +11,7 @@ from pathlib import Path
 import cli_tables as tables
 import jsonschema
 import pytest
-
-from conftest import Command
+from cli_commands import Command
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "output.schema.json").read_text())
 BRIEFLY = ("--max-epochs", "5", "--jobs", "1")

@@ -13,9 +13,9 @@ from pathlib import Path
 import cli_tables as tables
 import jsonschema
 import pytest
+from cli_commands import PATIENCE, Command
 
 from burnish.report.document import SCHEMA_VERSION
-from conftest import PATIENCE, Command
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "output.schema.json").read_text())
 ASKED = ("improve", "good.csv", "--target", "y", "--max-epochs", "5", "--jobs", "1", "--out")

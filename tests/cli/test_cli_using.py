@@ -11,9 +11,9 @@ from pathlib import Path
 
 import cli_tables as tables
 import pytest
+from cli_commands import Command, Ended
 
 from burnish.cli import commands, failing
-from conftest import Command, Ended
 
 HEADER = "a,b,c,color,y"
 TRAINING = tables.rows(150, labels=True)
