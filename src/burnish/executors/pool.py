@@ -23,8 +23,10 @@ import numpy as np
 from burnish import errors
 from burnish.train.work import Curve, Ending, Outcome, Work
 
-# One thread for each worker: its core is its own.
+# One thread for each worker: its core is its own. XLA makes its thread pool by NPROC, whatever its flags say; a second
+# thread finds nothing to do and spins, on the core of another worker: two workers then take 1.7 times as long.
 WORKER_ENVIRONMENT = {
+    "NPROC": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "JAX_PLATFORMS": "cpu",
     "OMP_NUM_THREADS": "1",
