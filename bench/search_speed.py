@@ -98,15 +98,18 @@ def measure(name: str, torch_python: str, *, configurations: int, rounds: int, l
     steps = {key: {r["steps"] for r in done} for key, done in runs.items()}
     if len(set.union(*steps.values())) != 1:
         sys.exit(f"{name}: the contestants did not do the same work; steps: {steps}")
+
+    def share(of: str) -> float:
+        return statistics.median(r[of] / r["seconds"] for r in runs["burnish_second"])
+
     seconds = {key: statistics.median(r["seconds"] for r in done) for key, done in runs.items()}
     return {
         "steps": steps["burnish"].pop(),
         "seconds": seconds,
         "ratio_sklearn": seconds["sklearn"] / seconds["burnish"],
         "ratio_torch_optuna": seconds["torch_optuna"] / seconds["burnish"],
-        "compile_share_second_run": statistics.median(
-            r["compile_seconds"] / r["seconds"] for r in runs["burnish_second"]
-        ),
+        "compile_share_second_run": share("compile_seconds"),
+        "trace_share_second_run": share("trace_seconds"),
         "best": {key: max(r["best"] for r in done) for key, done in runs.items()},
         "quiet": all(r["others"] <= BUSY_SHARE for done in runs.values() for r in done),
         "runs": runs,
@@ -145,7 +148,7 @@ def main() -> None:
     for name, figures in tasks.items():
         seconds = "  ".join(f"{key} {value:.2f} s" for key, value in figures["seconds"].items())
         print(f"{name}: {seconds}")
-        for key in ("ratio_sklearn", "ratio_torch_optuna", "compile_share_second_run"):
+        for key in ("ratio_sklearn", "ratio_torch_optuna", "compile_share_second_run", "trace_share_second_run"):
             print(f"  {key} {figures[key]:.3f}")
 
 

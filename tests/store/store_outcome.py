@@ -26,4 +26,5 @@ def outcome(trial: str = "tune-003-s0-f0", *, ending: Ending = Ending.COMPLETED,
         weights=weights,
         seconds=1.5,
         compile_seconds=2.0,
+        trace_seconds=0.25,
     )

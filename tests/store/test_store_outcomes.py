@@ -12,7 +12,7 @@ import pytest
 from store_outcome import outcome
 
 from burnish.errors import StoreError
-from burnish.store.outcomes import Outcomes, recall
+from burnish.store.outcomes import NUMBERS, Outcomes, recall
 from burnish.train.configuration import Configuration
 from burnish.train.work import Curve, Ending, Outcome, Work
 
@@ -25,7 +25,17 @@ def kept(tmp_path) -> Outcomes:
 
 
 def assert_same(one: Outcome, other: Outcome) -> None:
-    for name in ("work", "ending", "epochs", "best_epoch", "dev_loss", "weights", "seconds", "compile_seconds"):
+    for name in (
+        "work",
+        "ending",
+        "epochs",
+        "best_epoch",
+        "dev_loss",
+        "weights",
+        "seconds",
+        "compile_seconds",
+        "trace_seconds",
+    ):
         assert getattr(one, name) == getattr(other, name)
     pairs = [(getattr(one, name), getattr(other, name)) for name in ("dev", "train")]
     pairs += [(getattr(one.curve, item.name), getattr(other.curve, item.name)) for item in fields(Curve)]

@@ -11,7 +11,7 @@ import pytest
 
 from burnish.executors import trainer
 from burnish.model import random_bits
-from burnish.train import fold_data, hyperparameters, slice
+from burnish.train import hyperparameters, packing, slice
 from burnish.train.configuration import Configuration
 from burnish.train.fold_data import FoldData
 from burnish.train.work import Ending
@@ -34,7 +34,7 @@ def shape_of(configuration: Configuration, fold: FoldData):
 def begin(configuration: Configuration, fold: FoldData, *, rows: int | None = None):
     """(program, hyperparameters, first state, data)."""
     shape = shape_of(configuration, fold)
-    data = fold_data.pack(fold)
+    data = packing.pack(fold)
     data = data._replace(rows=np.int32(rows or data.rows))
     state = slice.start(shape, trainer.start_parameters(configuration, shape, SEED), len(data.dev.y))
     return program(shape), hyperparameters.hyperparameters(configuration, SEED), state, data
@@ -83,7 +83,7 @@ def twin(configuration: Configuration, fold: FoldData, *, rows: int | None = Non
         smoothing=c.label_smoothing,
         norm=c.norm,
     )
-    return training_twin.train(params, *tables, settings, orders(fold_data.capacity(len(fold.train.y)), used))
+    return training_twin.train(params, *tables, settings, orders(packing.capacity(len(fold.train.y)), used))
 
 
 CASES = {

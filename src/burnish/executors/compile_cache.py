@@ -9,9 +9,12 @@ import importlib.metadata
 import platform
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import jax
 import platformdirs
+
+HAD = "compiled"
 
 
 def folder() -> Path:
@@ -36,6 +39,12 @@ def _cpu() -> str:
     return "\n".join(sorted(set(lines)))
 
 
+def _had(file: IO[str]) -> bool:
+    """Whether somebody has compiled the program: nobody need wait, all can read it from the cache at once."""
+    file.seek(0)
+    return file.read() == HAD
+
+
 @contextlib.contextmanager
 def turn(cache: Path | None, program: str) -> Iterator[None]:
     """Hold the turn to compile this program; who comes second waits, then finds it in the cache.
@@ -47,9 +56,12 @@ def turn(cache: Path | None, program: str) -> Iterator[None]:
         return
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = hashlib.sha256(program.encode()).hexdigest()[:24]
-    with (cache / f"{name}.turn").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with (cache / f"{name}.turn").open("a+") as file:
+        if not _had(file):
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
+        if not _had(file):
+            file.write(HAD)
 
 
 def use(path: Path) -> None:

@@ -14,13 +14,14 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.data.inputs import InputSpec, Prepared
 from burnish.executors import compile_cache, fold_files
 from burnish.model import initialise, layers
 from burnish.model.architecture import Architecture
 from burnish.predictor import outputs, weights
-from burnish.train import fold_data, hyperparameters, slice
+from burnish.train import hyperparameters, packing, slice
 from burnish.train.configuration import Configuration
-from burnish.train.fold_data import FoldData
+from burnish.train.fold_data import FoldData, Part, TargetScale
 from burnish.train.work import Curve, Ending, Outcome, Work
 
 # A compiled call cannot be interrupted: this long a slice, in seconds, is the delay that a Ctrl+C may meet.
@@ -54,7 +55,7 @@ class Trainer:
         *,
         cache: Path | None = None,
         programs: Programs | None = None,
-        capacity: Callable[[int], int] = fold_data.capacity,
+        capacity: Callable[[int], int] = packing.capacity,
     ) -> None:
         self._data_folder, self._state_folder, self._capacity = data_folder, state_folder, capacity
         self._folds: dict[int, tuple[FoldData, slice.Data]] = {}
@@ -78,7 +79,7 @@ class Trainer:
         per_epoch = -(-rows // shape.batch_size)
         until = min(work.until, work.configuration.epochs) * per_epoch
         state, curve = self._begin(work, shape, len(data.dev.y), until)
-        program, compile_seconds = self._program(shape, hp, state, data)
+        program, *getting = self._program(shape, hp, state, data)
         began, steps, stopped = time.perf_counter(), FIRST_SLICE_STEPS, False
         while not stopped and _goes_on(state, until):
             at, tick = int(state.step), time.perf_counter()
@@ -90,28 +91,28 @@ class Trainer:
             stopped = _goes_on(state, until) and should_stop()
         probe = np.asarray(program(hp, state, data, np.int32(state.step), np.bool_(True)).probe_output)
         seconds = time.perf_counter() - began
-        return self._finish(
-            work, fold, state, (per_epoch, np.concatenate(curve), probe, stopped), (seconds, compile_seconds)
-        )
+        return self._finish(work, fold, state, (per_epoch, np.concatenate(curve), probe, stopped), (seconds, *getting))
 
     def _fold(self, number: int) -> tuple[FoldData, slice.Data]:
         if number not in self._folds:
             fold = fold_files.read(self._data_folder, number)
-            self._folds[number] = fold, jax.tree.map(jax.device_put, fold_data.pack(fold, self._capacity))
+            self._folds[number] = fold, jax.tree.map(jax.device_put, packing.pack(fold, self._capacity))
         return self._folds[number]
 
     def _program(
         self, shape: Architecture, hp: Any, state: slice.State, data: slice.Data
-    ) -> tuple[Callable[..., slice.Result], float]:
+    ) -> tuple[Callable[..., slice.Result], float, float]:
+        """The compiled program, and the seconds that getting it and, of these, tracing it took."""
         key = shape, tuple(a.shape for a in jax.tree.leaves(data))
         known = self._programs.get(key)
         if known is not None:
-            return known, 0.0
+            return known, 0.0, 0.0
         began = time.perf_counter()
-        lowered = jax.jit(partial(slice.train_slice, shape)).lower(hp, state, data, np.int32(0), np.bool_(True))
+        lowered = _lowered(shape, hp, state, data)
+        traced = time.perf_counter()
         with compile_cache.turn(self._cache, repr(key)):
             self._programs[key] = made = lowered.compile()
-        return made, time.perf_counter() - began
+        return made, time.perf_counter() - began, traced - began
 
     def _quantile_bins(self, work: Work, shape: Architecture) -> initialise.Params | None:
         """Bins of the training rows, found once: a second of sorting for 400,000 rows would come with each trial."""
@@ -144,7 +145,7 @@ class Trainer:
             return (found, [arrays["curve"]]) if int(found.step) <= until else afresh
 
     def _finish(
-        self, work: Work, fold: FoldData, state: slice.State, result: tuple[Any, ...], seconds: tuple[float, float]
+        self, work: Work, fold: FoldData, state: slice.State, result: tuple[Any, ...], seconds: tuple[float, ...]
     ) -> Outcome:
         per_epoch, curve, probe, stopped = result
         running = int(state.ending) == slice.RUNNING
@@ -171,6 +172,7 @@ class Trainer:
             weights=str(weights_file),
             seconds=seconds[0],
             compile_seconds=seconds[1],
+            trace_seconds=seconds[2],
         )
 
     def _state_file(self, work: Work) -> Path:
@@ -192,6 +194,25 @@ def _goes_on(state: slice.State, until: int) -> bool:
 def _identity(work: Work) -> str:
     """All that the results of a piece of work depend on, but for how far it goes."""
     return json.dumps([work.configuration.to_json(), work.fold, work.seed, work.rows])
+
+
+def warm_up() -> None:
+    """Trace a training program that is thrown away, while there is nothing else to do.
+
+    The first trace of a process takes a quarter of a second, a later one a twentieth: JAX loads and fills its tables.
+    """
+    none, one = np.zeros((1, 0), np.int32), np.ones(1, np.float32)
+    part = Part(Prepared(np.zeros((1, 1), np.float32), none), np.zeros(1, np.int32), one)
+    fold = FoldData(InputSpec(1), "classification", 2, TargetScale(), part, part, one > 0, part.inputs, 1)
+    configuration = Configuration(widths=(1,), norm="batch")
+    shape = hyperparameters.architecture(configuration, fold.inputs, outputs=fold.outputs, task=fold.task)
+    data = packing.pack(fold)
+    state = slice.start(shape, start_parameters(configuration, shape, 0), len(data.dev.y))
+    _lowered(shape, hyperparameters.hyperparameters(configuration, 0), state, data)
+
+
+def _lowered(shape: Architecture, hp: Any, state: slice.State, data: slice.Data) -> jax.stages.Lowered:
+    return jax.jit(partial(slice.train_slice, shape)).lower(hp, state, data, np.int32(0), np.bool_(True))
 
 
 def start_parameters(

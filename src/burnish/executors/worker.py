@@ -24,10 +24,11 @@ def serve(connection: Connection, data_folder: Path, state_folder: Path, cache: 
     trial) where memory ran out, ("files", trial, text) where the disk refused, ("failed", trial, text).
     """
     # JAX may be imported only here, in the worker, after its environment was set.
-    from burnish.executors.trainer import Trainer
+    from burnish.executors import trainer as training
 
-    trainer = Trainer(data_folder, state_folder, cache=cache)
+    trainer = training.Trainer(data_folder, state_folder, cache=cache)
     connection.send(("ready",))
+    training.warm_up()  # mostly while the driver still reads the table
     ended = False
     while not ended:
         message = connection.recv()

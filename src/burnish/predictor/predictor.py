@@ -22,7 +22,7 @@ from burnish.predictor import outputs, weights
 from burnish.preprocess import padding
 from burnish.preprocess.preparation import Preparation
 from burnish.preprocess.target import TargetCoding
-from burnish.train import fold_data
+from burnish.train import packing
 from burnish.train.fold_data import TargetScale
 
 FORMAT_VERSION = 1
@@ -175,8 +175,8 @@ def apply(member: Member, prepared: Prepared, task: str) -> NDArray[np.float64]:
     parts: list[NDArray[np.float64]] = []
     for begin in range(0, len(prepared.x), CHUNK):
         x, codes = prepared.x[begin : begin + CHUNK], prepared.codes[begin : begin + CHUNK]
-        size = fold_data.capacity(len(x))
-        z = run(params, statistics, fold_data.padded(x, size), fold_data.padded(codes, size))
+        size = packing.capacity(len(x))
+        z = run(params, statistics, packing.padded(x, size), packing.padded(codes, size))
         parts.append(outputs.predictions(np.asarray(z)[: len(x)], task, member.scale).astype(np.float64))
     empty = np.zeros((0, member.architecture.outputs))
     return np.concatenate([empty, *parts])

@@ -19,7 +19,7 @@ from burnish.store import atomic
 from burnish.train.configuration import Configuration
 from burnish.train.work import Curve, Ending, Executor, Outcome, Work
 
-NUMBERS = ("epochs", "best_epoch", "dev_loss", "seconds", "compile_seconds")
+NUMBERS = ("epochs", "best_epoch", "dev_loss", "seconds", "compile_seconds", "trace_seconds")
 
 
 class Outcomes:

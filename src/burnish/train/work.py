@@ -80,7 +80,8 @@ class Outcome:
     curve: Curve
     weights: str  # file with the best weights (safetensors)
     seconds: float  # training, without compilation
-    compile_seconds: float
+    compile_seconds: float  # getting the program: tracing it, then XLA's compiling or reading it from its cache
+    trace_seconds: float = 0.0  # of compile_seconds, what Python's tracing took
 
 
 class Executor(Protocol):
