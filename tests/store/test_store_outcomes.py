@@ -12,7 +12,7 @@ import pytest
 from store_outcome import outcome
 
 from burnish.errors import StoreError
-from burnish.store.outcomes import NUMBERS, Outcomes, recall
+from burnish.store.outcomes import Outcomes, recall
 from burnish.train.configuration import Configuration
 from burnish.train.work import Curve, Ending, Outcome, Work
 
