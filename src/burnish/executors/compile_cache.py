@@ -14,7 +14,9 @@ from typing import IO
 import jax
 import platformdirs
 
-HAD = "compiled"
+# What a turn's file holds once its program lies in the cache. Should the program be thrown out of there later, workers
+# compile it side by side: slower, but right.
+COMPILED = "compiled"
 
 
 def folder() -> Path:
@@ -39,10 +41,10 @@ def _cpu() -> str:
     return "\n".join(sorted(set(lines)))
 
 
-def _had(file: IO[str]) -> bool:
+def _is_compiled(file: IO[str]) -> bool:
     """Whether somebody has compiled the program: nobody need wait, all can read it from the cache at once."""
     file.seek(0)
-    return file.read() == HAD
+    return file.read() == COMPILED
 
 
 @contextlib.contextmanager
@@ -57,11 +59,11 @@ def turn(cache: Path | None, program: str) -> Iterator[None]:
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = hashlib.sha256(program.encode()).hexdigest()[:24]
     with (cache / f"{name}.turn").open("a+") as file:
-        if not _had(file):
+        if not _is_compiled(file):
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
-        if not _had(file):
-            file.write(HAD)
+        if not _is_compiled(file):
+            file.write(COMPILED)
 
 
 def use(path: Path) -> None:

@@ -119,7 +119,7 @@ def row_losses(architecture: Architecture, z: Array, y: Array, smoothing: Array 
 def steps_per_epoch(batch_size: int, rows: Array) -> Int32[Array, ""]:
     """Mini-batches of an epoch; the last one may be smaller.
 
-    Here and below `lax.div`: jnp's floor division minds negative numbers, which costs a tenth of the compile time.
+    Here and below `lax.div`: jnp's floor division minds negative numbers, and each of its parts is one more to compile.
     """
     return lax.div(rows + (batch_size - 1), jnp.int32(batch_size))
 
@@ -184,6 +184,14 @@ def train_step(architecture: Architecture, hp: Hyperparameters, state: State, da
     )
 
 
+def _ending(hp: Hyperparameters, epoch: Array, best_epoch: Array, finite: Array) -> Int32[Array, ""]:
+    """How training ends after this epoch, or RUNNING; a loss that is not finite outweighs the others."""
+    waited = (hp.patience > 0) & (epoch - best_epoch >= hp.patience)
+    ending = jnp.where(epoch >= hp.epochs, int(Ending.COMPLETED), RUNNING)
+    ending = jnp.where(waited, int(Ending.STOPPED_EARLY), ending)
+    return jnp.where(finite, ending, int(Ending.DIVERGED)).astype(jnp.int32)
+
+
 def evaluate(
     architecture: Architecture, hp: Hyperparameters, state: State, data: Data, record: Record
 ) -> tuple[State, Record]:
@@ -211,10 +219,6 @@ def evaluate(
     )
     best_epoch = jnp.where(better, epoch, state.best_epoch)
     finite = jnp.isfinite(train_loss) & jnp.isfinite(dev_loss)
-    waited = (hp.patience > 0) & (epoch - best_epoch >= hp.patience)
-    ending = jnp.where(epoch >= hp.epochs, int(Ending.COMPLETED), RUNNING)
-    ending = jnp.where(waited, int(Ending.STOPPED_EARLY), ending)
-    ending = jnp.where(finite, ending, int(Ending.DIVERGED)).astype(jnp.int32)
     line = jnp.stack(
         [
             epoch.astype(jnp.float32),
@@ -225,7 +229,7 @@ def evaluate(
         ]
     )
     state = state._replace(
-        ending=ending,
+        ending=_ending(hp, epoch, best_epoch, finite),
         best_params=best_params,
         best_statistics=best_statistics,
         best_loss=jnp.where(better, dev_loss, state.best_loss),
