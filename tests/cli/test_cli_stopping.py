@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from cli_commands import PATIENCE, Command
 CONCRETE = Path(__file__).resolve().parents[2] / "examples" / "concrete.csv"
 # How long a run may take to stop on a loaded machine, in seconds: a slice takes a second, a compilation three.
 STOPPING = 60.0
+# Longer than the interpreter takes to start on a loaded machine.
+SHELL_SECONDS = 5
 # What differs from run to run by its nature.
 OF_ITS_OWN = ("run", "elapsed_s", "model", "report")
 
@@ -202,6 +205,19 @@ def test_the_time_limit_is_kept_and_what_it_cut_is_said(limit, apart: Command):
         assert document["trials"] == 0
         assert "No network could be trained within the limits" in ended.err
         assert document["findings"] is not None
+
+
+def test_the_time_limit_does_not_count_the_shell_that_became_the_process():
+    """`sh -c "prepare; exec burnish …"`: what was prepared before is not the run's time; the interpreter's start is."""
+    code = (
+        "from burnish.cli import commands; import time; print(time.monotonic() - commands.BEGAN, time.process_time())"
+    )
+    shell = f"sleep {SHELL_SECONDS}; exec {shlex.quote(sys.executable)} -c {shlex.quote(code)}"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True, timeout=PATIENCE)
+    counted, worked = map(float, done.stdout.split())
+
+    assert counted < SHELL_SECONDS
+    assert counted >= 0.9 * worked
 
 
 @pytest.mark.slow
