@@ -35,12 +35,17 @@ def decayed(configuration: Configuration) -> float:
     return 0.65 if configuration.weight_decay == remedies.STRONG_DECAY else 1.0
 
 
+def tried(improved: Improved) -> list[experiment.Experiment]:
+    """The experiments that train something: an average of seeds truly helps wherever seeds differ."""
+    return [one for _, one in improved.experiments if one.remedy != improving.AVERAGE]
+
+
 @pytest.mark.parametrize(("task", "folds"), [("regression", 1), ("regression", 3), ("classification", 1)])
 def test_the_remedy_that_helps_is_kept_and_no_other(task, folds, tmp_path):
     """One remedy of all lowers the error: the recipe finds it, goes on from it, and keeps nothing else."""
     problem = fake.question(task, rows=600, dev=300, folds=folds)
     improved = improve(tmp_path, problem, fake.Fake(problem, decayed))
-    kept = [one.remedy for _, one in improved.experiments if one.kept]
+    kept = [one.remedy for one in tried(improved) if one.kept]
 
     assert kept == [BETTER]
     assert improved.configuration == replace(fake.CENTRE, weight_decay=remedies.STRONG_DECAY)
@@ -53,22 +58,22 @@ def count_null(
 ) -> tuple[int, int, int]:
     """Null remedies tried, of these kept, and runs that kept any, until `wanted` were tried."""
     problem = fake.question(task, seed=5, groups=groups)
-    tried = kept = spoiled = world = 0
-    while tried < wanted:
-        improved = improve(tmp_path / str(world), problem, fake.Fake(problem, world=world, **noise))
-        these = sum(one.kept for _, one in improved.experiments)
-        tried, kept, spoiled = tried + len(improved.experiments), kept + these, spoiled + (these > 0)
+    count = kept = spoiled = world = 0
+    while count < wanted:
+        nulls = tried(improve(tmp_path / str(world), problem, fake.Fake(problem, world=world, **noise)))
+        these = sum(one.kept for one in nulls)
+        count, kept, spoiled = count + len(nulls), kept + these, spoiled + (these > 0)
         world += 1
-    return tried, kept, spoiled
+    return count, kept, spoiled
 
 
 @pytest.mark.parametrize(("task", "luck"), [("regression", 0.0), ("regression", 0.3), ("classification", 0.3)], ids=str)
 def test_of_200_null_remedies_at_most_5_percent_are_kept(task, luck, tmp_path):
     """All remedies are the same network under other noise, of the rows and (0.3) of the training as a whole."""
-    tried, kept, spoiled = count_null(tmp_path, 200, task=task, luck=luck)
+    count, kept, spoiled = count_null(tmp_path, 200, task=task, luck=luck)
 
-    assert tried >= 200
-    assert kept <= 0.05 * tried
+    assert count >= 200
+    assert kept <= 0.05 * count
     assert spoiled <= 2  # of 8 runs at 5 %: more than 2 in 0.6 % of cases
 
 
@@ -93,15 +98,15 @@ def test_the_recipe_tries_every_remedy_that_applies_before_it_stops(tmp_path):
     """With means enough, and nothing that helps, none is left out and none is tried twice."""
     problem = fake.question()
     improved = improve(tmp_path, problem, fake.Fake(problem))
-    tried = [one.remedy for _, one in improved.experiments]
+    names = [one.remedy for one in tried(improved)]
     able = {
         remedy.name
         for remedy in remedies.REMEDIES
         if remedy.trains and remedy.task in (None, "regression") and remedy.change(fake.CENTRE) is not None
     }
 
-    assert len(tried) == len(set(tried))
-    assert set(tried) == able
+    assert len(names) == len(set(names))
+    assert set(names) == able
     assert improved.ended == "No remedy is left to try."
     assert improved.configuration == fake.CENTRE
 
@@ -163,7 +168,7 @@ def test_a_kept_remedy_stays_even_where_the_clock_leaves_no_second_look(tmp_path
     )
     improved = improve(tmp_path, problem, executor, max_epochs=7_000)
 
-    assert [one.remedy for _, one in improved.experiments if one.kept] == ["faster"]
+    assert [one.remedy for one in tried(improved) if one.kept] == ["faster"]
     assert improved.configuration == remedies.named("faster").change(fake.CENTRE)
     assert improved.ended == "The time for the recipe was used."
 
@@ -194,3 +199,50 @@ def test_experiments_are_recorded_as_they_were_judged(tmp_path):
     expected = sorted((number, one.remedy, one.gain, int(one.kept)) for number, one in improved.experiments)
 
     assert rows == expected
+
+
+@pytest.mark.parametrize("folds", [1, 3])
+def test_an_average_of_seeds_is_tried_last_and_kept_where_seeds_differ(folds, tmp_path):
+    """Noise of each seed's own averages out: the last experiment says by how much, and the verdict is the average's."""
+    problem = fake.question(rows=600, dev=300, folds=folds)
+    improved = improve(tmp_path, problem, fake.Fake(problem))
+    number, last = improved.experiments[-1]
+
+    assert (last.remedy, last.kept, last.pairs) == (improving.AVERAGE, True, improving.SEEDS)
+    assert number == len(improved.rounds)
+    single = min(candidate.cost for candidate in improved.pool if candidate.name == improved.name)
+    assert improved.verdict.candidate.cost < single
+    assert {c.seed for c in improved.pool if c.name == improved.name} == set(range(improving.SEEDS))
+
+
+def test_an_average_of_networks_that_are_all_alike_is_not_kept(tmp_path):
+    """Nothing differs from seed to seed, so nothing averages out."""
+    problem = fake.question(rows=600, dev=300)
+    improved = improve(tmp_path, problem, fake.Fake(problem, lambda _: 1e-6, luck=0.0))
+
+    assert improved.experiments[-1][1].remedy == improving.AVERAGE
+    assert not improved.experiments[-1][1].kept
+
+
+def test_where_time_is_short_experiments_train_on_a_part_of_the_rows(tmp_path, monkeypatch):
+    """With a training too dear to repeat, both arms take the same part, and what is handed on was trained on all."""
+    monkeypatch.setattr(improving, "LEAST_PART", 50)
+    problem = fake.question(rows=800, dev=200)
+    executor = fake.Fake(problem, decayed)
+    session = fake.session(tmp_path, executor, limit=500.0)
+    session.costs.per_step[fake.CENTRE.program] = (
+        0.05  # seconds: 400 steps take 20 s, and a round 14 trainings at least
+    )
+    with session.database:
+        first = fake.trained(session, problem, fake.CENTRE)
+        session.costs.per_step[fake.CENTRE.program] = 0.05
+        judge = fake.judge(session, problem)
+        improved = improving.improve(
+            session, problem, (fake.CENTRE, judge(first[0]), first), judge_again=judge, until_share=0.4
+        )
+    parts = {work.rows for work in executor.done if work.trial.startswith("round1") and "-of" in work.trial}
+
+    assert improved.rounds[0].part is not None
+    assert parts == {improved.rounds[0].part}
+    assert problem.training_rows / 8 <= improved.rounds[0].part <= problem.training_rows / 2
+    assert all(o.work.rows is None for candidate in improved.pool for o in candidate.outcomes)

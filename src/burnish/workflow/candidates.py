@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +43,17 @@ def trial(name: str, seed: int, fold: int) -> str:
 
 
 def plan(
-    name: str, configuration: Configuration, *, seeds: Iterable[int], folds: Iterable[int], share: float = 1.0
+    name: str,
+    configuration: Configuration,
+    *,
+    seeds: Iterable[int],
+    folds: Iterable[int],
+    share: float = 1.0,
+    rows: int | None = None,
 ) -> list[Work]:
-    """One piece of work for each seed and fold, up to `share` of the configuration's epochs."""
+    """One piece of work for each seed and fold, up to `share` of the configuration's epochs, on all rows or so many."""
     until = max(1, math.ceil(share * configuration.epochs))
-    return [Work(trial(name, seed, fold), configuration, fold, seed, until) for seed in seeds for fold in folds]
+    return [Work(trial(name, seed, fold), configuration, fold, seed, until, rows) for seed in seeds for fold in folds]
 
 
 def gather(
@@ -87,6 +93,22 @@ def measured(problem: Problem, candidate: Candidate) -> tuple[Measured, Measured
     return train, dev, judge.measured(np.concatenate(held), np.concatenate(rows))
 
 
-def best(candidates: Sequence[Candidate]) -> Candidate:
-    """The one of lowest dev cost; ties by name."""
-    return min(candidates, key=lambda candidate: (candidate.cost, candidate.name))
+def average(problem: Problem, seeds: Sequence[Candidate]) -> Candidate:
+    """What the average of several trainings of one configuration predicts; to be judged, as it has no weights."""
+    folds = []
+    for same_fold in zip(*(candidate.outcomes for candidate in seeds), strict=True):
+        held = [o.train_dev for o in same_fold if o.train_dev is not None]
+        folds.append(
+            replace(
+                same_fold[0],
+                dev=np.mean([o.dev for o in same_fold], axis=0),
+                train=np.mean([o.train for o in same_fold], axis=0),
+                train_dev=np.mean(held, axis=0) if held else None,
+                weights="",
+            )
+        )
+    first = seeds[0]
+    losses = problem.judge.losses(np.concatenate([o.dev for o in folds]), problem.dev_rows(problem.screening))
+    return Candidate(
+        f"{first.name}-average", first.configuration, first.seed, tuple(folds), losses, problem.judge.cost(losses)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,8 +12,8 @@ from burnish.diagnose.finding import Finding
 from burnish.recipe import experiment, prescribe, remedies
 from burnish.recipe.experiment import Experiment
 from burnish.train.configuration import Configuration
-from burnish.train.work import Ending
-from burnish.workflow import candidates, diagnosis
+from burnish.train.work import Ending, Work
+from burnish.workflow import candidates, diagnosis, start
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.diagnosis import Verdict
 from burnish.workflow.events import Stage
@@ -23,8 +23,13 @@ from burnish.workflow.session import Session
 MOST_ROUNDS = 6
 # Remedies tried in one round: each more costs training time, and power, as the round's error probability is divided.
 MOST_REMEDIES, LEAST_REMEDIES = 8, 2
-# Where fewer than this many could be tried on all screening folds, the experiments look at fewer folds.
+# Where fewer than this many could be tried on all screening folds, the experiments look at fewer folds, and where there
+# is one dev part alone, at fewer training rows.
 ENOUGH_REMEDIES = 4
+# Training rows that an experiment may be cut down to, by halves. The fewer they are, the better looks what cures
+# variance and the worse what cures bias; a table of this size fills a network of two layers of 128 many times over.
+LEAST_PART = 20_000
+AVERAGE = "ensemble"  # the remedy that trains nothing
 SCREENING_SEEDS = experiment.SCREENING_SEEDS
 SEEDS = experiment.CONFIRMING_SEEDS
 # Finalists that get all seeds, of those screened.
@@ -36,12 +41,18 @@ NEW_PROGRAMS, DEARER = 0.4, 1.3
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where experiments are run: on which folds, and until when."""
+    """Where experiments are run: on which folds, on how many training rows of each, and until when."""
 
     session: Session
     problem: Problem
     folds: tuple[int, ...]
     until_share: float
+    rows: int | None = None  # None: all
+
+    @property
+    def whole(self) -> bool:
+        """Whether what is trained here can be delivered: on every screening fold, with all rows."""
+        return self.rows is None and self.folds == tuple(self.problem.screening)
 
     def train(self, arms: Mapping[str, Configuration], seeds: range) -> dict[str, dict[int, Candidate]]:
         """Every arm on these seeds, all at once; what was trained before is not trained again."""
@@ -49,7 +60,9 @@ class Bench:
             item
             for seed in seeds  # seed by seed, so that what the clock cuts off is whole seeds
             for name, configuration in arms.items()
-            for item in candidates.plan(name, configuration, seeds=(seed,), folds=self.folds)
+            for item in candidates.plan(
+                self._label(name), self._cut(configuration), seeds=(seed,), folds=self.folds, rows=self.rows
+            )
         ]
         outcomes = self.session.train(self.problem, work, Stage.RECIPE, until_share=self.until_share)
         # Cut short by the clock, a training is worse than it would have become: a pair with it would compare clocks.
@@ -57,11 +70,28 @@ class Bench:
         made: dict[str, dict[int, Candidate]] = {}
         for name, configuration in arms.items():
             gathered = (
-                candidates.gather(self.problem, name, configuration, seed=s, outcomes=outcomes, folds=self.folds)
+                candidates.gather(
+                    self.problem, self._label(name), configuration, seed=s, outcomes=outcomes, folds=self.folds
+                )
                 for s in seeds
             )
             made[name] = {candidate.seed: candidate for candidate in gathered if candidate is not None}
         return made
+
+    def _label(self, name: str) -> str:
+        return name if self.rows is None else f"{name}-of{self.rows}"
+
+    def _cut(self, configuration: Configuration) -> Configuration:
+        return configuration if self.rows is None else on_part(configuration, self.rows, self.problem)
+
+
+def on_part(configuration: Configuration, rows: int, problem: Problem) -> Configuration:
+    """The same training on so many of the rows: as much longer as a first network on them would train, λ/m held."""
+    full, batch = problem.training_rows, configuration.batch_size
+    longer = start.epochs(problem.task, rows, batch) / start.epochs(problem.task, full, batch)
+    return replace(
+        configuration, epochs=max(1, round(longer * configuration.epochs)), l2=configuration.l2 * rows / full
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +102,7 @@ class RoundMade:
     verdict: Verdict
     experiments: tuple[Experiment, ...]
     kept: Experiment | None
+    part: int | None = None  # training rows of each experiment; None: all
 
 
 @dataclass(slots=True)
@@ -85,6 +116,11 @@ class Improved:
     pool: list[Candidate] = field(default_factory=list)  # every candidate trained on all screening folds on the way
     ended: str = ""  # why the recipe stopped, in one sentence
 
+    def take_in(self, found: Iterable[Candidate]) -> None:
+        """Add what is not in the pool yet."""
+        known = {candidate.key for candidate in self.pool}
+        self.pool += [candidate for candidate in found if candidate.key not in known]
+
     @property
     def experiments(self) -> tuple[tuple[int, Experiment], ...]:
         """All experiments with their round."""
@@ -94,7 +130,7 @@ class Improved:
 def improve(
     session: Session,
     problem: Problem,
-    start: tuple[Configuration, Verdict, Sequence[Candidate]],
+    begin: tuple[Configuration, Verdict, Sequence[Candidate]],
     *,
     judge_again: diagnosis.Judge,
     until_share: float,
@@ -104,16 +140,16 @@ def improve(
     Args:
         session: Executes.
         problem: The question.
-        start: The first configuration, its verdict and the candidates trained of it.
+        begin: The first configuration, its verdict and the candidates trained of it.
         judge_again: Gives the verdict on a candidate.
         until_share: The recipe ends when this share of the budget is used.
     """
-    configuration, verdict, pool = start
+    configuration, verdict, pool = begin
     state = Improved(pool[0].name, configuration, verdict, pool=list(pool))
     tried: set[str] = set()
     for number in range(1, MOST_ROUNDS + 1):
-        count, limit = session.budget.decide(
-            f"folds and remedies of round {number}",
+        count, limit, rows = session.budget.decide(
+            f"folds, remedies and rows of round {number}",
             lambda: _affordable(session, problem, state.configuration, until_share),
         )
         chosen = (
@@ -124,7 +160,7 @@ def improve(
         if not chosen:
             state.ended = _why_ended(state.verdict.findings, limit)
             break
-        bench = Bench(session, problem, tuple(problem.screening)[:count], until_share)
+        bench = Bench(session, problem, tuple(problem.screening)[:count], until_share, rows)
         made = _round(bench, state, number, chosen)
         if made is None:
             state.ended = "The time for the recipe was used."
@@ -137,26 +173,38 @@ def improve(
                 state.ended = "The time for the recipe was used."
                 break
     session.say(Stage.RECIPE, state.ended or "The recipe has made its last round.")
+    if state.rounds:
+        bench = Bench(session, problem, tuple(problem.screening), until_share)
+        _average(bench, state, len(state.rounds) + 1, judge_again)
     return state
 
 
 def _affordable(
     session: Session, problem: Problem, configuration: Configuration, until_share: float
-) -> tuple[int, int]:
-    """On how many folds how many remedies can be tried: all screened, most of FINALISTS confirmed."""
+) -> tuple[int, int, int | None]:
+    """On how many folds how many remedies can be tried, with how many training rows (None: all).
+
+    All are screened, most of FINALISTS confirmed.
+    """
     folds = problem.split.screen
-    choices = sorted({folds, min(folds, 3), min(folds, 2), 1}, reverse=True)
+    choices: list[tuple[int, int | None]] = [
+        (count, None) for count in sorted({folds, min(folds, 3), min(folds, 2), 1}, reverse=True)
+    ]
+    if folds == 1:
+        halves = (problem.training_rows >> halved for halved in range(1, problem.training_rows.bit_length()))
+        choices += [(1, rows) for rows in halves if rows >= LEAST_PART]
     found = []
-    for count in choices:
-        once = session.price(problem, configuration, folds=count)
+    for order, (count, rows) in enumerate(choices):
+        cut = configuration if rows is None else on_part(configuration, rows, problem)
+        once = count * session.price_of(problem, Work("", cut, 0, 0, cut.epochs, rows))
         fixed = once * (SEEDS + (FINALISTS - 1) * (SEEDS - SCREENING_SEEDS))
         each = once * SCREENING_SEEDS * DEARER + NEW_PROGRAMS * session.compiling(1)
         limit = max(0, min(MOST_REMEDIES, int((session.budget.left(until_share) - fixed) / each)))
+        found.append((limit, -order, count, rows))
         if limit >= ENOUGH_REMEDIES:
-            return count, limit
-        found.append((limit, count))
-    limit, count = max(found)
-    return count, limit
+            break
+    limit, _, count, rows = found[-1] if found[-1][0] >= ENOUGH_REMEDIES else max(found)
+    return count, limit, rows
 
 
 def _why_ended(findings: Sequence[Finding], limit: int) -> str:
@@ -171,7 +219,8 @@ def _round(bench: Bench, state: Improved, number: int, chosen: Sequence[remedies
     """Screen all remedies, drop the hopeless, confirm the finalists, judge; None if the clock left nothing."""
     problem, session, control = bench.problem, bench.session, state.name
     titles = ", ".join(remedy.title[:1].lower() + remedy.title[1:] for remedy in chosen)
-    session.say(Stage.RECIPE, f"Round {number}: trying {titles}.")
+    part = "" if bench.rows is None else f", on {bench.rows:,} of {problem.training_rows:,} training rows"
+    session.say(Stage.RECIPE, f"Round {number}: trying {titles}{part}.")
     changes = {arm(number, remedy.name): remedy.change(state.configuration) for remedy in chosen}
     arms = {name: changed for name, changed in changes.items() if changed is not None}
     names = {arm(number, remedy.name): remedy.name for remedy in chosen}
@@ -188,19 +237,30 @@ def _round(bench: Bench, state: Improved, number: int, chosen: Sequence[remedies
         again = bench.train({control: state.configuration, **{name: arms[name] for name in finalists}}, more)
         for name, got in again.items():
             made[name].update(got)
-    if bench.folds == tuple(problem.screening):
-        known = {(candidate.name, candidate.seed) for candidate in state.pool}
-        state.pool += [c for got in made.values() for c in got.values() if (c.name, c.seed) not in known]
+    if bench.whole:
+        state.take_in(c for got in made.values() for c in got.values())
     full = _matrix(made[control], range(SEEDS))
     treatments = {}
     for name, losses in screens.items():
         confirmed = None if full is None else _matrix(made[name], range(SEEDS))
         treatments[names[name]] = losses if confirmed is None else confirmed
+    return _judged(bench, state, number, first if full is None else full, treatments)
+
+
+def _judged(
+    bench: Bench,
+    state: Improved,
+    number: int,
+    control: NDArray[np.float64],
+    treatments: Mapping[str, NDArray[np.float64]],
+) -> RoundMade:
+    """The round's experiments, recorded and told."""
+    problem, session = bench.problem, bench.session
     experiments = experiment.judge_all(
-        first if full is None else full,
+        control,
         treatments,
         round=number,
-        statistic=statistic,
+        statistic=problem.judge.chooses_by,
         unit=problem.unit_of_gain,
         groups=problem.dev_groups(bench.folds),
     )
@@ -208,7 +268,34 @@ def _round(bench: Bench, state: Improved, number: int, chosen: Sequence[remedies
         session.database.record_experiment(number, one)
     kept = next((one for one in experiments if one.kept), None)
     session.say(Stage.RECIPE, _outcome(kept))
-    return RoundMade(number, state.verdict, experiments, kept)
+    return RoundMade(number, state.verdict, experiments, kept, bench.rows)
+
+
+def _average(bench: Bench, state: Improved, number: int, judge_again: diagnosis.Judge) -> None:
+    """The last experiment, in a round of its own: what an average of the best configuration's seeds is worth.
+
+    It trains next to nothing, and gains nearly always: among other remedies it would take the place of the one that a
+    round may keep.
+    """
+    problem, session = bench.problem, bench.session
+    have = sum(candidate.name == state.name for candidate in state.pool)
+    price = (SEEDS - have) * session.price(problem, state.configuration, folds=len(bench.folds))
+    if not session.budget.decide("an average of seeds", lambda: bool(price <= session.budget.left(bench.until_share))):
+        return
+    session.say(Stage.RECIPE, f"Round {number}: trying an average of {SEEDS} seeds of the best network.")
+    made = bench.train({state.name: state.configuration}, range(SEEDS))[state.name]
+    control = _matrix(made, range(SEEDS))
+    if control is None:
+        return
+    state.take_in(made.values())
+    rows = problem.dev_rows(bench.folds)
+    predictions = np.stack([made[seed].dev.astype(np.float64) for seed in range(SEEDS)])
+    others = experiment.averages_of_others(predictions)
+    losses = np.stack([problem.judge.losses(predicted, rows) for predicted in others])
+    state.rounds.append(_judged(bench, state, number, control, {AVERAGE: losses}))
+    if state.rounds[-1].kept is not None:
+        state.verdict = judge_again(candidates.average(problem, [made[seed] for seed in range(SEEDS)]))
+        diagnosis.tell(session, Stage.RECIPE, state.verdict, "Now")
 
 
 def _adopt(bench: Bench, state: Improved, made: RoundMade, judge_again: diagnosis.Judge) -> bool:
@@ -217,14 +304,13 @@ def _adopt(bench: Bench, state: Improved, made: RoundMade, judge_again: diagnosi
     changed = remedies.named(made.kept.remedy).change(state.configuration)
     assert changed is not None
     name = arm(made.number, made.kept.remedy)
-    everywhere = replace(bench, folds=tuple(bench.problem.screening))
+    everywhere = replace(bench, folds=tuple(bench.problem.screening), rows=None)
     found = everywhere.train({name: changed}, range(1))[name].get(0)
     state.name, state.configuration = name, changed
     if found is None:
         return False
     state.verdict = judge_again(found)
-    if (name, 0) not in {(candidate.name, candidate.seed) for candidate in state.pool}:
-        state.pool.append(found)
+    state.take_in([found])
     diagnosis.tell(bench.session, Stage.RECIPE, state.verdict, "Now")
     return True
 

@@ -20,7 +20,7 @@ from burnish.workflow.baselines import Baselines
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.diagnosis import Verdict
 from burnish.workflow.finishing import Chosen, Finished
-from burnish.workflow.improving import Improved
+from burnish.workflow.improving import Improved, RoundMade
 from burnish.workflow.learning import Learned
 from burnish.workflow.problem import Problem
 from burnish.workflow.reading import Loaded
@@ -171,11 +171,17 @@ def _rounds(improved: Improved) -> tuple[records.Round, ...]:
         records.Round(
             made.number,
             diagnosis.worth_saying(made.verdict.findings),
-            f"{len(made.experiments)} remedies tried, " + (f"kept: {made.kept.title}" if made.kept else "none kept"),
+            _tried(made) + (f"kept: {made.kept.title}" if made.kept else "none kept"),
             made.verdict.errors.dev,
         )
         for made in improved.rounds
     )
+
+
+def _tried(made: RoundMade) -> str:
+    count = len(made.experiments)
+    part = "" if made.part is None else f" on {made.part:,} of the training rows"
+    return f"{count} {'remedy' if count == 1 else 'remedies'} tried{part}, "
 
 
 def _learning_curve(problem: Problem, learned: Learned) -> records.LearningCurve:
