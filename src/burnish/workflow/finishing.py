@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +33,7 @@ from burnish.workflow.session import Session
 POOL = 12
 # Networks that are trained on every rotation of train and dev, at least and at most. With fewer, an average of several
 # networks of one rotation is worth as much.
-LEAST_ROTATED, MOST_ROTATED = 2, 8
+LEAST_ROTATED, MOST_ROTATED = 2, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,40 +105,47 @@ def settle(session: Session, problem: Problem, pool: Sequence[Candidate], *, unt
         return first
     ordered = [candidate for candidate, _ in first.members]
     ordered += [c for c in sorted(pool, key=lambda c: (c.cost, c.key)) if c.key not in {o.key for o in ordered}]
-    count = session.budget.decide(
-        "networks trained on every rotation", lambda: _affordable(session, problem, ordered, len(spare), until_share)
-    )
-    if count < LEAST_ROTATED:
+    made: list[Candidate] = []
+    while ordered and len(made) < MOST_ROTATED:  # prices err, so what is left is looked at again after each batch
+        able = functools.partial(_affordable, session, problem, ordered[: MOST_ROTATED - len(made)], spare, until_share)
+        count = session.budget.decide(f"networks trained on every rotation, after {len(made)}", able)
+        if not count or len(made) + count < LEAST_ROTATED:
+            break
+        if not made:
+            for fold in spare:
+                preparing.write_fold(session, problem, fold)
+        which = f"{count} more" if made else f"the best {count}"
+        session.say(Stage.FINISH, f"Training {which} networks on the other {len(spare)} rotations of train and dev.")
+        made += _rotate(session, problem, ordered[:count], (*screening, *spare), until_share)
+        ordered = ordered[count:]
+    if len(made) < LEAST_ROTATED:
         return first
-    session.say(
-        Stage.FINISH, f"Training the best {count} networks on the other {len(spare)} rotations of train and dev."
-    )
-    for fold in spare:
-        preparing.write_fold(session, problem, fold)
-    everywhere = (*screening, *spare)
+    return choose(problem, made, folds=(*screening, *spare), seed=seed)
+
+
+def _rotate(
+    session: Session, problem: Problem, batch: Sequence[Candidate], folds: tuple[int, ...], until_share: float
+) -> list[Candidate]:
+    """The same candidates, trained on all of `folds`; those that the clock left without one of them are left out."""
     work = [
         item
-        for candidate in ordered[:count]
-        for item in candidates.plan(candidate.name, candidate.configuration, seeds=(candidate.seed,), folds=everywhere)
+        for candidate in batch
+        for item in candidates.plan(candidate.name, candidate.configuration, seeds=(candidate.seed,), folds=folds)
     ]
     outcomes = session.train(problem, work, Stage.FINISH, until_share=until_share)
-    made = [
-        candidates.gather(problem, c.name, c.configuration, seed=c.seed, outcomes=outcomes, folds=everywhere)
-        for c in ordered[:count]
-    ]
-    complete = [candidate for candidate in made if candidate is not None]
-    if len(complete) < LEAST_ROTATED:
-        return first
-    return choose(problem, complete, folds=everywhere, seed=seed)
+    found = (
+        candidates.gather(problem, c.name, c.configuration, seed=c.seed, outcomes=outcomes, folds=folds) for c in batch
+    )
+    return [candidate for candidate in found if candidate is not None]
 
 
 def _affordable(
-    session: Session, problem: Problem, ordered: Sequence[Candidate], rotations: int, until_share: float
+    session: Session, problem: Problem, ordered: Sequence[Candidate], rotations: Sequence[int], until_share: float
 ) -> int:
-    """How many of the ordered candidates can be trained on so many rotations."""
+    """How many of the ordered candidates, the first in line, can be trained on these rotations."""
     left, count = session.budget.left(until_share), 0
-    for candidate in ordered[:MOST_ROTATED]:
-        left -= session.price(problem, candidate.configuration, folds=rotations)
+    for candidate in ordered:
+        left -= session.price(problem, candidate.configuration, folds=len(rotations))
         if left < 0:
             break
         count += 1

@@ -28,7 +28,9 @@ MOST_ROUNDS = 8
 ETA = 3
 # Where one dev part judges, the first rung is this share of the epochs; where folds do, it is the first fold in full.
 FIRST_RUNG = 1 / 3
-LEAST_DRAWS, MOST_DRAWS = 6, 400
+LEAST_DRAWS, MOST_DRAWS = 2, 400
+# A round of fewer draws is not worth a part of the means: it takes all that is left.
+ENOUGH_DRAWS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def _draws(session: Session, problem: Problem, centre: Configuration, new_progra
     each = once * (1 + (folds - 1) / ETA) if folds > 1 else once * (FIRST_RUNG + (1 - FIRST_RUNG) / ETA)
     left = session.budget.left(until_share) - session.compiling(new_programs)
     part = int(ROUND_SHARE * left / each)
-    return max(0, min(MOST_DRAWS, part if part >= 2 * LEAST_DRAWS else int(left / each)))
+    return max(0, min(MOST_DRAWS, part if part >= ENOUGH_DRAWS else int(left / each)))
 
 
 def _round(
