@@ -197,8 +197,10 @@ def test_two_seeds_of_one_configuration_are_two_networks(tmp_path):
 def settle(path: Path, problem: Problem, executor: fake.Fake, **asked) -> finishing.Chosen:
     """More competitors than are trained everywhere, trained as far as screening goes, and all means but what is asked for."""
     session = fake.session(path, executor, **asked)
+    pool = competitors(problem, executor, finishing.MOST_ROTATED + 2)
+    session.reached.update({o.work.trial: o.epochs for candidate in pool for o in candidate.outcomes})
     with session.database:
-        return finishing.settle(session, problem, competitors(problem, executor, finishing.MOST_ROTATED + 2), until_share=0.9)
+        return finishing.settle(session, problem, pool, until_share=0.9)
 
 
 def test_the_chosen_are_trained_on_every_rotation_and_chosen_again_by_all_rows(tmp_path):
