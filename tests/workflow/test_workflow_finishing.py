@@ -247,7 +247,7 @@ def test_a_network_that_fails_on_a_rotation_is_left_out(tmp_path):
             return replace(made, ending=Ending.FAILED) if failed else made
 
     one, all_of_them = Failing(problem), Failing(problem)
-    first = chosen_from(problem, competitors(problem, fake.Fake(problem), 10))
+    first = chosen_from(problem, competitors(problem, fake.Fake(problem), finishing.MOST_ROTATED + 2))
     best = first.members[0][0].name
     one.victims, all_of_them.victims = (best,), ("draw",)
     rotated, screened = settle(tmp_path / "one", problem, one), settle(tmp_path / "all", problem, all_of_them)
