@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from burnish.train.configuration import Configuration
 from burnish.train.work import Ending, Outcome
-from burnish.tune import halving, sampler, space
+from burnish.tune import halving, model_based, sampler, space
 from burnish.workflow import candidates
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.events import Stage
@@ -134,9 +134,15 @@ def _round(
         session.say(Stage.TUNE, f"Random search: {count} draws from {shapes} network shapes.")
         configurations = sampler.random(bounded, count, seed=seed)
     else:
-        session.say(Stage.TUNE, f"Closer in: {count} draws around the best of {first}.")
+        session.say(
+            Stage.TUNE, f"Closer in: {count} draws around the best of {first}, and where a model expects better."
+        )
         results = [(drawn.configuration, drawn.cost) for drawn in before]
-        configurations = sampler.refine(bounded, results, seed=seed, n=count, first=first)
+        near = count - count // 2
+        configurations = (
+            *sampler.refine(bounded, results, seed=seed, n=near, first=first),
+            *model_based.propose(bounded, results, seed=seed, n=count // 2, first=first + near),
+        )
     return _rung(session, problem, configurations, first=first, until_share=until_share, random=not before)
 
 
