@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from burnish import errors
+from burnish.load import foreign
 
 BLOCK = 1 << 22  # bytes read at a time: large enough that numpy outweighs Python, small beside any memory
 
@@ -23,19 +24,7 @@ _MARKS = (
 # zero in each pair, UTF-8 none at all.
 UTF16_ZEROS = 0.4
 
-# Bytes that no text file holds: control characters other than tab, line ends, form feed, and the DOS end of file.
-_CONTROL = bytes(set(range(32)) - set(b"\t\n\r\x0c\x1a"))
 _NOT_CP1252 = b"\x81\x8d\x8f\x90\x9d"
-_FORMATS = (
-    (b"PK\x03\x04", "a ZIP archive or an office document", "Save the sheet as CSV, and give that."),
-    (b"\x89PNG", "a PNG picture", "Give a table: CSV, Parquet, JSON lines or NPZ."),
-    (b"\xff\xd8\xff", "a JPEG picture", "Give a table: CSV, Parquet, JSON lines or NPZ."),
-    (b"%PDF", "a PDF document", "Give a table: CSV, Parquet, JSON lines or NPZ."),
-    (b"\xd0\xcf\x11\xe0", "an old office document", "Save the sheet as CSV, and give that."),
-    (b"SQLite format 3", "an SQLite database", "Export the table as CSV or Parquet."),
-    (b"ARROW1", "an Arrow file", "Save it as Parquet."),
-    (b"\x89HDF", "an HDF5 file", "Export the table as Parquet or NPZ."),
-)
 
 
 def find(path: Path, shown: str) -> tuple[str, str | None]:
@@ -46,7 +35,7 @@ def find(path: Path, shown: str) -> tuple[str, str | None]:
     the records that hold them become rejects.
 
     Raises:
-        DataError: The file is empty, or not text.
+        DataError: The file is empty, or no table of text.
     """
     with path.open("rb") as file:
         start = file.read(1 << 16)
@@ -59,7 +48,7 @@ def find(path: Path, shown: str) -> tuple[str, str | None]:
                 return name, None
         if (wide := _utf16_without_mark(start)) is not None:
             return wide, f"Read as {wide}: every second byte is zero."
-        _refuse_binary(start, shown)
+        foreign.refuse_binary(start, shown)
         file.seek(0)
         return _eight_bit(file)
 
@@ -74,18 +63,6 @@ def _utf16_without_mark(start: bytes) -> str | None:
     if low > UTF16_ZEROS and high == 0:
         return "utf-16-be"
     return None
-
-
-def _refuse_binary(start: bytes, shown: str) -> None:
-    for magic, what, remedy in _FORMATS:
-        if start.startswith(magic):
-            raise errors.DataError(f"{shown} is not a table of text.", f"It is {what}.", remedy)
-    if start.translate(None, _CONTROL) != start:
-        raise errors.DataError(
-            f"{shown} is not a table of text.",
-            "It holds bytes that no text file holds.",
-            "Give CSV or TSV, JSON lines, Parquet or NPZ.",
-        )
 
 
 def _eight_bit(file: BinaryIO) -> tuple[str, str | None]:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from burnish import errors
 from burnish.data import table
-from burnish.load import binary, frames, json_lines, text
+from burnish.load import binary, foreign, frames, json_lines, text
 
 STANDARD_INPUT = "-"
 
@@ -86,12 +86,10 @@ def _read_file(path: Path, shown: str, *, name: str, types: Mapping[str, table.P
             return _read_file(inner, shown, name=name, types=types)
     if start.startswith(b"PAR1"):
         return binary.read_parquet(path, shown, name=name, types=types)
-    if _is_npz(path, start):
+    if start.startswith(b"PK") and _is_npz(path):
         return binary.read_npz(path, shown, name=name, types=types)
-    if path.suffix.lower() == ".parquet":
-        raise errors.DataError(
-            f"{shown} is not a Parquet file.", "It does not begin with PAR1.", "Check that it was written to its end."
-        )
+    foreign.refuse(path, start, shown)
+    _refuse_misnamed(path, shown)
     if path.suffix.lower() in _JSON_SUFFIXES or json_lines.looks_like(start):
         return json_lines.read(path, shown, name=name, types=types)
     return text.read(path, shown, name=name, types=types)
@@ -105,12 +103,21 @@ def _unzip(path: Path, out: BinaryIO, shown: str) -> None:
         raise errors.DataError(f"{shown} cannot be unpacked.", f"{error}.", "Check that the file is whole.") from error
 
 
-def _is_npz(path: Path, start: bytes) -> bool:
-    """Whether the file is a ZIP archive of numpy arrays; one named .npz that is damaged counts as well."""
-    if not start.startswith(b"PK"):
-        return path.suffix.lower() == ".npz"
+def _refuse_misnamed(path: Path, shown: str) -> None:
+    """A file whose name promises one of the typed formats, and which holds none."""
+    promised = {".parquet": ("a Parquet", "PAR1"), ".npz": ("an NPZ", "PK")}.get(path.suffix.lower())
+    if promised is not None:
+        what, magic = promised
+        raise errors.DataError(
+            f"{shown} is not {what} file.", f"It does not begin with {magic}.", "Check that it was written to its end."
+        )
+
+
+def _is_npz(path: Path) -> bool:
+    """Whether a ZIP archive is one of numpy arrays; one named .npz that is damaged counts as well."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return all(member.endswith(".npy") for member in archive.namelist())
+            names = archive.namelist()
+            return all(member.endswith(".npy") for member in names) and (bool(names) or path.suffix.lower() == ".npz")
     except zipfile.BadZipFile:
         return path.suffix.lower() == ".npz"
