@@ -31,9 +31,12 @@ REFUSED: dict[str, tuple[bytes | None, tuple[str, ...], int, tuple[str, ...]]] =
     "duplicate names": (tables.table(NUMBER, "a,a,c,color,y"), (), DATA, ("same name", "'a'", "Rename")),
     "no header": (tables.table(["1,2,3,4,5"] * 40, "1,2,3,4,6"), (), DATA, ("no header", "1, 2, 3, 4")),
     "all rows ragged": (tables.table([r + ",1" for r in NUMBER]), (), DATA, ("line 2", "6 fields", "header has 5")),
-    "bytes that are no text": (bytes(range(256)) * 200, (), DATA, ("not a table of text",)),
-    "zero bytes": (b"a,y\n" + b"1,\x002\n" * 50, (), DATA, ("not a table of text",)),
-    "an office document": (b"PK\x03\x04" + bytes(100), (), DATA, ("office document", "Save the sheet as CSV")),
+    "most rows ragged": (tables.table(["1,2"] * 50 + NUMBER[:3]), (), DATA, ("line 2", "2 fields", "header has 5")),
+    "bytes that are no text": (bytes(range(256)) * 200, (), DATA, ("cannot be read as a table", "no text file holds")),
+    "zero bytes": (b"a,y\n" + b"1,\x002\n" * 50, (), DATA, ("cannot be read as a table", "no text file holds")),
+    "a web page": (b"<!DOCTYPE html>\n<html><p>a,y</html>", (), DATA, ("HTML page", "Download the file itself")),
+    "a document": (b"%PDF-1.7\n", (), DATA, ("PDF document", "as CSV")),
+    "a damaged archive": (b"PK\x03\x04" + bytes(100), (), DATA, ("ZIP archive", "damaged")),
     "half a gzip": (tables.cut_gzip(), (), DATA, ("cannot be unpacked", "whole")),
     # The target.
     "target not named": (GOOD, ("--target", ""), USAGE, ("has no target ''", "'color'")),
@@ -105,6 +108,18 @@ def test_refused(case: str, here: Command, tmp_path: Path):
         assert word in ended.err
     assert ended.out == ""
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_process_ends_with_the_code_and_says_no_more_than_three_lines(apart: Command, tmp_path: Path):
+    """What the shell sees is what the tests above see from inside."""
+    (tmp_path / "bad.csv").write_bytes(tables.table([]))
+
+    ended = apart("improve", "bad.csv", "--target", "y", "--out", "run")
+
+    assert (ended.code, ended.out) == (DATA, "")
+    assert len(ended.err.splitlines()) == 3
+    assert_three_lines(ended.err)
+    assert not (tmp_path / "run").exists()
 
 
 def assert_three_lines(shown: str) -> None:

@@ -51,6 +51,7 @@ def test_json_prints_exactly_one_valid_document(good, here: Command):
     assert document["schema_version"] == SCHEMA_VERSION
     jsonschema.validate(document, SCHEMA)
     assert document["task"] == "regression"
+    assert document["final"]["test"]["name"] == "RMSE"
     assert document["limit_s"] is None
     assert Path(document["report"]).exists()
     assert Path(document["model"]).is_dir()
