@@ -41,10 +41,6 @@ LEAST_ROWS = 10
 # Rows below which a fit warns: the 95 % interval of an error rate of 10 % is then wider than ± 11 points.
 FEW_ROWS = 30
 
-# The first network is trained in full whatever the budget, so a budget of one epoch leaves nothing for more: no
-# experiments and no search. Such a fit does not depend on the clock and takes a second or two on a thousand rows.
-FIRST_NETWORK_ONLY = 1
-
 
 class FewRowsWarning(UserWarning):
     """So few rows that neither the model nor its promised error can be relied on."""
@@ -154,9 +150,6 @@ class _Estimator(BaseEstimator):
         return result
 
     def _settings(self, task: Task, target: str, weight: str | None) -> Settings:
-        epochs = self.max_epochs
-        if epochs is None and self.time_limit is None:
-            epochs = FIRST_NETWORK_ONLY
         return settings.make(
             target=target,
             task=task,
@@ -167,7 +160,7 @@ class _Estimator(BaseEstimator):
             start=self.start,
             jobs=self.jobs,
             time_limit=self.time_limit,
-            max_epochs=epochs,
+            max_epochs=self.max_epochs,
             seed=int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max)),
         )
 
@@ -177,6 +170,8 @@ class _Estimator(BaseEstimator):
             in_process=self.jobs is None and self.time_limit is None,
             yardstick=self.out is not None,
             files=self.out is not None,
+            # Such a fit does not depend on the clock and takes a second or two on a thousand rows.
+            first_only=self.max_epochs is None and self.time_limit is None,
         )
         with tempfile.TemporaryDirectory(prefix="burnish-") as home:
             out = Path(home, "run") if self.out is None else Path(self.out)

@@ -48,7 +48,7 @@ def run(flowers, said, tmp_path_factory) -> burnish.Result:
     flowers.to_csv(path / "flowers.csv", index=False)
     flowers.tail(10).to_csv(path / "test.csv", index=False)
     data, test = path / "flowers.csv", path / "test.csv"
-    return burnish.improve(data, "kind", test=test, max_epochs=1, start=SMALL, jobs=1, out=path / "run")
+    return burnish.improve(data, "kind", test=test, max_epochs=100, start=SMALL, jobs=1, out=path / "run")
 
 
 def test_a_result_has_what_a_person_asks_for(run, flowers):
@@ -87,7 +87,7 @@ def test_numbers_have_no_probabilities(tmp_path):
     """Arrays have columns x0, x1, …; a model of a number says why it has no probabilities."""
     X = np.random.default_rng(1).normal(size=(80, 3))
     X[:, 2] = X[:, 0] - X[:, 1]
-    run = burnish.improve(X, "x2", max_epochs=1, start=SMALL, jobs=1, test=False, out=tmp_path / "run")
+    run = burnish.improve(X, "x2", max_epochs=100, start=SMALL, jobs=1, test=False, out=tmp_path / "run")
 
     assert run.summary.rows.test is None
     assert run.predict(X).shape == (80,)

@@ -16,6 +16,7 @@ import pytest
 
 from burnish.predictor import predictor
 from burnish.report import summary as records
+from burnish.report import wording
 from burnish.train.configuration import Configuration
 from burnish.workflow import applying, improve, leaving, reading, settings, tuning
 from burnish.workflow.leaving import Result
@@ -26,8 +27,8 @@ SMALL = Configuration(widths=(16,), bins=4, norm="batch", batch_size=32, epochs=
 
 
 def run(sources: reading.Sources, out: Path, *, in_process: bool = True, **asked: Any) -> Result:
-    asked = {"start": SMALL, "max_epochs": 1, "jobs": 2, **asked}
-    manner = improve.Manner(in_process=in_process, yardstick=not in_process)
+    asked = {"start": SMALL, "jobs": 2, **asked}
+    manner = improve.Manner(in_process=in_process, yardstick=not in_process, first_only="max_epochs" not in asked)
     request = improve.Request(sources, settings.make(**asked), out=out, command="burnish improve", manner=manner)
     return improve.run(request)
 
@@ -252,7 +253,7 @@ def test_missing_values_categories_and_dates_become_inputs(flights, tmp_path):
 def test_the_page_and_the_card_say_what_was_found(concrete):
     """Self-contained, with the errors of the summary in both."""
     page, card = concrete.report.read_text("utf-8"), (concrete.path / "model_card.md").read_text("utf-8")
-    error = f"{concrete.summary.final.test.value:.3g}"
+    error = wording.bare(concrete.summary.final.test)
 
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", page)
     assert "<script src" not in page
@@ -272,6 +273,32 @@ def test_the_delivered_network_is_no_worse_than_where_it_started(concrete):
     assert told.delivered.what == "network"
     assert isinstance(concrete.predictor, predictor.Predictor)
     assert told.delivered.members == len(concrete.predictor.members)
+
+
+def test_five_epochs_give_five_epochs_of_network_or_a_simple_model(tmp_path):
+    """One for each of five folds; what is delivered is said, and that it could be better."""
+    source = reading.Sources(EXAMPLES / "concrete.csv")
+    told = run(source, tmp_path / "run", target="compressive_strength", max_epochs=5).summary
+
+    assert told.epochs == told.trials == 5
+    assert told.first.configuration.epochs == 1
+    assert told.delivered.what == "linear"
+    assert "No network beat it" in told.delivered.reason
+    with sqlite3.connect(tmp_path / "run" / "run.sqlite") as connection:
+        said = [text for (text,) in connection.execute("SELECT message FROM events WHERE level = 'warning'")]
+    connection.close()
+    assert any("--max-epochs 5 lets the first network train for 1 of its 12 epochs" in text for text in said)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("epochs", [70, 130, 400, 650])
+def test_no_number_of_epochs_is_exceeded(epochs, tmp_path):
+    """By few workers or many, in every stage; and the numbers are the same."""
+    one, two = (everything(tmp_path / str(jobs), jobs=jobs, max_epochs=epochs).summary for jobs in (1, 2))
+
+    assert one.epochs == two.epochs <= epochs
+    assert one.final == two.final
+    assert one.experiments == two.experiments
 
 
 @pytest.mark.slow

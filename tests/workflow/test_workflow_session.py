@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import workflow_fake as fake
 
 from burnish.train.work import Ending, Outcome, Work
-from burnish.workflow import candidates
+from burnish.workflow import candidates, diagnosis, improve, reading, settings
 from burnish.workflow.events import Stage
 from burnish.workflow.session import Session
 
@@ -89,3 +92,115 @@ def test_every_rung_of_a_trial_is_recorded(asked):
         rows = session.database._rows("SELECT trial, until, epochs, stage FROM trials ORDER BY until")
 
     assert rows == [("one-s0-f0", 14, 14.0, "tune"), ("one-s0-f0", 40, 40.0, "tune")]
+
+
+class Shuffled(fake.Fake):
+    """Outcomes arrive in an order of their own; every third trial stops early, where it says it does."""
+
+    order: int = 0
+
+    def __call__(self, work: Iterable[Work], *, deadline: float | None = None) -> Iterator[Outcome]:
+        items = list(work)
+        for place in np.random.default_rng(self.order).permutation(len(items)):
+            self.done.append(items[place])
+            made = self.outcome(items[place])
+            if items[place].seed % 3 == 0:
+                made = replace(made, epochs=12.3, ending=Ending.STOPPED_EARLY)
+            yield made
+
+
+@pytest.mark.parametrize("epochs", [1, 39, 40, 100, 333, 1000])
+def test_more_epochs_than_allowed_are_never_trained(epochs, tmp_path):
+    """Whatever is asked for, and in whatever order it arrives: the same work fits, and the sum stays within."""
+    reached = []
+    for order in range(3):
+        problem = fake.question()
+        executor = Shuffled(problem)
+        executor.order = order
+        session = fake.session(tmp_path / str(order), executor, max_epochs=epochs)
+        with session.database:
+            for name in ("one", "two"):
+                work = candidates.plan(name, fake.CENTRE, seeds=range(10), folds=(0,))
+                session.train(problem, work, Stage.TUNE)
+        assert session.budget.epochs <= epochs
+        reached.append(dict(sorted(session.reached.items())))
+
+    assert reached[0] == reached[1] == reached[2]
+    # Ten full trainings of 40 epochs but for four that stop early: each name would take 6 * 40 + 4 * 12.3 epochs.
+    assert sum(reached[0].values()) > min(epochs, 2 * (6 * 40 + 4 * 12.3)) - 40
+
+
+def test_the_first_in_line_is_trained_and_nothing_overtakes_it(tmp_path):
+    """The second does not fit into what the first leaves; the third would, and waits all the same."""
+    problem = fake.question()
+    executor = fake.Fake(problem)
+    session = fake.session(tmp_path, executor, max_epochs=60)
+    shorter = replace(fake.CENTRE, epochs=10)
+    first, second = candidates.plan("one", fake.CENTRE, seeds=(1, 2), folds=(0,))
+    [third] = candidates.plan("short", shorter, seeds=(1,), folds=(0,))
+    with session.database:
+        found = session.train(problem, [first, second, third], Stage.TUNE)
+
+    assert list(found) == [first.trial]
+
+
+def test_what_is_trained_already_and_what_is_left_of_a_rung_are_all_that_they_cost(tmp_path):
+    """A third of the epochs, then the rest: 40 in all. Asked for again, when nothing is left, it is answered."""
+    problem = fake.question()
+    session = fake.session(tmp_path, fake.Fake(problem), max_epochs=40)
+    with session.database:
+        train(session, problem, 1 / 3, "one")
+        train(session, problem, 1.0, "one")
+        work = candidates.plan("one", fake.CENTRE, seeds=(0,), folds=(0,))
+        again = session.train(
+            problem, [*candidates.plan("two", fake.CENTRE, seeds=(0,), folds=(0,)), *work], Stage.TUNE
+        )
+
+    assert session.budget.epochs == 40
+    assert list(again) == [work[0].trial]
+
+
+@pytest.mark.parametrize(("epochs", "each"), [(3 * 40, 40), (50, 16), (5, 1), (2, None)])
+def test_the_first_network_trains_for_as_many_epochs_as_there_are(epochs, each, tmp_path):
+    """The same on each of three folds, its schedule to its end; fewer epochs than folds train no network at all."""
+    problem = fake.question(folds=3)
+    executor = fake.Fake(problem)
+    session = fake.session(tmp_path, executor, max_epochs=epochs, start=fake.CENTRE)
+    said = []
+    session.emit = said.append
+    with session.database:
+        configuration, found = diagnosis.first(session, problem)
+
+    assert len(found) == (each is not None)
+    assert [work.until for work in executor.done] == ([] if each is None else [each] * 3)
+    assert {work.configuration.epochs for work in executor.done} <= {configuration.epochs, each}
+    assert session.budget.epochs <= epochs
+    warned = [event.text for event in said if getattr(event, "warning", False)]
+    assert [f"for {each} of its 40 epochs" in text for text in warned] == ([True] if each in (16, 1) else [])
+
+
+def test_one_dev_part_has_a_second_seed_only_where_its_epochs_fit(tmp_path):
+    problem = fake.question()
+    executor = fake.Fake(problem)
+    session = fake.session(tmp_path, executor, max_epochs=79, start=fake.CENTRE)
+    with session.database:
+        _, found = diagnosis.first(session, problem)
+
+    assert [candidate.seed for candidate in found] == [0]
+    assert session.budget.epochs == 40
+
+
+@pytest.mark.parametrize("files", [True, False])
+def test_what_a_run_has_trained_it_does_not_train_again(files, tmp_path, monkeypatch):
+    """Stages ask for the same work anew; a run that keeps no files answers from memory of it all the same."""
+    problem = fake.question()
+    executor = fake.Fake(problem)
+    work = candidates.plan("one", fake.CENTRE, seeds=(0, 1), folds=(0,))
+    monkeypatch.setattr(improve, "_workers", lambda *_: nullcontext(executor))
+    monkeypatch.setattr(improve, "_stages", lambda session, _: [list(session.execute(work)) for _ in range(2)])
+    manner = improve.Manner(in_process=True, files=files)
+    request = improve.Request(reading.Sources(None), settings.make(target="y"), tmp_path / "run", manner=manner)
+    once, again = improve.run(request)
+
+    assert executor.done == work
+    assert [outcome.work for outcome in once] == [outcome.work for outcome in again] == work

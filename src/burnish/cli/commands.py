@@ -49,7 +49,10 @@ def burnish() -> None:
 @click.option("--baseline-error", type=float, metavar="X", help="Error of people, or the best possible, if known.")
 @click.option("--time-limit", metavar="2m", help="Wall time, all included (2m; quick 30s, thorough 20m).")
 @click.option(
-    "--max-epochs", type=int, metavar="N", help="Epochs over all trials instead: the answer ignores the clock."
+    "--max-epochs",
+    type=int,
+    metavar="N",
+    help="At most so many epochs over all trials, instead of time: the answer ignores the clock.",
 )
 @click.option("--preset", type=click.Choice(["quick", "default", "thorough"]), help="How much to spend (default).")
 @click.option("--seed", type=int, help="Another seed, another answer (0).")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ class Budget:
 
     Args:
         limit: Wall seconds, all included; None where `max_epochs` counts.
-        max_epochs: Epochs over all trials; None where time counts.
+        max_epochs: Epochs over all trials; None where time counts. With neither there is no limit.
         began: When the process started, on the clock of `time.monotonic`.
         carried: Seconds that earlier sessions of a resumed run have used.
         jobs: Workers that spend at once.
@@ -86,9 +87,13 @@ class Budget:
     def left(self, share: float) -> float:
         """What remains until `share` is used: core seconds, or epochs."""
         if self.limit is None:
-            assert self.max_epochs is not None
-            return share * self.max_epochs - self.epochs
+            return math.inf if self.max_epochs is None else share * self.max_epochs - self.epochs
         return (share * self.limit - self.elapsed) * self.jobs
+
+    @property
+    def epochs_left(self) -> float:
+        """Epochs that may still be trained, over all trials; infinite where they are not counted."""
+        return math.inf if self.max_epochs is None else self.max_epochs - self.epochs
 
     def decide(self, name: str, choose: Callable[[], Any]) -> Any:
         """A choice that looks at what is left. It is logged; in a resumed run the log answers instead.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,14 +38,25 @@ Judge = Callable[[Candidate], Verdict]
 
 
 def first(session: Session, problem: Problem) -> tuple[Configuration, list[Candidate]]:
-    """Train the first network on every screening fold."""
+    """Train the first network on every screening fold, for as many epochs as there are; no candidates if for none."""
     configuration = start.configuration(problem, session.settings.start)
+    each = session.budget.epochs_left / len(problem.screening)
+    if each < 1:
+        return configuration, []
+    if each < configuration.epochs:
+        session.say(Stage.FIRST, _shortened(session.budget.epochs_left, int(each), configuration.epochs), warning=True)
+        configuration = replace(configuration, epochs=int(each))
     name = "first"
     seeds = FIRST_SEEDS if problem.split.screen == 1 else FIRST_SEEDS[:1]
     work = candidates.plan(name, configuration, seeds=seeds, folds=problem.screening)
     outcomes = session.train(problem, work, Stage.FIRST, until_share=FIRST_ENDS)
     made = [candidates.gather(problem, name, configuration, seed=s, outcomes=outcomes) for s in seeds]
     return configuration, [candidate for candidate in made if candidate is not None]
+
+
+def _shortened(left: float, each: int, wanted: int) -> str:
+    lets = f"--max-epochs {left:.0f} lets the first network train for {each} of its {wanted} epochs"
+    return f"{lets}: raise it for a better one."
 
 
 def verdict(

@@ -18,6 +18,7 @@ from burnish.workflow.baselines import Baselines, train_baselines
 from burnish.workflow.budget import Budget
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.events import Emit, Stage, silent
+from burnish.workflow.improving import Improved
 from burnish.workflow.leaving import Result
 from burnish.workflow.problem import Problem
 from burnish.workflow.reading import Loaded, Sources
@@ -39,6 +40,7 @@ class Manner:
     in_process: bool = False  # train here, one after another: where starting workers would cost more than training
     yardstick: bool = True  # boosted trees beside
     files: bool = True  # what the run leaves is written into its folder, and it can be resumed
+    first_only: bool = False  # the first network in full, whatever it takes, and nothing more
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +109,11 @@ def _work(folder: RunFolder, request: Request, emit: Emit, *, began: float, carr
     try:
         with Database(folder.database) as database, signals.caught() as told:
             jobs = 1 if manner.in_process else settings.workers
-            budget = Budget(settings.limit, settings.max_epochs, began=began, carried=carried, jobs=jobs, log=database)
+            limits = (None, None) if manner.first_only else (settings.limit, settings.max_epochs)
+            budget = Budget(*limits, began=began, carried=carried, jobs=jobs, log=database)
             with _workers(folder, settings, manner, told.received) as workers:
                 kept = outcomes.Outcomes(folder.scratch / "outcomes")
-                execute = signals.heeding(outcomes.recall(kept, workers) if manner.files else workers, told)
+                execute = signals.heeding(outcomes.recall(kept, workers), told)
                 session = Session(settings, budget, folder, database, emit, execute)
                 try:
                     result = _stages(session, request)
@@ -146,13 +149,16 @@ def _stages(session: Session, request: Request) -> Result:
     split, straddling = reading.divide(session, loaded, audited)
     problem = preparing.prepare(session, loaded, split, copies=audited.keep_together, roomy=request.manner.in_process)
     baselines = train_baselines(session, problem, yardstick=request.manner.yardstick)
-    networks = _networks(session, problem, baselines, conflicting=audited.facts.get("conflicting_floor", 0.0))
+    conflicting = audited.facts.get("conflicting_floor", 0.0)
+    networks = _networks(session, problem, baselines, conflicting=conflicting, first_only=request.manner.first_only)
     finished = finishing.finish(session, problem, None if networks is None else networks.chosen, baselines)
     story = Story(loaded, (*about_data, *straddling), problem, baselines, networks, finished)
     return leaving.leave(session, request.command, story, files=request.manner.files)
 
 
-def _networks(session: Session, problem: Problem, baselines: Baselines, *, conflicting: float) -> Networks | None:
+def _networks(
+    session: Session, problem: Problem, baselines: Baselines, *, conflicting: float, first_only: bool
+) -> Networks | None:
     """Stages 6 to 9: everything that trains networks; None where the budget did not last for the first one."""
     configuration, first = diagnosis.first(session, problem)
     if not first:
@@ -168,6 +174,12 @@ def _networks(session: Session, problem: Problem, baselines: Baselines, *, confl
 
     verdict = judge(first[0])
     diagnosis.tell(session, Stage.FIRST, verdict, "First network")
+    if first_only:
+        chosen = finishing.choose(problem, first, folds=tuple(problem.screening), seed=session.settings.seed)
+        improved = Improved(
+            first[0].name, configuration, verdict, pool=first, ended="Only a first network was asked for."
+        )
+        return Networks(verdict, improved, None, None, chosen)
     improved = improving.improve(
         session, problem, (configuration, verdict, first), judge_again=judge, until_share=RECIPE_ENDS
     )

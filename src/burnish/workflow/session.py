@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from burnish.store.database import Database
 from burnish.store.run_folder import RunFolder
@@ -41,6 +40,7 @@ class Session:
     execute: Executor
     costs: Costs = field(default_factory=Costs)
     reached: dict[str, float] = field(default_factory=dict)  # epochs of each trial that were counted
+    ended: set[str] = field(default_factory=set)  # trials that no further epoch would change
     best: float | None = None  # best dev error so far, for the eye only
 
     def say(self, stage: Stage, text: str, *, warning: bool = False) -> None:
@@ -89,25 +89,55 @@ class Session:
         """Execute work, record it, show progress; outcomes by trial, in the order of the work.
 
         At `until_share` of the budget's time what runs is interrupted (its outcome is what it had reached) and what
-        waits is left out.
+        waits is left out. Where epochs are counted, what does not fit into those that are left is left out.
         """
         outcomes: dict[str, Outcome] = {}
-        for outcome in self.execute(work, deadline=self.budget.deadline(until_share)):
-            outcomes[outcome.work.trial] = outcome
-            self._account(problem, outcome, stage)
-            running = min(self.budget.jobs, len(work) - len(outcomes))
-            left = None if self.budget.limit is None else max(0.0, self.budget.limit - self.budget.elapsed)
-            self.emit(Progress(stage, len(outcomes), len(work), running, self.best, self.budget.elapsed, left))
+        fitting, waiting = self._fitting(work)
+        while fitting:
+            for outcome in self.execute(fitting, deadline=self.budget.deadline(until_share)):
+                outcomes[outcome.work.trial] = outcome
+                self._account(problem, outcome, stage)
+                running = min(self.budget.jobs, len(work) - len(outcomes))
+                left = None if self.budget.limit is None else max(0.0, self.budget.limit - self.budget.elapsed)
+                self.emit(Progress(stage, len(outcomes), len(work), running, self.best, self.budget.elapsed, left))
+            fitting, waiting = self._fitting(waiting)  # trainings that stopped early have left epochs over
         return {item.trial: outcomes[item.trial] for item in work if item.trial in outcomes}
+
+    def _fitting(self, work: Sequence[Work]) -> tuple[list[Work], list[Work]]:
+        """The work that fits into the epochs that are left, and the rest.
+
+        Settled before any of it is executed, first in line first, so that no order of arrival decides. Nothing
+        overtakes what does not fit, for what is compared is asked for in turn; but what is trained already costs
+        nothing.
+        """
+        left = self.budget.epochs_left
+        fitting: list[Work] = []
+        waiting: list[Work] = []
+        for item in work:
+            fresh = self._fresh(item)
+            if fresh > 0 and (waiting or fresh > left):
+                waiting.append(item)
+            else:
+                fitting.append(item)
+                left -= fresh
+        return fitting, waiting
+
+    def _fresh(self, work: Work) -> float:
+        """Epochs that a piece of work may train at most: it goes on from where its trial paused."""
+        if work.trial in self.ended:
+            return 0.0
+        return max(0.0, min(work.until, work.configuration.epochs) - self.reached.get(work.trial, 0.0))
 
     def _account(self, problem: Problem, outcome: Outcome, stage: Stage) -> None:
         """Count what is new in an outcome: a trial goes on from where it paused, and may be asked for again."""
         work = outcome.work
+        if outcome.ending not in (Ending.PAUSED, Ending.INTERRUPTED):
+            self.ended.add(work.trial)
         fresh = outcome.epochs - self.reached.get(work.trial, 0.0)
         if work.trial in self.reached and fresh <= 0:
             return
         self.reached[work.trial] = outcome.epochs
-        self.budget.epochs += fresh
+        self.budget.epochs = math.fsum(self.reached.values())  # to the last bit the same in any order of arrival
         self.database.record_outcome(outcome, stage.value)
         self.database.set("elapsed", self.budget.elapsed)
         steps = fresh * self.steps(problem, work) / max(1, work.until)
@@ -119,13 +149,3 @@ class Session:
             return
         error = problem.judge.measured(outcome.dev, problem.folds[outcome.work.fold].rows.dev).estimate.value
         self.best = error if self.best is None else min(self.best, error)
-
-
-def complete(outcomes: Iterable[Outcome]) -> bool:
-    """Whether all of these trained to their end, or stopped early of their own accord."""
-    return all(o.ending in (Ending.COMPLETED, Ending.STOPPED_EARLY) for o in outcomes)
-
-
-def stacked(outcomes: Sequence[Outcome]) -> NDArray[np.float32]:
-    """Dev predictions of one configuration, fold after fold; shape (dev rows of all folds, outputs)."""
-    return np.concatenate([o.dev for o in sorted(outcomes, key=lambda o: o.work.fold)])
