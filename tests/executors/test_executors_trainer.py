@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from burnish.executors import fold_files, trainer
+from burnish.executors import fold_files, trainer, trials
 from burnish.model import layers, losses, network
 from burnish.predictor import weights
 from burnish.train import hyperparameters
@@ -88,7 +88,7 @@ def test_pausing_at_rungs_changes_nothing(run):
 def test_interruption_keeps_the_state_and_changes_nothing(run, monkeypatch):
     """Stopped after each slice of five steps, in the middle of epochs, and taken up again until the end."""
     straight = run("uninterrupted")
-    monkeypatch.setattr(trainer, "FIRST_SLICE_STEPS", 5)
+    monkeypatch.setattr(trials, "FIRST_SLICE_STEPS", 5)
     times = 0
     while (last := run("stop and go", stop=after(1))).ending == Ending.INTERRUPTED:
         times += 1
@@ -99,7 +99,7 @@ def test_interruption_keeps_the_state_and_changes_nothing(run, monkeypatch):
 
 def test_an_interruption_before_the_first_evaluation_is_an_honest_outcome(run, monkeypatch):
     """Nothing is known yet: an infinite dev loss, even probabilities, an empty curve, and the starting weights."""
-    monkeypatch.setattr(trainer, "FIRST_SLICE_STEPS", 2)
+    monkeypatch.setattr(trials, "FIRST_SLICE_STEPS", 2)
     outcome = run("early", stop=after(1))
 
     assert outcome.ending == Ending.INTERRUPTED

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from burnish.executors import trainer
+from burnish.executors import trials
 from burnish.model import random_bits
 from burnish.train import hyperparameters, packing, slice
 from burnish.train.configuration import Configuration
@@ -36,7 +36,7 @@ def begin(configuration: Configuration, fold: FoldData, *, rows: int | None = No
     shape = shape_of(configuration, fold)
     data = packing.pack(fold)
     data = data._replace(rows=np.int32(rows or data.rows))
-    state = slice.start(shape, trainer.start_parameters(configuration, shape, SEED), len(data.dev.y))
+    state = slice.start(shape, trials.start_parameters(configuration, shape, SEED), len(data.dev.y))
     return program(shape), hyperparameters.hyperparameters(configuration, SEED), state, data
 
 

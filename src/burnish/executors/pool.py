@@ -18,10 +18,9 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from burnish import errors
-from burnish.train.work import Curve, Ending, Outcome, Work
+from burnish.executors.exhaustion import failed
+from burnish.train.work import Outcome, Work
 
 # One thread for each worker: its core is its own. XLA makes its thread pool by NPROC, whatever its flags say; a second
 # thread finds nothing to do and spins, on the core of another worker: two workers then take 1.7 times as long.
@@ -272,23 +271,3 @@ def resident_bytes(pid: int) -> int:
     except (OSError, IndexError):
         return 0  # no procfs, or the process has just ended
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def failed(work: Work) -> Outcome:
-    """The outcome of a trial whose worker died under it."""
-    none = np.zeros((0, 1), np.float32)
-    empty = np.zeros(0)
-    return Outcome(
-        work=work,
-        ending=Ending.FAILED,
-        epochs=0.0,
-        best_epoch=0.0,
-        dev_loss=float("inf"),
-        dev=none,
-        train=none,
-        train_dev=None,
-        curve=Curve(empty, empty, empty, empty, empty),
-        weights="",
-        seconds=0.0,
-        compile_seconds=0.0,
-    )

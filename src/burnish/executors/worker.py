@@ -16,6 +16,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from burnish.executors.exhaustion import is_exhaustion
+
 
 def serve(connection: Connection, data_folder: Path, state_folder: Path, cache: Path) -> None:
     """Answer messages until the driver says to end, or is gone.
@@ -60,12 +62,7 @@ def _confession(trial: str, error: Exception) -> tuple[Any, ...]:
         return "files", trial, str(error)  # not into the log: on a full disk it cannot grow
     text = traceback.format_exc()
     print(text, file=sys.stderr, flush=True)
-    return ("exhausted", trial) if _is_exhaustion(error) else ("failed", trial, text)
-
-
-def _is_exhaustion(error: Exception) -> bool:
-    """Whether memory was refused, by NumPy or by XLA: that is the trial's own fault, like a death in want of memory."""
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+    return ("exhausted", trial) if is_exhaustion(error) else ("failed", trial, text)
 
 
 def main(arguments: list[str]) -> int:

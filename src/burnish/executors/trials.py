@@ -1,0 +1,200 @@
+"""What every way of training shares: how a piece of work begins, and what is made of where it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.executors import fold_files
+from burnish.model import initialise, layers
+from burnish.model.architecture import Architecture
+from burnish.predictor import outputs, weights
+from burnish.train import hyperparameters, packing, slice
+from burnish.train.configuration import Configuration
+from burnish.train.fold_data import FoldData
+from burnish.train.work import Curve, Ending, Outcome, Work
+
+# A compiled call cannot be interrupted: this long a slice, in seconds, is the delay that a Ctrl+C may meet.
+SLICE_SECONDS = 0.4
+FIRST_SLICE_STEPS = 32  # before the speed of a step is known; at 50 ms a step still under two seconds
+
+
+@dataclass(slots=True)
+class Trial:
+    """A piece of work on its way: what shapes its program, what flows through it, and how far it has come."""
+
+    work: Work
+    fold: FoldData
+    shape: Architecture
+    hp: hyperparameters.Hyperparameters
+    data: slice.Data
+    per_epoch: int  # mini-batches
+    until: int  # step
+    state: slice.State
+    curve: list[NDArray[np.float32]]  # lines of the record, one array for each slice
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is more to train."""
+        return int(self.state.ending) == slice.RUNNING and int(self.state.step) < self.until
+
+
+class Took(NamedTuple):
+    """Seconds that a piece of work took, as an outcome says them."""
+
+    training: float
+    compiling: float  # getting the program, tracing included
+    tracing: float
+
+
+class Trials:
+    """Begins and finishes trials: holds the folds' data, and the states of paused trials on disk.
+
+    Args:
+        data_folder: Where the folds lie.
+        state_folder: Where weights and the states of paused trials go.
+        capacity: The padded number of rows of each part.
+        place: Puts an array of a fold where it is trained on.
+    """
+
+    def __init__(
+        self,
+        data_folder: Path,
+        state_folder: Path,
+        *,
+        capacity: Callable[[int], int] = packing.capacity,
+        place: Callable[[Any], Any] = jax.device_put,
+    ) -> None:
+        self._data_folder, self._state_folder = data_folder, state_folder
+        self._capacity, self._place = capacity, place
+        self._folds: dict[int, tuple[FoldData, slice.Data]] = {}
+        self._bins: dict[tuple[int, int | None, int], initialise.Params] = {}
+
+    def begin(self, work: Work) -> Trial:
+        """The trial, going on from its saved state where there is one.
+
+        That is taken up if it is of this very work and not beyond what is asked for; else the trial stands before step
+        1. So a replay of an earlier rung gives that rung's answer, and a name used twice does not mix two trials.
+        """
+        fold, data = self._fold(work.fold)
+        rows = len(fold.train.y) if work.rows is None else work.rows
+        if not 1 <= rows <= len(fold.train.y):
+            raise ValueError(f"{work.trial} asks for {rows} rows of {len(fold.train.y)}")
+        used: Any = np.int32(rows)
+        shape = hyperparameters.architecture(work.configuration, fold.inputs, outputs=fold.outputs, task=fold.task)
+        hp = hyperparameters.hyperparameters(work.configuration, work.seed)
+        per_epoch = -(-rows // shape.batch_size)
+        until = min(work.until, work.configuration.epochs) * per_epoch
+        params = start_parameters(work.configuration, shape, work.seed, self._quantile_bins(work, shape))
+        state, curve = self._saved(work, slice.start(shape, params, len(data.dev.y)), until)
+        return Trial(work, fold, shape, hp, data._replace(rows=used), per_epoch, until, state, curve)
+
+    def finish(self, trial: Trial, probe: NDArray, took: Took, *, stopped: bool) -> Outcome:
+        """The outcome, after the weights and, where the trial can go on, its state were written.
+
+        Args:
+            trial: Where it ended.
+            probe: What its best weights make of the fold's probe rows, padding included.
+            took: Seconds.
+            stopped: It was told to stop, should it not have ended by itself.
+        """
+        work, fold, state = trial.work, trial.fold, trial.state
+        curve = np.concatenate(trial.curve)
+        running = int(state.ending) == slice.RUNNING
+        ending = (Ending.INTERRUPTED if stopped else Ending.PAUSED) if running else Ending(int(state.ending))
+        weights_file = self._state_folder / f"{work.trial}.safetensors"
+        host = jax.tree.map(np.asarray, state)
+        weights.save(weights_file, weights.flatten(host.best_params, host.best_statistics))
+        if running:
+            self._save(work, host, curve)
+        else:
+            self._state_file(work).unlink(missing_ok=True)
+        rows, held = len(fold.dev.y), len(fold.probe.x)
+        shown = outputs.predictions(probe[:held], fold.task, fold.target)
+        return Outcome(
+            work=work,
+            ending=ending,
+            epochs=int(host.step) / trial.per_epoch,
+            best_epoch=float(host.best_epoch),
+            dev_loss=float(host.best_loss),
+            dev=outputs.predictions(host.dev_output[:rows], fold.task, fold.target),
+            train=shown[: fold.probe_train],
+            train_dev=shown[fold.probe_train :] if held > fold.probe_train else None,
+            curve=Curve(*(curve[:, i].astype(np.float64) for i in range(5))),
+            weights=str(weights_file),
+            seconds=took.training,
+            compile_seconds=took.compiling,
+            trace_seconds=took.tracing,
+        )
+
+    def _fold(self, number: int) -> tuple[FoldData, slice.Data]:
+        if number not in self._folds:
+            fold = fold_files.read(self._data_folder, number)
+            self._folds[number] = fold, jax.tree.map(self._place, packing.pack(fold, self._capacity))
+        return self._folds[number]
+
+    def _quantile_bins(self, work: Work, shape: Architecture) -> initialise.Params | None:
+        """Bins of the training rows, found once: a second of sorting for 400,000 rows would come with each trial."""
+        if not shape.bins:
+            return None
+        key = work.fold, work.rows, shape.bins
+        if key not in self._bins:
+            x = self._fold(work.fold)[0].train.inputs.x
+            self._bins[key] = layers.quantile_bins(x[: work.rows, : shape.inputs.numbers], shape.bins)
+        return self._bins[key]
+
+    def _saved(self, work: Work, first: slice.State, until: int) -> tuple[slice.State, list[NDArray[np.float32]]]:
+        """The saved state and its curve, or the first state."""
+        afresh = first, [np.zeros((0, 5), np.float32)]
+        saved = self._state_file(work)
+        if not saved.exists():
+            return afresh
+        with np.load(saved, allow_pickle=False) as arrays:
+            if str(arrays["identity"]) != _identity(work):
+                return afresh
+            leaves = [arrays[f"leaf{i}"] for i in range(len(jax.tree.leaves(first)))]
+            found = jax.tree.unflatten(jax.tree.structure(first), leaves)
+            return (found, [arrays["curve"]]) if int(found.step) <= until else afresh
+
+    def _state_file(self, work: Work) -> Path:
+        return self._state_folder / f"{work.trial}.state.npz"
+
+    def _save(self, work: Work, state: slice.State, curve: NDArray) -> None:
+        path = self._state_file(work)
+        temporary = path.with_suffix(".writing")
+        with temporary.open("wb") as file:
+            leaves = {f"leaf{i}": leaf for i, leaf in enumerate(jax.tree.leaves(state))}
+            np.savez(file, curve=curve, identity=np.array(_identity(work)), **leaves)
+        os.replace(temporary, path)
+
+
+def next_steps(done: int, seconds: float) -> int:
+    """Steps of the next slice, where `done` steps took so many seconds."""
+    return max(1, round(done * SLICE_SECONDS / max(seconds, 1e-4)))
+
+
+def start_parameters(
+    configuration: Configuration, shape: Architecture, seed: int, bins: initialise.Params | None = None
+) -> initialise.Params:
+    """Starting weights of a trial; `bins` are those of its training rows, where the architecture has bins."""
+    return initialise.parameters(
+        shape,
+        seed,
+        initializer=configuration.initializer,
+        scale=configuration.init_scale,
+        frequency_scale=configuration.frequency_scale,
+        bins=bins,
+    )
+
+
+def _identity(work: Work) -> str:
+    """All that the results of a piece of work depend on, but for how far it goes."""
+    return json.dumps([work.configuration.to_json(), work.fold, work.seed, work.rows])
