@@ -9,10 +9,11 @@ import importlib.metadata
 import platform
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import jax
 import platformdirs
+from jax.experimental.compilation_cache import compilation_cache
 
 # What a turn's file holds once its program lies in the cache. Should the program be thrown out of there later, workers
 # compile it side by side: slower, but right.
@@ -68,6 +69,31 @@ def turn(cache: Path | None, program: str) -> Iterator[None]:
 
 def use(path: Path) -> None:
     """Keep every compiled program of this process in `path`, however quick it was to compile."""
-    jax.config.update("jax_compilation_cache_dir", str(path))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+    for name, value in _settings(path).items():
+        jax.config.update(name, value)
+
+
+@contextlib.contextmanager
+def lent(cache: Path | None) -> Iterator[None]:
+    """Compile with this cache in a process whose other programs are not ours: its settings are put back."""
+    if cache is None:
+        yield
+        return
+    before = {name: getattr(jax.config, name) for name in _settings(cache)}
+    compilation_cache.reset_cache()  # JAX reads its settings once, at the first program
+    use(cache)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
+        compilation_cache.reset_cache()
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """JAX's settings of a cache in `path` that keeps everything."""
+    return {
+        "jax_compilation_cache_dir": str(path),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": 0,
+    }
