@@ -71,11 +71,13 @@ def load(name: str) -> Data:
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
-    """What `sklearn.datasets.load_digits` reads, without importing scikit-learn: who needs it for nothing else would pay
-    as much for that as for a quarter of its trainings.
+    """What `sklearn.datasets.load_digits` reads, without importing scikit-learn.
+
+    Who needs it for nothing else would pay as much for that as for a quarter of its trainings.
     """
     spec = importlib.util.find_spec("sklearn")
-    assert spec is not None and spec.origin is not None
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("scikit-learn, which brings the digits, is not installed")
     table = np.loadtxt(Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
     return table[:, :-1], table[:, -1].astype(np.int64)
 
