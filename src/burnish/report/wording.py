@@ -235,12 +235,8 @@ def helped_without(summary: Summary) -> str:
 
 
 def next_steps(summary: Summary) -> tuple[str, ...]:
-    """What to do next: the workflow's advice, or else the remedies of what was found."""
-    if summary.advice:
-        return summary.advice[:ADVICE_SHOWN]
-    order = {Severity.FAULT: 0, Severity.LIMIT: 1}
-    open_ones = [f for f in (*summary.audit, *summary.findings) if f.severity in order and f.remedy]
-    return tuple(f.remedy for f in sorted(open_ones, key=lambda f: order[f.severity]))[:ADVICE_SHOWN]
+    """What to do next. Not the remedies of what was found: the run has tried most of them."""
+    return summary.advice[:ADVICE_SHOWN]
 
 
 def model_sentence(summary: Summary) -> str:

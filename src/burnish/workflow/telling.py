@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from burnish.diagnose.budget import ErrorBudget
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnose.finding import Finding
 from burnish.report import summary as records
 from burnish.stats import interval
 from burnish.train import hyperparameters
 from burnish.tune import guarantee, importance, shape_table
-from burnish.workflow import candidates, diagnosis, learning
+from burnish.workflow import advising, candidates, diagnosis, learning
 from burnish.workflow.baselines import Baselines
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.diagnosis import Verdict
@@ -29,7 +29,6 @@ from burnish.workflow.tuning import Search
 
 # Rows of the test set (or of dev) that the report draws, at most: a scatter of more says no more.
 DRAWN_ROWS = 2000
-MOST_ADVICE = 5  # more than five things to do next is no advice
 VERSIONED = ("burnish", "jax", "jaxlib", "numpy", "scikit-learn")
 # The course's order of importance (techniques E1): α; then units, momentum, batch size; then depth, decay.
 COURSE_ORDER = {"learning_rate": 1, "width": 2, "beta1": 2, "batch_size": 2, "depth": 3, "decay": 3}
@@ -72,7 +71,7 @@ def summarise(session: Session, story: Story, *, run: records.Run) -> records.Su
         final=_final(finished),
         predictions=_predictions(problem, finished),
         delivered=finished.delivered,
-        advice=_advice(story.about_data),
+        advice=_advice(session, story),
         clock_decisions=_decisions(session),
         trials=session.trials,
         epochs=session.budget.epochs,
@@ -96,7 +95,6 @@ def _with_networks(told: records.Summary, session: Session, problem: Problem, ne
         learning_curve=None if learned is None else _learning_curve(problem, learned),
         search=None if searched is None else _search(session, problem, searched),
         training=_training(networks.chosen),
-        advice=_advice((*told.audit, *findings)),
     )
 
 
@@ -292,7 +290,7 @@ def _predictions(problem: Problem, finished: Finished) -> records.Predictions:
     )
 
 
-def _advice(findings: Sequence[Finding]) -> tuple[str, ...]:
-    """What to do next: the remedies of faults and limits, in order, each once."""
-    wanted = (finding.remedy for finding in findings if finding.remedy and finding.severity is not Severity.NOTE)
-    return tuple(dict.fromkeys(wanted))[:MOST_ADVICE]
+def _advice(session: Session, story: Story) -> tuple[str, ...]:
+    made, limit = story.networks, "--time-limit" if session.budget.max_epochs is None else "--max-epochs"
+    ran = None if made is None else advising.Ran(made.improved, made.learned, story.problem, story.finished)
+    return advising.advice(story.about_data, ran, limit=limit)
