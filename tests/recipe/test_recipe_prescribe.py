@@ -61,6 +61,15 @@ def test_each_remedy_says_what_it_is_in_plain_words(remedy):
     assert 0 < remedy.promise < 1
 
 
+def test_a_title_keeps_its_names_within_a_sentence():
+    """GELU, SiLU, L2 and Adam are written so everywhere; ordinary words begin small."""
+    phrases = {remedy.name: remedy.phrase for remedy in REMEDIES}
+
+    assert [phrases[name] for name in ("gelu", "silu", "adam")] == ["GELU activation", "SiLU activation", "Adam"]
+    assert phrases["l2"].startswith("L2 ")
+    assert phrases["wider"] == "twice as wide"
+
+
 @pytest.mark.parametrize("remedy", [r for r in REMEDIES if r.trains], ids=lambda r: r.name)
 def test_each_remedy_changes_a_configuration_that_needs_it(remedy):
     before = SICK.get(remedy.name, START)

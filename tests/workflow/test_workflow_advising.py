@@ -68,11 +68,11 @@ def in_vain(problem, tmp_path_factory) -> Improved:
 def test_what_was_tried_in_vain_is_said_to_be_in_vain_and_is_not_advised(problem, in_vain):
     """Bias is left: every remedy for it was tried, so only what people can do is left."""
     [step] = told(problem, in_vain)
-    tried = [one.title for one in remedies.REMEDIES if one.trains and "BV1" in one.answers]
-    tried = [title for title in tried if any(title == one.title for _, one in in_vain.experiments)]
+    names = {one.remedy for _, one in in_vain.experiments}
+    tried = [one.phrase for one in remedies.REMEDIES if one.name in names and "BV1" in one.answers]
 
     assert step.startswith("High bias is left. ")
-    assert f"“{tried[0]}”, “{tried[1]}”, “{tried[2]}” and {len(tried) - 3} more did not lower it" in step
+    assert f" gain beyond the noise: {tried[0]}, {tried[1]}, {tried[2]} and {len(tried) - 3} more. " in step
     assert LIMIT not in step
     assert step.endswith("Columns that tell more about the target are what can.")
 
@@ -83,8 +83,8 @@ def test_what_the_limit_left_untried_is_named_with_the_limit(problem, tmp_path):
     [step] = told(problem, made, train=0.05)
 
     assert made.rounds == []
-    assert "did not lower it" not in step
-    assert step.startswith(f"High variance is left. A larger {LIMIT} would try “")
+    assert "Tried" not in step
+    assert step.startswith(f"High variance is left. A larger {LIMIT} would try ")
     assert step.endswith("More rows like these may; how much, no learning curve could tell.")
 
 
@@ -96,7 +96,7 @@ def test_what_is_kept_is_not_advised_again(problem, tmp_path):
 
     made = improved(tmp_path, problem, quality=decayed, max_epochs=5_000)
     steps = " ".join(told(problem, made, train=0.2))
-    title = remedies.named(BETTER).title
+    title = remedies.named(BETTER).phrase
 
     assert [one.remedy for _, one in made.experiments if one.kept and one.remedy == BETTER] == [BETTER]
     assert title not in steps

@@ -59,6 +59,13 @@ class Remedy:
     task: Task | None = None  # None: any
     trains: bool = True  # False: made from networks already trained
 
+    @property
+    def phrase(self) -> str:
+        """The title within a sentence: "twice as wide", but "GELU activation" and "Adam"."""
+        first = self.title.partition(" ")[0]
+        named = first == "Adam" or not first[1:].islower()
+        return self.title if named else self.title[:1].lower() + self.title[1:]
+
 
 def _wider(c: Configuration) -> Configuration | None:
     if not c.widths or 2 * max(c.widths) > MAX_WIDTH:

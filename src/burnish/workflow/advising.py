@@ -99,7 +99,7 @@ def _left(ran: Ran, what: str, code: str, limit: str) -> str:
     network = "" if ran.finished.delivered.what == "network" else " of the networks"
     parts = [f"High {what}{network} is left."]
     if vain:
-        parts.append(f"{_named(vain)} did not lower it beyond the noise.")
+        parts.append(f"Tried without a gain beyond the noise: {_named(vain)}.")
     if waiting:
         parts.append(f"A larger {limit} would {'also ' if vain else ''}try {_named(waiting)}.")
     parts.append(_by_people(what, ran.learned))
@@ -149,7 +149,7 @@ def _kept(improved: Improved) -> set[str]:
 
 
 def _named(found: Sequence[Remedy]) -> str:
-    """A few by name, the rest by number, as the subject or object of a sentence."""
-    titles = [f"“{one.title}”" for one in found[:MOST_NAMED]]
+    """A few by name, the rest by number."""
+    titles = [one.phrase for one in found[:MOST_NAMED]]
     more = len(found) - MOST_NAMED
     return wording.listing([*titles, *([f"{more} more"] if more > 0 else [])])

@@ -218,7 +218,7 @@ def _why_ended(findings: Sequence[Finding], limit: int) -> str:
 def _round(bench: Bench, state: Improved, number: int, chosen: Sequence[remedies.Remedy]) -> RoundMade | None:
     """Screen all remedies, drop the hopeless, confirm the finalists, judge; None if the clock left nothing."""
     problem, session, control = bench.problem, bench.session, state.name
-    titles = ", ".join(remedy.title[:1].lower() + remedy.title[1:] for remedy in chosen)
+    titles = ", ".join(remedy.phrase for remedy in chosen)
     part = "" if bench.rows is None else f", on {bench.rows:,} of {problem.training_rows:,} training rows"
     session.say(Stage.RECIPE, f"Round {number}: trying {titles}{part}.")
     changes = {arm(number, remedy.name): remedy.change(state.configuration) for remedy in chosen}
