@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from burnish import errors
-from burnish.executors import compile_cache, inprocess, pool
+from burnish.executors import accelerator, compile_cache, devices, inprocess, pool
+from burnish.executors.devices import Devices
 from burnish.store import outcomes, run_folder
 from burnish.store.database import Database
 from burnish.store.run_folder import RunFolder
@@ -38,6 +39,7 @@ class Manner:
     """How a run is carried out. The defaults are those of a run whose folder is kept."""
 
     in_process: bool = False  # train here, one after another: where starting workers would cost more than training
+    platform: str | None = None  # of JAX, on all of whose devices many trials train at once; None: as `device` says
     yardstick: bool = True  # boosted trees beside
     files: bool = True  # what the run leaves is written into its folder, and it can be resumed
     first_only: bool = False  # the first network in full, whatever it takes, and nothing more
@@ -65,18 +67,16 @@ def run(request: Request, *, emit: Emit = silent, began: float | None = None) ->
 
     Raises:
         DataError, ConfigError: The data or the settings cannot be used; nothing is left behind.
+        ExtraMissing: A GPU was asked for and there is none; nothing is left behind.
         Interrupted: By a signal; the run folder holds all states.
     """
     began = time.monotonic() if began is None else began
-    if request.settings.device == "gpu":
-        raise errors.ExtraMissing(
-            "No GPU can be used.", "Training on a GPU needs JAX's CUDA build and a device.", "Use --device cpu."
-        )
+    stacked_on = _accelerators(request.settings, request.manner)
     folder = run_folder.create(request.out, reading.name_of(request.sources), datetime.now().astimezone())
     try:
         with folder.lock():
             leaving.write_request(folder, request.sources, request.settings, request.command)
-            return _work(folder, request, emit, began=began, carried=0.0)
+            return _work(folder, request, stacked_on, emit, began=began, carried=0.0)
     except (errors.DataError, errors.ConfigError, errors.ExtraMissing):
         folder.remove()
         raise
@@ -88,6 +88,7 @@ def resume(path: Path, *, emit: Emit = silent, began: float | None = None) -> Re
     Raises:
         ConfigError: The run has finished, or its data came from memory and are gone.
         StoreError: There is no such run, or it is damaged.
+        ExtraMissing: The run asked for a GPU and there is none any more.
         Interrupted: By a signal, again.
     """
     began = time.monotonic() if began is None else began
@@ -98,20 +99,24 @@ def resume(path: Path, *, emit: Emit = silent, began: float | None = None) -> Re
             raise errors.ConfigError(
                 f"The run in {path} has finished.", "There is nothing left to do.", f"Look at {folder.report}."
             )
+        request = Request(sources, settings, command=command)
+        stacked_on = _accelerators(settings, request.manner)
         with Database(folder.database) as database:
             carried = float(database.get("elapsed") or 0.0)
             database.start_over()
-        return _work(folder, Request(sources, settings, command=command), emit, began=began, carried=carried)
+        return _work(folder, request, stacked_on, emit, began=began, carried=carried)
 
 
-def _work(folder: RunFolder, request: Request, emit: Emit, *, began: float, carried: float) -> Result:
+def _work(
+    folder: RunFolder, request: Request, stacked_on: Devices, emit: Emit, *, began: float, carried: float
+) -> Result:
     settings, manner = request.settings, request.manner
     try:
         with Database(folder.database) as database, signals.caught() as told:
-            jobs = 1 if manner.in_process else settings.workers
+            jobs = 1 if manner.in_process or stacked_on else settings.workers
             limits = (None, None) if manner.first_only else (settings.limit, settings.max_epochs)
             budget = Budget(*limits, began=began, carried=carried, jobs=jobs, log=database)
-            with _workers(folder, settings, manner, told.received) as workers:
+            with _workers(folder, request, stacked_on, told.received) as workers:
                 kept = outcomes.Outcomes(folder.scratch / "outcomes")
                 execute = signals.heeding(outcomes.recall(kept, workers), told)
                 session = Session(settings, budget, folder, database, emit, execute)
@@ -126,15 +131,40 @@ def _work(folder: RunFolder, request: Request, emit: Emit, *, began: float, carr
     return result
 
 
+def _accelerators(settings: Settings, manner: Manner) -> Devices:
+    """What many trials at once are trained on; none where processors train, each trial by itself.
+
+    Raises:
+        ExtraMissing: A GPU was asked for and JAX has none.
+    """
+    if manner.platform is not None:
+        return devices.found(manner.platform)
+    if settings.device == "auto" and not manner.in_process and devices.gpu_is_likely():
+        return devices.found("gpu")
+    if settings.device != "gpu":
+        return ()
+    if found := devices.found("gpu"):
+        return found
+    raise errors.ExtraMissing(
+        "No GPU can be used.",
+        "Training on a GPU needs JAX's CUDA build (pip install 'burnish[cuda]') and a device.",
+        "Use --device cpu.",
+    )
+
+
 def _workers(
-    folder: RunFolder, settings: Settings, manner: Manner, received: Sequence[int]
-) -> inprocess.InProcess | pool.Pool:
-    """What trains: this process, or one worker process per core."""
-    if manner.in_process:
-        return inprocess.InProcess(folder.scratch, folder.scratch, interrupted=received)
+    folder: RunFolder, request: Request, stacked_on: Devices, received: Sequence[int]
+) -> accelerator.Accelerator | inprocess.InProcess | pool.Pool:
+    """What trains: an accelerator, this process, or one worker process per core."""
+    settings, scratch = request.settings, folder.scratch
+    if stacked_on:
+        cache = compile_cache.folder()
+        return accelerator.Accelerator(scratch, scratch, devices=stacked_on, cache=cache, interrupted=received)
+    if request.manner.in_process:
+        return inprocess.InProcess(scratch, scratch, interrupted=received)
     return pool.Pool(
-        folder.scratch,
-        folder.scratch,
+        scratch,
+        scratch,
         jobs=settings.workers,
         cache=compile_cache.folder(),
         memory_limit=None if settings.memory_limit is None else settings.memory_limit // settings.workers,
