@@ -25,31 +25,42 @@ def budget_of(train, dev, *, floor=(0.0, 0.0), width=0.005, **others):
     return budget.error_budget(errors, budget.Floor(*floor, "Given."), practical=budget.practical_size(dev))
 
 
+def verdict_from_counts(train_error, train_rows, *, dev_error, dev_rows, baseline_error=0.0):
+    """The verdict from four numbers and the baseline error; error rates in 0..1."""
+    errors = budget.Errors(
+        "error rate",
+        train=interval.proportion(train_error * train_rows, train_rows, level=budget.LEVEL),
+        dev=interval.proportion(dev_error * dev_rows, dev_rows, level=budget.LEVEL),
+    )
+    given = budget.floor(baseline_error, {})
+    return bias_variance.verdict(budget.error_budget(errors, given, practical=budget.practical_size(dev_error)))
+
+
 @pytest.mark.parametrize(
     ("train", "dev", "expected"),
     [(0.01, 0.11, ["BV2"]), (0.15, 0.16, ["BV1"]), (0.15, 0.30, ["BV3"]), (0.005, 0.01, [])],
 )
 def test_the_four_classic_cases_get_their_classic_verdicts(train, dev, expected):
-    findings = bias_variance.verdict_from_counts(train, 10_000, dev_error=dev, dev_rows=10_000)
+    findings = verdict_from_counts(train, 10_000, dev_error=dev, dev_rows=10_000)
 
     assert limits(findings) == expected
 
 
 def test_a_higher_baseline_error_turns_high_bias_into_near_the_floor():
-    findings = bias_variance.verdict_from_counts(0.15, 10_000, dev_error=0.16, dev_rows=10_000, baseline_error=0.155)
+    findings = verdict_from_counts(0.15, 10_000, dev_error=0.16, dev_rows=10_000, baseline_error=0.155)
 
     assert codes(findings) == ["BV8"]
 
 
 def test_a_gap_of_a_third_of_a_point_on_200_rows_is_not_called_a_gap():
-    findings = bias_variance.verdict_from_counts(0.05, 200, dev_error=0.053, dev_rows=200, baseline_error=0.05)
+    findings = verdict_from_counts(0.05, 200, dev_error=0.053, dev_rows=200, baseline_error=0.05)
 
     assert limits(findings) == []
     assert "BV6" in codes(findings)
 
 
 def test_few_dev_rows_come_with_the_smallest_gap_that_would_have_been_found():
-    [note] = [f for f in bias_variance.verdict_from_counts(0.0, 100, dev_error=0.1, dev_rows=100) if f.code == "BV6"]
+    [note] = [f for f in verdict_from_counts(0.0, 100, dev_error=0.1, dev_rows=100) if f.code == "BV6"]
 
     assert "80 % power" in note.evidence
     assert "variance" in note.evidence
@@ -164,7 +175,7 @@ def test_healthy_networks_are_rarely_accused():
     accused = sum(
         bool(
             limits(
-                bias_variance.verdict_from_counts(
+                verdict_from_counts(
                     rng.binomial(1000, 0.1) / 1000,
                     1000,
                     dev_error=rng.binomial(1000, 0.1) / 1000,

@@ -13,7 +13,7 @@ from burnish.data.inputs import InputSpec, Prepared
 from burnish.data.kinds import Profile
 from burnish.data.table import Column, Kind, Physical, Table
 from burnish.errors import DataError
-from burnish.preprocess import padding, preparation
+from burnish.preprocess import categories, padding, preparation
 from burnish.preprocess.preparation import Preparation
 
 ROWS = 400
@@ -75,24 +75,35 @@ def _assert_same(actual: Prepared, expected: Prepared) -> None:
     assert_array_equal(actual.codes, expected.codes)
 
 
+def _features(fitted: Preparation) -> tuple[str, ...]:
+    """A name for each column of the prepared matrix: first all numbers, then all flags."""
+    flags = tuple(name for plan in fitted.plans for name in getattr(plan, "flags", ()))
+    return tuple(name for plan in fitted.plans for name in getattr(plan, "numbers", ())) + flags
+
+
+def _coded(fitted: Preparation) -> tuple[str, ...]:
+    """The column behind each column of codes."""
+    return tuple(plan.name for plan in fitted.plans if isinstance(plan, categories.CodesPlan))
+
+
 def test_names_shapes_and_types_agree():
     fitted = _fit(_table())
     prepared = fitted.transform(_table())
 
     assert prepared.x.dtype == np.float32
     assert prepared.codes.dtype == np.int32
-    assert prepared.x.shape == (ROWS, fitted.inputs.width) == (ROWS, len(fitted.feature_names))
-    assert prepared.codes.shape == (ROWS, len(fitted.code_names))
-    assert fitted.code_names == ("zip",)
-    assert fitted.feature_names[: fitted.inputs.numbers][:3] == ("area", "income", "sold: trend")
-    assert set(fitted.feature_names[fitted.inputs.numbers :]) >= {"own", "income is missing", "zone = 2"}
+    assert prepared.x.shape == (ROWS, fitted.inputs.width) == (ROWS, len(_features(fitted)))
+    assert prepared.codes.shape == (ROWS, len(_coded(fitted)))
+    assert _coded(fitted) == ("zip",)
+    assert _features(fitted)[: fitted.inputs.numbers][:3] == ("area", "income", "sold: trend")
+    assert set(_features(fitted)[fitted.inputs.numbers :]) >= {"own", "income is missing", "zone = 2"}
     assert np.all(prepared.codes < np.array(fitted.inputs.vocabularies))
 
 
 def test_continuous_columns_are_standardised_on_the_training_rows():
     fitted = _fit(_table())
     x = fitted.transform(_table()).x[TRAIN, : fitted.inputs.numbers].astype(np.float64)
-    full = [name not in ("income",) for name in fitted.feature_names[: fitted.inputs.numbers]]
+    full = [name not in ("income",) for name in _features(fitted)[: fitted.inputs.numbers]]
 
     np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(x.std(axis=0)[full], 1, atol=1e-6)
@@ -167,18 +178,13 @@ def test_schema_is_how_the_columns_were_written():
     assert "fold" not in schema
 
 
-def test_gaps_and_levels_that_training_did_not_have_are_counted():
+def test_gaps_and_levels_that_training_did_not_have_are_inputs_like_any_other():
     table, fitted = _table(), _fit(_table())
     area = table["area"].values.copy()
     area[:5] = np.nan
-    hue = table["hue"]
     strange = _replace(table, Column("area", Physical.NUMBER, area))
-    strange = _replace(strange, replace(hue, levels=("red", "green", "blue", "mauve")))
-    found = {item.column: item for item in fitted.unfamiliar(strange)}
+    strange = _replace(strange, replace(table["hue"], levels=("red", "green", "blue", "mauve")))
 
-    assert fitted.unfamiliar(table) == ()
-    assert found["area"].missing == 5
-    assert found["hue"].unseen == np.count_nonzero(hue.values == 3)
     assert np.all(np.isfinite(fitted.transform(strange).x))
 
 
@@ -209,7 +215,7 @@ def test_booleans_written_as_words_become_one_flag():
     words = Column("own", Physical.TEXT, _table()["own"].values.astype(np.int32), ("no", "yes"))
     fitted = _fit(_replace(_table(), words))
 
-    assert "own = yes" in fitted.feature_names
+    assert "own = yes" in _features(fitted)
 
 
 def test_folds_are_widened_to_one_shape():

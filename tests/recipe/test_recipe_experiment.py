@@ -1,17 +1,13 @@
-"""Experiments: what is planned, what is compared, how often the useless is kept and the useful found."""
+"""Experiments: what is compared, how often the useless is kept and the useful found."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from burnish.data.fold import Fold
 from burnish.recipe import experiment
 from burnish.recipe.remedies import REMEDIES
-from burnish.train.configuration import Configuration
-from burnish.train.work import Curve, Ending, Outcome, Work
 
 NAMES = tuple(remedy.name for remedy in REMEDIES)
-EMPTY = Curve(*(np.zeros(0),) * 5)
 
 
 def arm(rng, *, seeds, base, gain=0.0, seed_noise=0.02, residual=0.3):
@@ -32,12 +28,6 @@ def one_round(rng, number, *, candidates=8, rows=300, gains=()):
     finalists = experiment.screen(control, screened, limit=4, statistic="mean")
     treatments = {name: full[name] if name in finalists else screened[name] for name in full}
     return experiment.judge_all(control, treatments, round=number, statistic="mean", unit="nats")
-
-
-def outcome(seed, fold, predictions, *, ending=Ending.COMPLETED, dev_loss=1.0):
-    work = Work(f"a-s{seed}-f{fold}", Configuration(), fold, seed, 10)
-    predictions = np.asarray(predictions, np.float32)
-    return Outcome(work, ending, 10.0, 5.0, dev_loss, predictions, predictions, None, EMPTY, "", 1.0, 0.0)
 
 
 def test_of_200_null_remedies_at_most_five_in_a_hundred_are_kept():
@@ -192,55 +182,6 @@ def test_a_gain_that_is_provable_is_rarely_dropped_by_the_screening():
         dropped += not experiment.screen(control, {"wider": good}, limit=1, statistic="mean")
 
     assert dropped <= 10
-
-
-def test_a_plan_names_every_training_once_and_finishes_seed_by_seed():
-    arms = {"control": Configuration(epochs=30), "longer": Configuration(epochs=60)}
-    work = list(experiment.plan("round1", arms, seeds=(3, 4), folds=(0, 1)))
-
-    assert len({w.trial for w in work}) == len(work) == 8
-    assert [w.seed for w in work] == [3] * 4 + [4] * 4
-    assert {w.until for w in work if w.configuration.epochs == 60} == {60}
-    assert work[0].trial == "round1-control-s3-f0"
-
-
-def score(predictions, rows):
-    return np.abs(predictions[:, 0] - rows)
-
-
-def test_losses_stand_in_order_of_seed_fold_and_row_whatever_the_order_of_arrival():
-    folds = {1: Fold(np.array([0]), np.array([2, 3])), 0: Fold(np.array([2]), np.array([0, 1]))}
-    outcomes = [
-        outcome(7, 0, [[0], [1]]),
-        outcome(5, 1, [[3], [3]]),
-        outcome(7, 1, [[2], [3]]),
-        outcome(5, 0, [[9], [1]]),
-    ]
-    found = experiment.losses(outcomes, folds, score, uninformed=np.zeros(1))
-
-    np.testing.assert_array_equal(found, [[1, 0, 9, 0], [0, 0, 0, 0]])
-
-
-@pytest.mark.parametrize("ruined", [np.full((2, 1), np.nan), np.zeros((0, 1))])
-def test_a_training_without_finite_predictions_counts_as_knowing_nothing(ruined):
-    folds = {0: Fold(np.array([2]), np.array([4, 6]))}
-    found = experiment.losses(
-        [outcome(0, 0, ruined, ending=Ending.DIVERGED, dev_loss=np.inf)], folds, score, uninformed=np.array([5.0])
-    )
-
-    np.testing.assert_array_equal(found, [[1, 1]])
-
-
-def test_half_a_seed_is_refused():
-    folds = {0: Fold(np.array([2]), np.array([0])), 1: Fold(np.array([0]), np.array([2]))}
-    with pytest.raises(ValueError, match="whole seeds"):
-        experiment.losses([outcome(0, 0, [[1]])], folds, score, uninformed=np.zeros(1))
-
-
-def test_a_seed_twice_on_a_fold_is_refused():
-    folds = {0: Fold(np.array([2]), np.array([0]))}
-    with pytest.raises(ValueError, match="repeats"):
-        experiment.losses([outcome(0, 0, [[1]]), outcome(0, 0, [[1]])], folds, score, uninformed=np.zeros(1))
 
 
 def test_each_seed_is_compared_with_the_average_of_the_others():

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from burnish.diagnose.budget import (
-    LEVEL,
-    ErrorBudget,
-    ErrorName,
-    Errors,
-    error_budget,
-    floor,
-    practical_size,
-)
+from burnish.diagnose.budget import ErrorBudget, ErrorName
 from burnish.diagnose.finding import Finding, Severity
 from burnish.stats import interval
 
@@ -50,23 +42,6 @@ def verdict(budget: ErrorBudget) -> tuple[Finding, ...]:
     if too_small:
         found.append(_dev_too_small(budget))
     return tuple(found)
-
-
-def verdict_from_counts(
-    train_error: float, train_rows: int, *, dev_error: float, dev_rows: int, baseline_error: float = 0.0
-) -> tuple[Finding, ...]:
-    """The verdict from four numbers and the baseline error; error rates in 0..1.
-
-    >>> [finding.code for finding in verdict_from_counts(0.01, 10_000, dev_error=0.11, dev_rows=10_000)]
-    ['BV2']
-    """
-    errors = Errors(
-        "error rate",
-        train=interval.proportion(train_error * train_rows, train_rows, level=LEVEL),
-        dev=interval.proportion(dev_error * dev_rows, dev_rows, level=LEVEL),
-    )
-    given = floor(baseline_error, {})
-    return verdict(error_budget(errors, given, practical=practical_size(dev_error)))
 
 
 def _bias(budget: ErrorBudget) -> Finding:

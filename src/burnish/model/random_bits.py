@@ -8,7 +8,6 @@ its statistics.
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int32, UInt32
@@ -114,8 +113,3 @@ def sorted_order(start: UInt32[Array, ""], rows: Int32[Array, ""], capacity: int
 def use_sort(capacity: int) -> bool:
     """Whether orders of so many rows come from a sort once an epoch, and not from the bijection in each step."""
     return (capacity - 1).bit_length() <= SORT_BITS
-
-
-def seed_word(seed: int) -> jax.Array:
-    """Any integer as the 32-bit seed of the streams."""
-    return jnp.uint32(seed & 0xFFFFFFFF)

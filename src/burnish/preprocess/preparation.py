@@ -30,15 +30,6 @@ PLAN_NAMES = {kind: name for name, kind in PLANS.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Unfamiliar:
-    """What rows hold in one column that training rows did not, or hardly."""
-
-    column: str
-    missing: int  # rows without a value, where training rows always had one: imputed
-    unseen: int  # rows with a level that has no place of its own: new, or rare in the training rows
-
-
-@dataclass(frozen=True, slots=True)
 class Preparation:
     """A plan for each column that is used; `transform` carries them out.
 
@@ -58,17 +49,6 @@ class Preparation:
             flags=sum(len(plan.flags) for plan in self.plans),
             vocabularies=tuple(p.vocabulary for p in self.plans if isinstance(p, categories.CodesPlan)),
         )
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """A name for each column of the prepared matrix."""
-        flags = tuple(name for plan in self.plans for name in plan.flags)
-        return tuple(name for plan in self.plans for name in plan.numbers) + flags
-
-    @property
-    def code_names(self) -> tuple[str, ...]:
-        """The column behind each column of codes."""
-        return tuple(plan.name for plan in self.plans if isinstance(plan, categories.CodesPlan))
 
     @property
     def schema(self) -> dict[str, Physical]:
@@ -101,21 +81,6 @@ class Preparation:
             plan.fill(column, x[:, number:next_number], x[:, flag:next_flag])
             number, flag = next_number, next_flag
         return Prepared(x, codes)
-
-    def unfamiliar(self, table: Table) -> tuple[Unfamiliar, ...]:
-        """The columns whose values had to be imputed or put among the unseen levels, with the number of rows."""
-        columns = {column.name: column for column in table.columns}
-        found = (self._unfamiliar(plan, _find(plan.name, columns)) for plan in self.plans)
-        return tuple(item for item in found if item.missing or item.unseen)
-
-    def _unfamiliar(self, plan: Plan, column: Column) -> Unfamiliar:
-        gaps = int(np.count_nonzero(column.missing))
-        if isinstance(plan, numbers.NumberPlan | numbers.BooleanPlan | dates.DatePlan):
-            return Unfamiliar(plan.name, 0 if plan.indicator else gaps, 0)
-        slots = dict.fromkeys(plan.levels, 0)
-        place = categories.places(categories.text_of(column), slots, unseen=1, missing=0)
-        known_gaps = isinstance(plan, categories.CodesPlan) or plan.indicator
-        return Unfamiliar(plan.name, 0 if known_gaps else gaps, int(place.sum()))
 
     def describe(self) -> list[dict[str, Any]]:
         """For the report, one entry a column: what is done, why, and the names of the features that come of it."""

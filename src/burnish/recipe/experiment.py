@@ -1,4 +1,4 @@
-"""Remedies as paired experiments: plan the work, screen, judge. Nothing here trains.
+"""Remedies as paired experiments: screen, judge. Nothing here trains.
 
 A round: every candidate is screened with `SCREENING_SEEDS`; the hopeless are dropped; the finalists get fresh seeds
 up to `CONFIRMING_SEEDS`; all are judged, at most one is kept. Why that is valid: docs/decisions/0003.
@@ -6,22 +6,17 @@ up to `CONFIRMING_SEEDS`; all are judged, at most one is kept. Why that is valid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.data.fold import Fold
 from burnish.recipe import remedies
 from burnish.recipe.remedies import Cause
 from burnish.stats import interval, multiplicity, paired
-from burnish.train.configuration import Configuration
-from burnish.train.work import Outcome, Work
 
 Losses = NDArray[np.float64]  # (seeds, rows), smaller is better
-# Losses (rows,) of predictions (rows, outputs) for these rows of the table.
-Score = Callable[[NDArray[np.floating], NDArray[np.integer]], NDArray[np.float64]]
 
 # Seeds that tell the hopeless from the rest. A gain that six seeds can prove at a round's α lies about 4 standard
 # errors above zero, so 2.3 with two seeds: it is not positive there, and dropped by mistake, in 1 % of cases.
@@ -51,72 +46,6 @@ class Experiment:
     rows: int
     kept: bool
     unit: str  # "nats", or the target's
-
-
-def plan(
-    name: str,
-    configurations: Mapping[str, Configuration],
-    *,
-    seeds: Iterable[int],
-    folds: Collection[int],
-) -> Iterator[Work]:
-    """Full trainings of every arm, seed by seed, so that what is cut short is whole seeds.
-
-    Args:
-        name: Of the round; unique in the run.
-        configurations: By arm: a remedy's name, or "control".
-        seeds: The same for all arms: equal seeds have equal row orders, which is what pairs them.
-        folds: Numbers of the folds to train on.
-    """
-    for seed in seeds:
-        for arm, configuration in configurations.items():
-            for fold in folds:
-                yield Work(trial(name, arm, seed, fold=fold), configuration, fold, seed, configuration.epochs)
-
-
-def trial(name: str, arm: str, seed: int, *, fold: int) -> str:
-    """The unique name of one training of an experiment."""
-    return f"{name}-{arm}-s{seed}-f{fold}"
-
-
-def losses(
-    outcomes: Iterable[Outcome],
-    folds: Mapping[int, Fold],
-    score: Score,
-    *,
-    uninformed: NDArray[np.floating],
-) -> Losses:
-    """One arm's losses on the cross-fitted dev rows, folds in the order of `folds`; shape (seeds, rows), seeds rising.
-
-    Args:
-        outcomes: All of one arm: each seed on each fold once.
-        folds: The folds trained on, by number.
-        score: Losses of predictions for rows of the table.
-        uninformed: What is predicted without looking at the row, shape (outputs,). A training that left no finite
-            predictions (it diverged) is scored as this: that is what it would have to be replaced by.
-
-    Raises:
-        ValueError: A seed is missing on a fold, or is there twice.
-    """
-    found: dict[int, dict[int, Outcome]] = {}
-    for outcome in outcomes:
-        of_seed = found.setdefault(outcome.work.seed, {})
-        if outcome.work.fold in of_seed:
-            raise ValueError(
-                f"Trial {outcome.work.trial} repeats seed {outcome.work.seed} on fold {outcome.work.fold}."
-            )
-        of_seed[outcome.work.fold] = outcome
-    for seed, of_seed in found.items():
-        if of_seed.keys() != folds.keys():
-            raise ValueError(
-                f"Seed {seed} was trained on folds {sorted(of_seed)}, not {sorted(folds)}: give whole seeds."
-            )
-    return np.array(
-        [
-            np.concatenate([_losses(found[seed][fold], rows.dev, score, uninformed) for fold, rows in folds.items()])
-            for seed in sorted(found)
-        ]
-    )
 
 
 def averages_of_others(predictions: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -240,11 +169,3 @@ def _keep_one(judged: Sequence[Experiment]) -> tuple[Experiment, ...]:
     passing = [experiment for experiment in judged if experiment.kept]
     winner = max(passing, key=lambda experiment: experiment.low) if passing else None
     return tuple(replace(experiment, kept=experiment is winner) for experiment in judged)
-
-
-def _losses(
-    outcome: Outcome, rows: NDArray[np.integer], score: Score, uninformed: NDArray[np.floating]
-) -> NDArray[np.float64]:
-    usable = len(outcome.dev) == len(rows) and bool(np.isfinite(outcome.dev).all()) and np.isfinite(outcome.dev_loss)
-    predictions = outcome.dev if usable else np.tile(uninformed, (len(rows), 1))
-    return score(predictions, rows)

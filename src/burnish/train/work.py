@@ -14,7 +14,7 @@ from burnish.train.configuration import Configuration
 
 
 class Ending(IntEnum):
-    """How a piece of training ended: an integer inside the program, a message outside."""
+    """How a piece of training ended: an integer, since compiled programs know no other names."""
 
     COMPLETED = 0
     STOPPED_EARLY = 1
@@ -22,16 +22,6 @@ class Ending(IntEnum):
     PAUSED = 3  # reached `until`, could go on
     INTERRUPTED = 4  # told to stop by the clock or the person; state kept
     FAILED = 5  # the worker died under it (out of memory, for one)
-
-
-MESSAGES = {
-    Ending.COMPLETED: "Trained for all its epochs.",
-    Ending.STOPPED_EARLY: "The dev cost had not improved for `patience` epochs; the best weights were restored.",
-    Ending.DIVERGED: "The loss stopped being finite. Lower the learning rate or clip the gradient.",
-    Ending.PAUSED: "Paused at a rung; it can go on from its state.",
-    Ending.INTERRUPTED: "Interrupted; its state is kept.",
-    Ending.FAILED: "Its worker process died, most often for lack of memory. Use a smaller network or batch.",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,14 +43,6 @@ class ShapeTable:
     best: Cell
     smallest: Cell  # fewest parameters among the cells within noise of the best
 
-    @property
-    def depths(self) -> tuple[int, ...]:
-        return tuple(sorted({cell.depth for cell in self.cells}))
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        return tuple(sorted({cell.width for cell in self.cells}))
-
 
 def table(results: Sequence[Tried], statistic: interval.Statistic) -> ShapeTable | None:
     """The table of hidden layers; None where nothing was tried.
