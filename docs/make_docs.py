@@ -26,6 +26,17 @@ Written by `make docs` from the program itself; do not edit. Results go to stand
 | 4 | `--require` was not met |
 | 5 | an optional package or device is missing |
 | 130, 143 | stopped by Ctrl+C or by SIGTERM; `burnish resume` goes on |
+
+## Where networks train
+
+`--device cpu` trains in worker processes, one network in each, as many as `--jobs` says. `--device gpu` trains many
+networks of one shape at once, on all GPUs that JAX sees; it needs `pip install 'burnish[cuda]'`, and exits with 5 where
+there is no GPU. `--device auto`, which is the default, trains on GPUs where JAX's plugin and a device are there, else
+on processors. On GPUs `--jobs` and `--memory-limit` have no effect: there are no workers, and the GPU's memory decides
+how many networks train at once.
+
+Both ways give the same answer up to rounding; where two choices are nearly equal, rounding may decide between them.
+**The way of GPUs has been tested on several CPU devices, which stood in for GPUs, and never on a GPU.**
 """
 
 

@@ -44,7 +44,9 @@ def burnish() -> None:
 @click.option("--start", metavar="FILE", help="Begin from your own configuration (JSON or TOML).")
 @click.option("--require", metavar="'error<=0.05'", help="Exit 4 unless the upper end of the test interval passes.")
 @click.option("--jobs", type=int, metavar="N", help="Worker processes (one per core).")
-@click.option("--device", type=click.Choice(["auto", "cpu", "gpu"]), help="Where to train (auto).")
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "gpu"]), help="Where to train (auto: on GPUs where JAX has any)."
+)
 @click.option("--memory-limit", metavar="4G", help="Memory of all workers together.")
 @click.option("--baseline-error", type=float, metavar="X", help="Error of people, or the best possible, if known.")
 @click.option("--time-limit", metavar="2m", help="Wall time, all included (2m; quick 30s, thorough 20m).")

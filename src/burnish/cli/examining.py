@@ -8,10 +8,11 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from burnish.executors import compile_cache, pool
+from burnish.executors import compile_cache, devices, pool
 from burnish.workflow import telling
 
 # A worker that has not answered by then does not work, in seconds.
@@ -28,7 +29,7 @@ def examine() -> dict[str, Any]:
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "free_disk_gb": round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
         "program_cache": {"path": str(cache), "mb": round(_size(cache) / 2**20, 1)},
-        "gpu": "not used by this version",
+        "gpu": _gpus(),
         "worker_starts_in_s": _worker_seconds(cache),
     }
 
@@ -40,6 +41,12 @@ def shown(found: dict[str, Any]) -> str:
         text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         lines.append(f"{name.replace('_', ' '):>20}  {text}")
     return "\n".join(lines)
+
+
+def _gpus() -> str:
+    """What `--device gpu` would train on."""
+    kinds = Counter(device.device_kind for device in devices.found("gpu"))
+    return ", ".join(f"{count} of {kind}" for kind, count in kinds.items()) or "none that JAX can use"
 
 
 def _size(folder: Path) -> int:

@@ -1,8 +1,8 @@
 """Many trials of one program at once, on all devices of an accelerator.
 
-A GPU is as quick with a dozen small networks as with one. So works that share a program and a fold are stacked along an
-axis of trials, the compiled slice of one trial is mapped over it, and the axis is dealt out to the devices. A trial
-that has ended stays as it is while the others go on.
+A step of one small network leaves a GPU nearly idle. So works that share a program and a fold are stacked along an axis
+of trials, the compiled slice of one trial is mapped over it, and the axis is dealt out to the devices. A trial that has
+ended stays as it is while the others go on.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from burnish.train.work import Ending, Outcome, Work
 AXIS = "trial"
 
 # Places for trials that a device has at once. Their number shapes the program, so it is a power of two. Fewer than
-# LEAST_PLACES would save no time, as a GPU does not fill with a step of so few small networks, but cost compilations.
-# Beyond MOST_PLACES the products of a middling network (128 wide, 128 rows) fill it: more places would win nothing, and
-# every stack waits for the last of its trials.
+# LEAST_PLACES would hardly save time, as a step of so few small networks does not fill a GPU, but cost compilations.
+# MOST_PLACES of a middling network (128 rows in a mini-batch) make products of 8,192 rows, which fill it: more would
+# win little, and every stack waits for the last of its trials. Reasoned, not measured: there was no GPU to measure on.
 LEAST_PLACES, MOST_PLACES = 8, 64
 
 # Share of a device's memory that the places of a stack may take; the rest is for data, programs and what the estimate
