@@ -204,3 +204,20 @@ def test_what_a_run_has_trained_it_does_not_train_again(files, tmp_path, monkeyp
 
     assert executor.done == work
     assert [outcome.work for outcome in once] == [outcome.work for outcome in again] == work
+
+
+def test_progress_tells_what_is_spent_of_what(tmp_path):
+    """Of epochs, or of time; beyond the limit, the limit stays what it was."""
+    problem = fake.question()
+    shown = {}
+    for name, limits in {"epochs": {"max_epochs": 100}, "time": {"limit": 1e-3}}.items():
+        session = fake.session(tmp_path / name, fake.Fake(problem), **limits)
+        session.emit = shown.setdefault(name, []).append
+        with session.database:
+            train(session, problem, 1.0, "one", "two")
+
+    assert [event.note for event in shown["epochs"]] == ["40 of 100 epochs", "80 of 100 epochs"]
+    assert {event.remaining for event in shown["epochs"]} == {None}
+    for event in shown["time"]:
+        assert event.elapsed + event.remaining == pytest.approx(1e-3)
+        assert event.note == ""

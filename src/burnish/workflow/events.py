@@ -41,8 +41,8 @@ class Progress:
     running: int
     best: float | None  # best dev error so far, in its unit
     elapsed: float  # wall seconds
-    remaining: float | None  # wall seconds until the limit; None without one
-    note: str = ""  # what is happening now, such as "compiling"
+    remaining: float | None  # wall seconds until the limit, below 0 beyond it; None without one
+    note: str = ""  # what else is spent, such as "120 of 900 epochs"
 
 
 Emit = Callable[[Line | Progress], None]

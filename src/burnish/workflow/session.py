@@ -97,11 +97,16 @@ class Session:
             for outcome in self.execute(fitting, deadline=self.budget.deadline(until_share)):
                 outcomes[outcome.work.trial] = outcome
                 self._account(problem, outcome, stage)
-                running = min(self.budget.jobs, len(work) - len(outcomes))
-                left = None if self.budget.limit is None else max(0.0, self.budget.limit - self.budget.elapsed)
-                self.emit(Progress(stage, len(outcomes), len(work), running, self.best, self.budget.elapsed, left))
+                self.emit(self._progress(stage, len(outcomes), len(work)))
             fitting, waiting = self._fitting(waiting)  # trainings that stopped early have left epochs over
         return {item.trial: outcomes[item.trial] for item in work if item.trial in outcomes}
+
+    def _progress(self, stage: Stage, done: int, planned: int) -> Progress:
+        budget = self.budget
+        elapsed, running = budget.elapsed, min(budget.jobs, planned - done)
+        left = None if budget.limit is None else budget.limit - elapsed
+        spent = "" if budget.max_epochs is None else f"{budget.epochs:,.0f} of {budget.max_epochs:,} epochs"
+        return Progress(stage, done, planned, running, self.best, elapsed, left, spent)
 
     def _fitting(self, work: Sequence[Work]) -> tuple[list[Work], list[Work]]:
         """The work that fits into the epochs that are left, and the rest.
