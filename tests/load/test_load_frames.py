@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import json
 
 import numpy as np
 import pandas as pd
@@ -243,3 +244,41 @@ def test_concatenate_unifies_levels_and_keeps_row_ids():
     assert found.row_ids.tolist() == [0, 1, 2, 0, 1]
     with pytest.raises(errors.DataError, match="Align the tables first"):
         load.concatenate([one, one.drop("n")])
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        (json.dumps({"data": [{"a": 1}, {"a": 2}], "version": 1}), "rows under 'data'"),
+        (json.dumps({"meta": {}, "data": [{"a": 1}, {"a": 2}]}, indent=2), "rows under 'data'"),
+        (pd.DataFrame({"a": [1, 2], "y": [3, 4]}).to_json(), "a whole column under each key"),
+        (json.dumps({"a": [1, 2], "y": [3, 4]}), "a whole column under each key"),
+    ],
+    ids=["rows in a line", "rows over lines", "pandas", "columns"],
+)
+def test_one_object_that_holds_a_table_is_told_how_to_be_one(written, words, tmp_path):
+    """It would be read as one row of nested text, or as a thousand broken ones."""
+    (tmp_path / "j.json").write_text(written)
+    with pytest.raises(errors.DataError, match="one JSON object") as refused:
+        load.read(tmp_path / "j.json")
+
+    assert words in str(refused.value)
+    assert 'orient="records"' in str(refused.value)
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_one_object_of_plain_values_is_a_row_however_it_is_written(indent, tmp_path):
+    """A list among plain values becomes text, as in any record."""
+    (tmp_path / "j.json").write_text(json.dumps({"a": 1.5, "b": "red", "c": [1, 2]}, indent=indent) + "\n")
+    found = load.read(tmp_path / "j.json")
+
+    assert (found.rows, found.names) == (1, ("a", "b", "c"))
+    assert found["a"].values.tolist() == [1.5]
+
+
+def test_a_broken_first_line_is_a_reject_like_any_other(tmp_path):
+    (tmp_path / "j.jsonl").write_text('{"a": 1, "b": \n{"a": 2, "b": 3}\n{"a": 4, "b": 5}\n')
+    found = load.read(tmp_path / "j.jsonl")
+
+    assert found.rows == 2
+    assert [reject.line for reject in found.rejects] == [1]

@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TextIO
 
 import duckdb
 import numpy as np
@@ -69,11 +70,46 @@ def _records(path: Path, shown: str) -> Iterator[tuple[int, str]]:
     """Line number and text of each record."""
     with path.open("rb") as file:
         array = file.read(1 << 16).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as text:
+    with _open(path) as text:
         if array:
             yield from _elements(text.read(), shown)
-        else:
-            yield from ((i, line) for i, line in enumerate(text, 1) if line.strip())
+            return
+    if (whole := _single(path)) is not None:
+        _refuse_nested(whole, shown)
+        yield 1, json.dumps(whole)
+        return
+    with _open(path) as text:
+        yield from ((i, line) for i, line in enumerate(text, 1) if line.strip())
+
+
+def _open(path: Path) -> TextIO:
+    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="\n")
+
+
+def _single(path: Path) -> dict[str, object] | None:
+    """The object, where the whole file is one: written over several lines, or the only line there is."""
+    with _open(path) as text:
+        first, second = (next((line for line in text if line.strip()), "") for _ in range(2))
+    if second and first.rstrip().endswith("}"):
+        return None  # one object a line
+    try:
+        with _open(path) as text:
+            whole = json.loads(text.read())
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    return whole if isinstance(whole, dict) else None
+
+
+def _refuse_nested(whole: dict[str, object], shown: str) -> None:
+    """An object of nothing but lists or objects holds columns, and one with a list of objects holds rows: no record."""
+    rows = [key for key, value in whole.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    if rows or (whole and all(isinstance(value, list | dict) for value in whole.values())):
+        held = f"rows under {rows[0]!r}" if rows else "a whole column under each key"
+        raise errors.DataError(
+            f"{shown} is one JSON object, and no table.",
+            f"It seems to hold {held}; a table has one object for each row.",
+            'Write one object a line, as to_json(path, orient="records", lines=True) of pandas does.',
+        )
 
 
 def _elements(text: str, shown: str) -> Iterator[tuple[int, str]]:
