@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,53 @@ from burnish.model import initialise
 from burnish.train.hyperparameters import Hyperparameters
 
 Tree = Any  # parameters, or another tree of arrays of the same shapes
+Number = Array | float
+
+
+class Rule(Protocol):
+    """The coefficients that say which optimiser it is; `Hyperparameters` has them, each traced."""
+
+    @property
+    def first_decay(self) -> Number: ...
+    @property
+    def first_gain(self) -> Number: ...
+    @property
+    def second_decay(self) -> Number: ...
+    @property
+    def corrected(self) -> Number: ...
+    @property
+    def adaptive(self) -> Number: ...
+    @property
+    def nesterov(self) -> Number: ...
+    @property
+    def epsilon(self) -> Number: ...
+
+
+class Reading(NamedTuple):
+    """How the averages of every array are read at one step."""
+
+    correct_first: Array  # 1/(1 − β₁^t), or 1
+    correct_second: Array  # 1/(1 − β₂^t), or 1
+    adaptive: Array | bool
+    nesterov: Array | bool
+
+
+def reading(rule: Rule, t: Number) -> Reading:
+    """How averages are read at step t, from 1."""
+    return Reading(
+        jnp.where(rule.corrected > 0, 1.0 / (1.0 - rule.first_decay**t), 1.0),
+        jnp.where(rule.corrected > 0, 1.0 / (1.0 - rule.second_decay**t), 1.0),
+        rule.adaptive > 0,
+        rule.nesterov > 0,
+    )
+
+
+def direction(rule: Rule, at: Reading, g: Array, v: Array, s: Array) -> tuple[Array, Array, Array]:
+    """What the learning rate multiplies, and the averages v and s of one array with this gradient, uncorrected."""
+    v = rule.first_decay * v + rule.first_gain * g
+    s = rule.second_decay * s + (1.0 - rule.second_decay) * g * g
+    ahead = jnp.where(at.nesterov, rule.first_decay * v + rule.first_gain * g, v) * at.correct_first
+    return ahead / jnp.where(at.adaptive, jnp.sqrt(s * at.correct_second) + rule.epsilon, 1.0), v, s
 
 
 def update(
@@ -38,16 +85,10 @@ def update(
         step: Number of this step, from 1.
         rate: Learning rate of this step.
     """
-    t = step.astype(jnp.float32)
-    correct_1 = jnp.where(hp.corrected > 0, 1.0 / (1.0 - hp.first_decay**t), 1.0)
-    correct_2 = jnp.where(hp.corrected > 0, 1.0 / (1.0 - hp.second_decay**t), 1.0)
-    adaptive, nesterov = hp.adaptive > 0, hp.nesterov > 0
+    at = reading(hp, step.astype(jnp.float32))
 
     def leaf(path: Any, p: Array, g: Array, v: Array, s: Array) -> tuple[Array, Array, Array]:
-        v = hp.first_decay * v + hp.first_gain * g
-        s = hp.second_decay * s + (1.0 - hp.second_decay) * g * g
-        direction = jnp.where(nesterov, hp.first_decay * v + hp.first_gain * g, v) * correct_1
-        moved = direction / jnp.where(adaptive, jnp.sqrt(s * correct_2) + hp.epsilon, 1.0)
+        moved, v, s = direction(hp, at, g, v, s)
         if initialise.is_weight(path):
             moved = moved + hp.weight_decay * p
         return p - rate * moved, v, s
