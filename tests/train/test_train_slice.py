@@ -11,7 +11,7 @@ import pytest
 
 from burnish.executors import trials
 from burnish.model import random_bits
-from burnish.train import hyperparameters, packing, slice
+from burnish.train import batches, hyperparameters, packing, slice
 from burnish.train.configuration import Configuration
 from burnish.train.fold_data import FoldData
 from burnish.train.work import Ending
@@ -304,7 +304,7 @@ def test_each_row_is_in_exactly_one_mini_batch(rows, batch_size):
     """The places of an epoch are covered once; no mini-batch has a single row unless there is but one."""
     taken, sizes = [], []
     for index in range(-(-rows // batch_size)):
-        places, counted = slice._positions(batch_size, np.int32(index), np.int32(rows))
+        places, counted = batches.positions(batch_size, np.int32(index), np.int32(rows))
         taken += list(np.asarray(places)[np.asarray(counted) > 0])
         sizes.append(int(counted.sum()))
 

@@ -15,9 +15,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int32
 
-from burnish.model import initialise, losses, network, random_bits
+from burnish.model import ewa, initialise, losses, network, random_bits
 from burnish.model.architecture import Architecture
-from burnish.train import optimizer, schedule
+from burnish.train import batches, optimizer, schedule, stopping
 from burnish.train.hyperparameters import Hyperparameters
 from burnish.train.work import Ending
 
@@ -116,27 +116,6 @@ def row_losses(architecture: Architecture, z: Array, y: Array, smoothing: Array 
     return losses.squared_error(z, y)
 
 
-def steps_per_epoch(batch_size: int, rows: Array) -> Int32[Array, ""]:
-    """Mini-batches of an epoch; the last one may be smaller.
-
-    Here and below `lax.div`: jnp's floor division minds negative numbers, and each of its parts is one more to compile.
-    """
-    return lax.div(rows + (batch_size - 1), jnp.int32(batch_size))
-
-
-def _positions(batch_size: int, index: Array, rows: Array) -> tuple[Array, Array]:
-    """Places in the epoch's order that make up mini-batch `index`, and which of them count.
-
-    The last mini-batch may be smaller. One of a single row would leave batch norm without a variance, so it takes one
-    row from the mini-batch before it.
-    """
-    latest = jnp.maximum(rows - min(2, batch_size), 0)
-    begin = jnp.minimum(index * batch_size, latest)
-    end = jnp.where((index + 1) * batch_size >= rows, rows, jnp.minimum((index + 1) * batch_size, latest))
-    places = begin + lax.iota(jnp.int32, batch_size)
-    return places, (places < end).astype(jnp.float32)
-
-
 def train_step(architecture: Architecture, hp: Hyperparameters, state: State, data: Data, order: Array | None) -> State:
     """One mini-batch: gather, forward, backward, update.
 
@@ -144,9 +123,9 @@ def train_step(architecture: Architecture, hp: Hyperparameters, state: State, da
     rows with the weight of a full mini-batch would be most of what the averages say.
     """
     batch, rows = architecture.batch_size, data.rows
-    per_epoch = steps_per_epoch(batch, rows)
+    per_epoch = batches.steps_per_epoch(batch, rows)
     epoch, index = lax.div(state.step, per_epoch), lax.rem(state.step, per_epoch)
-    places, counted = _positions(batch, index, rows)
+    places, counted = batches.positions(batch, index, rows)
     if order is None:
         chosen = random_bits.row_order(
             random_bits.stream(hp.seed, ORDER_STREAM, epoch), places, rows, data.train.y.shape[0]
@@ -173,7 +152,7 @@ def train_step(architecture: Architecture, hp: Hyperparameters, state: State, da
     rate = schedule.learning_rate(hp, step, per_epoch)
     params, averages = optimizer.update(state.params, gradients, state.averages, hp, step=step, rate=rate)
     keep = hp.average_decay ** (counted.sum() / jnp.minimum(batch, rows))
-    statistics = jax.tree.map(lambda old, new: keep * old + (1.0 - keep) * new, state.statistics, moments)
+    statistics = jax.tree.map(lambda old, new: ewa.step(old, new, keep), state.statistics, moments)
     return state._replace(
         params=params,
         averages=averages,
@@ -186,7 +165,7 @@ def train_step(architecture: Architecture, hp: Hyperparameters, state: State, da
 
 def _ending(hp: Hyperparameters, epoch: Array, best_epoch: Array, finite: Array) -> Int32[Array, ""]:
     """How training ends after this epoch, or RUNNING; a loss that is not finite outweighs the others."""
-    waited = (hp.patience > 0) & (epoch - best_epoch >= hp.patience)
+    waited = stopping.waited(epoch, best_epoch, hp.patience)
     ending = jnp.where(epoch >= hp.epochs, int(Ending.COMPLETED), RUNNING)
     ending = jnp.where(waited, int(Ending.STOPPED_EARLY), ending)
     return jnp.where(finite, ending, int(Ending.DIVERGED)).astype(jnp.int32)
@@ -196,10 +175,10 @@ def evaluate(
     architecture: Architecture, hp: Hyperparameters, state: State, data: Data, record: Record
 ) -> tuple[State, Record]:
     """The end of an epoch: dev cost, best weights, early and non-finite stop, one line of the record."""
-    per_epoch = steps_per_epoch(architecture.batch_size, data.rows)
+    per_epoch = batches.steps_per_epoch(architecture.batch_size, data.rows)
     epoch = lax.div(state.step, per_epoch)
     seen = epoch * (data.rows / jnp.minimum(architecture.batch_size, data.rows))
-    correction = 1.0 / (1.0 - hp.average_decay**seen)
+    correction = ewa.correction(hp.average_decay, seen)
     statistics = jax.tree.map(lambda a: a * correction, state.statistics)
     z = network.apply_evaluation(architecture, state.params, statistics, data.dev.x, data.dev.codes)
     loss = row_losses(architecture, z, data.dev.y) * data.dev.weight * data.dev.counted
@@ -207,7 +186,7 @@ def evaluate(
     half_loss = jnp.stack([(loss * m).sum() / jnp.maximum(m.sum(), 1.0) for m in (in_a, in_b)])
     dev_loss = loss.sum() / jnp.maximum(data.dev.counted.sum(), 1.0)
     train_loss = state.epoch_loss / data.rows.astype(jnp.float32)
-    better, half_better = dev_loss < state.best_loss, half_loss < state.half_best
+    better, half_better = stopping.improves(dev_loss, state.best_loss), stopping.improves(half_loss, state.half_best)
     # Rows of A take the outputs of the moment at which B was best, and the other way round.
     takes = jnp.where(data.half > 0, half_better[1], half_better[0])
 
@@ -256,7 +235,7 @@ def train_slice(
     last ones are read.
     """
     batch, capacity = architecture.batch_size, data.train.y.shape[0]
-    per_epoch = steps_per_epoch(batch, data.rows)
+    per_epoch = batches.steps_per_epoch(batch, data.rows)
     by_sort = random_bits.use_sort(capacity)
 
     def going(carry: tuple[State, Record]) -> Array:
