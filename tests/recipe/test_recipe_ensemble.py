@@ -88,6 +88,19 @@ def test_no_row_has_a_part_in_the_choice_that_its_honest_loss_is_of(single):
     assert again.honest(predictions, squares(truth), single=single)[7] == pytest.approx(honest[7])
 
 
+def test_rows_of_a_group_are_judged_by_choices_that_none_of_them_made():
+    """Dealt together, each group into one part of a deal; all rows are judged in each deal."""
+    truth, predictions = made_up(6, 80, own=1.0)
+    groups = np.random.default_rng(1).integers(0, 9, 80)
+    selection = ensemble.select(predictions, squares(truth), most=4, seed=0, groups=groups)
+    places = np.concatenate([choice.scored for choice in selection.choices])
+
+    for choice in selection.choices:
+        others = np.setdiff1d(np.arange(80), choice.scored)
+        assert not set(groups[choice.scored]) & set(groups[others])
+    np.testing.assert_array_equal(np.bincount(places), ensemble.DEALS)
+
+
 def test_honest_losses_are_unbiased_where_raw_ones_are_not():
     """Sixty candidates of equal true error, 150 rows, 40 worlds: the choice's own loss flatters, the honest does not.
 

@@ -159,18 +159,3 @@ def test_prediction_is_wider_than_the_estimate_and_narrows():
 
     assert small.low < now.low < now.high < small.high
     np.testing.assert_allclose([now.low, now.high], [large.low, large.high], rtol=1e-4)
-
-
-def test_bootstrap_agrees_with_the_mean_and_repeats():
-    values = np.random.default_rng(0).normal(5, 1, 200)
-    ours, exact = interval.bootstrap(np.mean, values, seed=1), interval.mean(values)
-
-    np.testing.assert_allclose([exact.low, exact.high], [ours.low, ours.high], atol=0.03)
-    assert ours == interval.bootstrap(np.mean, values, seed=1)
-    assert ours != interval.bootstrap(np.mean, values, seed=2)
-
-
-def test_bootstrap_draws_rows_of_all_arrays_together():
-    x = np.random.default_rng(0).normal(size=100)
-
-    assert interval.bootstrap(lambda a, b: float(np.abs(a - b).max()), x, x).high == 0

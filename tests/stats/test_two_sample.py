@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats as distributions
-from sklearn import metrics
 
 from burnish import errors
-from burnish.stats import interval, two_sample
+from burnish.stats import two_sample
 
 
 def test_equal_distributions_are_not_told_apart():
@@ -126,34 +125,3 @@ def test_a_group_for_each_sample_cannot_be_halved():
     x = np.random.default_rng(0).normal(size=(100, 2))
     with pytest.raises(errors.DataError, match="form 2 groups"):
         two_sample.classifier_two_sample(x[:50], x[50:], groups=(np.zeros(50), np.ones(50)))
-
-
-@pytest.mark.parametrize("classes", [2, 4])
-def test_the_mean_auc_is_that_of_scikit_learn_and_its_interval_that_of_the_bootstrap(classes):
-    """One class against the rest, averaged; the ends lie within a tenth of the width from resampled ones."""
-    rng = np.random.default_rng(classes)
-    truth = rng.integers(0, classes, 600)
-    scores = rng.normal(size=(600, classes))
-    scores[np.arange(600), truth] += 1
-    if classes == 2:
-        scores[:, 0] = -scores[:, 1]
-
-    def area(truth: np.ndarray, scores: np.ndarray) -> float:
-        return float(np.mean([metrics.roc_auc_score(truth == k, scores[:, k]) for k in range(classes)]))
-
-    found = two_sample.mean_auc(scores, truth)
-    resampled = interval.bootstrap(area, truth, scores, draws=1000)
-
-    assert found.value == pytest.approx(area(truth, scores), abs=1e-12)
-    np.testing.assert_allclose(
-        [found.low, found.high], [resampled.low, resampled.high], atol=0.1 * (found.high - found.low)
-    )
-
-
-def test_a_perfect_order_of_few_rows_is_not_certain():
-    """Three classes told apart without a slip: the smallest, of 10 rows, says how far the truth may be."""
-    truth = np.repeat([0, 1, 2], [30, 20, 10])
-    found = two_sample.mean_auc(np.eye(3)[truth], truth)
-
-    assert (found.value, found.high) == (1.0, 1.0)
-    assert found.low == pytest.approx(1 - interval.proportion(0, 10).high)

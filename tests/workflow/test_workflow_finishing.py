@@ -56,7 +56,7 @@ def test_the_promise_holds_where_many_equal_candidates_compete(task, metric, fol
         )
         executor = fake.Fake(problem, world=world)
         chosen = chosen_from(problem, competitors(problem, executor, 40))
-        found, flattering = finishing.promise(problem, chosen, fresh_rows=150)
+        found, flattering = finishing.promise(problem, chosen, fresh=(150, 1.0))
         said = sum(share * executor.everywhere(member.outcomes[0].work) for member, share in chosen.members)
         test, judge = problem.split.test, problem.judge
         fresh = judge.measured(said[test[:150]], test[:150]).estimate.value
@@ -74,7 +74,7 @@ def test_one_candidate_alone_is_promised_as_it_is():
     """Nothing was chosen, so nothing is corrected: the promise is the raw error, wider by the fresh rows' chance."""
     problem = fake.question()
     chosen = chosen_from(problem, competitors(problem, fake.Fake(problem), 1))
-    promised, raw = finishing.promise(problem, chosen, fresh_rows=150)
+    promised, raw = finishing.promise(problem, chosen, fresh=(150, 1.0))
 
     assert chosen.single
     assert promised.value == pytest.approx(raw.value)
@@ -86,7 +86,7 @@ def test_a_larger_fresh_set_makes_the_promise_narrower():
     """Down to the uncertainty of dev itself."""
     problem = fake.question()
     chosen = chosen_from(problem, competitors(problem, fake.Fake(problem), 3))
-    widths = [finishing.promise(problem, chosen, fresh_rows=rows)[0].half_width for rows in (20, 200, 2_000_000)]
+    widths = [finishing.promise(problem, chosen, fresh=(rows, 1.0))[0].half_width for rows in (20, 200, 2_000_000)]
 
     assert widths[0] > widths[1] > widths[2]
 

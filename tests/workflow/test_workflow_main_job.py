@@ -219,10 +219,11 @@ def test_numbers_have_their_measures(concrete):
 
 @pytest.mark.parametrize("which", ["flights", "vehicle"])
 def test_classes_are_named_and_judged(which, request):
-    """In order; error rate, log-loss, balanced accuracy and AUC where there is a test set, else nothing."""
+    """In order, and with what speaks of the positive class, of two; nothing without a test set."""
     result = request.getfixturevalue(which)
     classes = {"flights": ("no", "yes"), "vehicle": ("bus", "opel", "saab", "van")}[which]
     measures = ["misclassification rate", "log-loss", "1 - balanced accuracy", "1 - AUC"]
+    measures += [f"1 - {name} of 'yes'" for name in ("precision", "recall", "F1", "average precision")]
     final = result.summary.final
 
     assert result.summary.task.classes == result.predictor.target.classes == classes

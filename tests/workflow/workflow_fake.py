@@ -87,10 +87,10 @@ def question(
     )
     coding = prepared[0].target
     truth = coding.units(made["y"]) if task == "regression" else coding.encode(made["y"]).astype(np.int64)
-    judge = Judge(task, metric or ("rmse" if task == "regression" else "log_loss"), truth, None)
-    spec = padding.pad([fold.preparation.inputs for fold in prepared])
     labels = None if groups is None else np.arange(rows + test) % groups
-    return Problem(made, profiles, split, prepared, spec, judge, None, labels)
+    judge = Judge(task, metric or ("rmse" if task == "regression" else "log_loss"), truth, None, labels)
+    spec = padding.pad([fold.preparation.inputs for fold in prepared])
+    return Problem(made, profiles, split, prepared, spec, judge)
 
 
 def alike(_: Configuration) -> float:

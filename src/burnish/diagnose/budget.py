@@ -45,14 +45,27 @@ class Measured:
     error: NDArray[np.float64]  # 0 or 1 (wrong class), or squared error in the target's units squared
     loss: NDArray[np.float64]  # what chooses: log-loss in nats, or the squared error again
     weights: NDArray[np.float64] | None = None  # mean 1
+    groups: NDArray[np.int64] | None = None  # rows of one number are one piece of evidence; None: each for itself
 
     @property
     def estimate(self) -> interval.Interval:
         """The error rate or RMSE on rows like these."""
         if self.name == "RMSE":
-            return interval.rmse(self.error, weights=self.weights, level=LEVEL)
-        weights = np.ones_like(self.error) if self.weights is None else self.weights
-        return interval.weighted_proportion(self.error, weights, level=LEVEL)
+            return interval.rmse(self.error, weights=self.weights, groups=self.groups, level=LEVEL)
+        return interval.weighted_proportion(self.error, self.weights, groups=self.groups, level=LEVEL)
+
+    def promise(self, rows: int, clumping: float | None = None) -> interval.Interval:
+        """Where the same error will lie on so many fresh rows, of this clumping (`Design.clumping`) if it is known."""
+        return interval.prediction(
+            self.estimate,
+            self.error,
+            "rmse" if self.name == "RMSE" else "error",
+            rows=max(1, rows),
+            weights=self.weights,
+            groups=self.groups,
+            clumping=clumping,
+            level=LEVEL,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +112,7 @@ def measure(
     predictions: NDArray[np.floating],
     y: NDArray[np.generic],
     weights: NDArray[np.floating] | None = None,
+    groups: NDArray[np.int64] | None = None,
 ) -> Measured:
     """The losses of one network on some rows.
 
@@ -108,6 +122,7 @@ def measure(
         y: Class codes 0..classes−1, or numbers; shape (rows,).
         weights: Row weights of any scale, shape (rows,). Inverse class frequencies make the error 1 − balanced
             accuracy.
+        groups: Rows that belong together share a number, shape (rows,); None: each stands for itself.
 
     Raises:
         ValueError: The numbers of rows differ, or there are none.
@@ -119,11 +134,11 @@ def measure(
     scaled = None if weights is None else np.asarray(weights, np.float64) / np.mean(weights, dtype=np.float64)
     if task == "regression":
         squared = np.square(np.asarray(predictions, np.float64).reshape(len(y)) - np.asarray(y, np.float64))
-        return Measured("RMSE", squared, squared, scaled)
+        return Measured("RMSE", squared, squared, scaled, groups)
     codes = np.asarray(y).astype(np.int64)
     of_truth = np.asarray(predictions, np.float64)[np.arange(len(codes)), codes]
     wrong = (np.argmax(predictions, axis=1) != codes).astype(np.float64)
-    return Measured("error rate", wrong, -np.log(np.clip(of_truth, PROBABILITY_FLOOR, 1.0)), scaled)
+    return Measured("error rate", wrong, -np.log(np.clip(of_truth, PROBABILITY_FLOOR, 1.0)), scaled, groups)
 
 
 def floor(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish import errors
+from burnish.data.counting import ALIKE, Counting
 from burnish.data.inputs import InputSpec, Prepared
 from burnish.data.table import Physical, Table
 from burnish.model import network
@@ -51,6 +52,7 @@ class Predictor:
     preparations: tuple[Preparation, ...]
     members: tuple[Member, ...]
     temperature: float = 1.0  # of the averaged probabilities
+    counting: Counting = ALIKE
 
     @property
     def target_schema(self) -> dict[str, Physical]:
@@ -104,6 +106,7 @@ class Predictor:
             "preparations": [p.to_json() for p in self.preparations],
             "members": described,
             "temperature": self.temperature,
+            "counting": asdict(self.counting),
         }
         (folder / MODEL_FILE).write_text(json.dumps(model, allow_nan=False), "utf-8")
 
@@ -125,6 +128,7 @@ class Predictor:
             preparations=tuple(Preparation.from_json(p) for p in model["preparations"]),
             members=tuple(members),
             temperature=model["temperature"],
+            counting=Counting.from_json(model),
         )
 
 

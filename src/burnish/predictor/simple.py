@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from burnish.baseline import linear
 from burnish.baseline.fitted import Fitted
+from burnish.data.counting import ALIKE, Counting
 from burnish.data.inputs import InputSpec
 from burnish.data.table import Physical, Table
 from burnish.predictor import predictor
@@ -28,6 +29,7 @@ class SimplePredictor:
     preparations: tuple[Preparation, ...]
     models: tuple[Fitted, ...]  # one for each preparation
     inputs: InputSpec  # common shape that the preparations are widened to
+    counting: Counting = ALIKE
 
     @property
     def schema(self) -> dict[str, Physical]:
@@ -66,6 +68,7 @@ class SimplePredictor:
                 "flags": self.inputs.flags,
                 "vocabularies": list(self.inputs.vocabularies),
             },
+            "counting": asdict(self.counting),
         }
         (folder / predictor.MODEL_FILE).write_text(json.dumps(model, allow_nan=False), "utf-8")
 
@@ -78,6 +81,7 @@ class SimplePredictor:
             preparations=tuple(Preparation.from_json(p) for p in model["preparations"]),
             models=tuple(linear.from_json(m) for m in model["models"]),
             inputs=InputSpec(inputs["numbers"], inputs["flags"], tuple(inputs["vocabularies"])),
+            counting=Counting.from_json(model),
         )
 
 

@@ -81,7 +81,9 @@ def greedy(predictions: Floats, losses: RowLosses, rows: NDArray[np.intp]) -> Fl
     return best_counts / best_counts.sum()
 
 
-def select(predictions: Floats, losses: RowLosses, *, most: int, seed: int) -> Selection:
+def select(
+    predictions: Floats, losses: RowLosses, *, most: int, seed: int, groups: NDArray[np.integer] | None = None
+) -> Selection:
     """Select on all dev rows, and again on parts of them, to learn what selecting is worth.
 
     Whatever looks at the dev rows is part of the choice, so each part ranks all candidates for itself. A list that all
@@ -92,6 +94,7 @@ def select(predictions: Floats, losses: RowLosses, *, most: int, seed: int) -> S
         losses: Per-row losses of some predictions.
         most: How many of the candidates, the best ones, an average is made from.
         seed: Of the deals.
+        groups: Labels of rows that are dealt together, at least two; shape (dev rows,). None: each row by itself.
     """
     count = predictions.shape[1]
     everything = np.arange(count)
@@ -106,10 +109,19 @@ def select(predictions: Floats, losses: RowLosses, *, most: int, seed: int) -> S
     choices = []
     rng = np.random.default_rng(seed)
     for _ in range(DEALS):
-        for scored in np.array_split(rng.permutation(count), min(PARTS, count)):
+        for scored in _dealt(count, groups, rng):
             choosing = np.setdiff1d(everything, scored) if count > 1 else everything
             choices.append(Choice(np.sort(scored), *chosen(choosing)))
     return Selection(chosen(everything)[0], tuple(choices))
+
+
+def _dealt(count: int, groups: NDArray[np.integer] | None, rng: np.random.Generator) -> list[NDArray[np.intp]]:
+    """The places of the dev rows, dealt into parts; rows of one group into the same."""
+    if groups is None:
+        return np.array_split(rng.permutation(count), min(PARTS, count))
+    _, units = np.unique(groups, return_inverse=True)
+    dealt = np.array_split(rng.permutation(int(units.max()) + 1), min(PARTS, int(units.max()) + 1))
+    return [np.flatnonzero(np.isin(units, part)) for part in dealt]
 
 
 def mixture(predictions: Predictions, shares: Floats, rows: NDArray[np.intp] | slice = slice(None)) -> Floats:

@@ -1,11 +1,11 @@
 """An error never comes alone: the interval type of the project and the intervals for rates, RMSE and their differences.
 
-All intervals are two-sided and central: each end is missed with probability (1 − level) / 2.
+All intervals are two-sided and central: each end is missed with probability (1 − level) / 2. Where rows belong together
+or do not weigh alike, they are worth what `design` says; else every row counts for itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,8 @@ from scipy import special
 from scipy import stats as distributions
 
 from burnish import errors
+from burnish.stats import design as designs
+from burnish.stats.design import Design
 
 Statistic = Literal["mean", "rmse", "error"]  # "error": the losses are 0 or 1; "rmse": they are squared errors
 
@@ -22,9 +24,6 @@ LEVEL = 0.95  # confidence of an interval where nothing else is asked for; the c
 
 # Below this skewness Hall's transformation is the identity to 1e-9 and its formula would divide by zero.
 SKEWNESS_TINY = 1e-8
-
-# The acceleration of the BCa bootstrap needs a jackknife; more blocks than this no longer move it visibly.
-JACKKNIFE_BLOCKS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +61,55 @@ def proportion(wrong: float, rows: float, *, level: float = LEVEL) -> Interval:
     return Interval(float(wrong / rows), low, high)
 
 
-def weighted_proportion(wrong: ArrayLike, weights: ArrayLike, *, level: float = LEVEL) -> Interval:
+def weighted_proportion(
+    wrong: ArrayLike, weights: ArrayLike | None, *, groups: ArrayLike | None = None, level: float = LEVEL
+) -> Interval:
     """Weighted error rate Σ w·wrong / Σ w, by Clopper–Pearson at the effective number of rows (Korn and Graubard 1998).
 
     Args:
         wrong: 0 or 1 for each row, shape (rows,).
-        weights: Weight of each row, not negative, shape (rows,).
+        weights: Weight of each row, not negative, shape (rows,); None: all alike.
+        groups: Labels of rows that belong together, shape (rows,); None: each row is its own. A single group gives the
+            ends 0 and 1.
+        level: Confidence of the interval.
     """
-    values, shares = _losses(wrong), _shares(weights, len(np.atleast_1d(wrong)))
-    effective = _effective_rows(shares)
-    return proportion(float(np.clip(values @ shares, 0, 1)) * effective, effective, level=level)
+    values = _losses(wrong)
+    design = designs.of(len(values), weights, groups)
+    if design is None:
+        shares = designs.shares_of(weights, len(values))
+        effective = _effective_rows(shares)
+        return proportion(float(np.clip(values @ shares, 0, 1)) * effective, effective, level=level)
+    rate = float(np.clip(design.mean(values), 0, 1))
+    if design.alone:
+        return Interval(rate, 0.0, 1.0)
+    rows = design.effective_rows(values, level=level)
+    return proportion(rate * rows, rows, level=level)
 
 
-def mean(values: ArrayLike, *, level: float = LEVEL) -> Interval:
-    """Mean with Student's t-interval. One row alone gives the ends −∞ and ∞."""
+def mean(
+    values: ArrayLike, *, weights: ArrayLike | None = None, groups: ArrayLike | None = None, level: float = LEVEL
+) -> Interval:
+    """Mean with Student's t-interval. One row, or one group, alone gives the ends −∞ and ∞."""
     numbers = _losses(values)
-    centre = float(numbers.mean())
-    if len(numbers) == 1:
+    design = designs.of(len(numbers), weights, groups)
+    centre = float(numbers.mean()) if design is None else design.mean(numbers)
+    if len(numbers) == 1 or (design is not None and design.alone):
         return Interval(centre, -np.inf, np.inf)
-    reach = _t(level, len(numbers) - 1) * float(numbers.std(ddof=1)) / np.sqrt(len(numbers))
+    if design is None:
+        reach = _t(level, len(numbers) - 1) * float(numbers.std(ddof=1)) / np.sqrt(len(numbers))
+    else:
+        worth = design.of_mean(numbers)
+        reach = _t(level, worth.degrees) * float(np.sqrt(worth.variance))
     return Interval(centre, centre - reach, centre + reach)
 
 
-def rmse(squared_errors: ArrayLike, *, weights: ArrayLike | None = None, level: float = LEVEL) -> Interval:
+def rmse(
+    squared_errors: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    level: float = LEVEL,
+) -> Interval:
     """Root mean squared error, in the unit of the target.
 
     The χ² interval holds for normal errors only, and the plain t-interval of the mean squared error misses high values
@@ -95,23 +120,48 @@ def rmse(squared_errors: ArrayLike, *, weights: ArrayLike | None = None, level: 
     Args:
         squared_errors: (prediction − target)² of each row, shape (rows,).
         weights: Weight of each row, not negative, shape (rows,).
+        groups: Labels of rows that belong together, shape (rows,). A single group gives the ends 0 and ∞.
+        level: Confidence of the interval.
     """
     squares = _losses(squared_errors)
-    shares = _shares(weights, len(squares))
-    rows = _effective_rows(shares)
-    centre = float(squares @ shares)
-    if rows <= 1 + 1e-9:
+    design = designs.of(len(squares), weights, groups)
+    if design is None:
+        centre, rows, spread, skewness = _moments(squares, designs.shares_of(weights, len(squares)))
+        degrees = rows - 1
+    else:
+        centre, rows, spread, skewness = _group_moments(squares, design)
+        degrees = design.of_mean(squares).degrees
+    if rows <= 1 + designs.ALONE:
         return Interval(float(np.sqrt(centre)), 0.0, np.inf)
-    deviations = squares - centre
-    spread = float(np.sqrt(deviations**2 @ shares * rows / (rows - 1)))
     if spread == 0:
         return Interval(float(np.sqrt(centre)), float(np.sqrt(centre)), float(np.sqrt(centre)))
-    scaled = deviations / spread
-    skewness = float((scaled * scaled * scaled) @ shares)  # a power of 3 takes ten times as long
-    reach = _t(level, rows - 1) / np.sqrt(rows)
+    reach = _t(level, degrees) / np.sqrt(rows)
     low = centre - spread * _hall_inverse(reach, skewness, rows)
     high = centre - spread * _hall_inverse(-reach, skewness, rows)
     return Interval(*(float(np.sqrt(max(end, 0.0))) for end in (centre, min(low, centre), max(high, centre))))
+
+
+def _moments(squares: NDArray[np.float64], shares: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Mean, number, spread and skewness of rows that stand for themselves."""
+    rows = _effective_rows(shares)
+    centre = float(squares @ shares)
+    deviations = squares - centre
+    spread = float(np.sqrt(deviations**2 @ shares * rows / (rows - 1))) if rows > 1 + designs.ALONE else 0.0
+    if spread == 0:
+        return centre, rows, 0.0, 0.0
+    scaled = deviations / spread
+    # A power of 3 takes ten times as long.
+    return centre, rows, spread, float((scaled * scaled * scaled) @ shares)
+
+
+def _group_moments(squares: NDArray[np.float64], design: Design) -> tuple[float, float, float, float]:
+    """The same where groups are the units: their number takes the place of that of rows."""
+    changes, variance, groups = design.left_out(design.pulls(squares)), design.of_mean(squares).variance, design.groups
+    if variance == 0:
+        return design.mean(squares), groups, 0.0, 0.0
+    size = float(changes @ changes)
+    skewness = float(np.sqrt(groups) * ((changes * changes) @ changes) / size**1.5) if size > 0 else 0.0
+    return design.mean(squares), groups, float(np.sqrt(variance * groups)), skewness
 
 
 def proportion_difference(first: tuple[float, float], second: tuple[float, float], *, level: float = LEVEL) -> Interval:
@@ -141,12 +191,22 @@ def difference(first: Interval, second: Interval) -> Interval:
     return Interval(value, float(value - low), float(value + high))
 
 
-def estimate(losses: ArrayLike, statistic: Statistic, *, level: float = LEVEL) -> Interval:
+def estimate(
+    losses: ArrayLike,
+    statistic: Statistic,
+    *,
+    weights: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    level: float = LEVEL,
+) -> Interval:
     """The interval that belongs to this kind of per-row loss: rate, RMSE or mean."""
     values = _losses(losses)
     if statistic == "error":
-        return proportion(float(values.sum()), len(values), level=level)
-    return rmse(values, level=level) if statistic == "rmse" else mean(values, level=level)
+        if weights is None and groups is None:
+            return proportion(float(values.sum()), len(values), level=level)
+        return weighted_proportion(values, weights, groups=groups, level=level)
+    kind = rmse if statistic == "rmse" else mean
+    return kind(values, weights=weights, groups=groups, level=level)
 
 
 def loss_difference(first: ArrayLike, second: ArrayLike, statistic: Statistic, *, level: float = LEVEL) -> Interval:
@@ -164,7 +224,17 @@ def loss_difference(first: ArrayLike, second: ArrayLike, statistic: Statistic, *
     return difference(estimate(one, statistic, level=level), estimate(other, statistic, level=level))
 
 
-def prediction(now: Interval, losses: ArrayLike, statistic: Statistic, *, rows: int, level: float = LEVEL) -> Interval:
+def prediction(
+    now: Interval,
+    losses: ArrayLike,
+    statistic: Statistic,
+    *,
+    rows: int,
+    weights: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    clumping: float | None = None,
+    level: float = LEVEL,
+) -> Interval:
     """Where the same error will lie when it is measured on `rows` fresh rows of the same distribution.
 
     The interval of `now` says where the true error may lie; a fresh test set adds its own sampling error. Both are
@@ -176,11 +246,20 @@ def prediction(now: Interval, losses: ArrayLike, statistic: Statistic, *, rows: 
         losses: Per-row losses that say how much one row varies, shape (any rows,).
         statistic: What the losses are.
         rows: Size of the fresh set.
+        weights: Of the rows of `losses`.
+        groups: Labels of the rows of `losses` that belong together.
+        clumping: `Design.clumping` of the fresh set; None: that of the rows of `losses`.
         level: Confidence; the same as that of `now`.
     """
-    quantile = _t(level, np.inf)
+    values = _losses(losses)
+    design = designs.of(len(values), weights, groups)
+    if design is not None and design.alone:
+        return Interval(now.value, -np.inf if statistic == "mean" else 0.0, 1.0 if statistic == "error" else np.inf)
+    degrees, effect = _fresh(values, design, statistic, clumping)
+    quantile, worth = _t(level, degrees), rows / effect
     low, high = (
-        quantile * _row_deviation(now.value, end, losses, statistic) / np.sqrt(rows) for end in (now.low, now.high)
+        quantile * _row_deviation(now.value, end, values, weights, statistic) / np.sqrt(worth)
+        for end in (now.low, now.high)
     )
     bottom = now.value - float(np.hypot(now.value - now.low, low))
     top = now.value + float(np.hypot(now.high - now.value, high))
@@ -189,50 +268,20 @@ def prediction(now: Interval, losses: ArrayLike, statistic: Statistic, *, rows: 
     return Interval(now.value, max(bottom, 0.0) if statistic == "rmse" else bottom, top)
 
 
-def bootstrap(
-    statistic: Callable[..., float],
-    *arrays: NDArray,
-    seed: int = 0,
-    draws: int = 1000,
-    level: float = LEVEL,
-) -> Interval:
-    """Any statistic of rows, by the bias-corrected and accelerated bootstrap (Efron 1987), deterministic by `seed`.
+def _fresh(
+    values: NDArray[np.float64], design: Design | None, statistic: Statistic, clumping: float | None
+) -> tuple[float, float]:
+    """Degrees of freedom, and the design effect of a fresh set: how far groups agree here, at its clumping.
 
-    Args:
-        statistic: Called with one resampled array for each of `arrays`; returns a number.
-        *arrays: Arrays with the same rows first; a row is drawn in all of them together.
-        seed: Where the random draws start.
-        draws: Number of resamples.
-        level: Confidence of the interval.
+    A design effect is 1 + (clumping − 1)·ρ, with ρ the correlation within groups (Kish 1965); without groups to show ρ
+    it is taken to be 1.
     """
-    rows = len(arrays[0])
-    value = float(statistic(*arrays))
-    rng = np.random.default_rng(seed)
-    resamples = np.empty(draws)
-    for draw in range(draws):
-        chosen = rng.integers(rows, size=rows)
-        resamples[draw] = statistic(*(array[chosen] for array in arrays))
-    below = (np.sum(resamples < value) + np.sum(resamples == value) / 2) / draws
-    bias = special.ndtri(np.clip(below, 1 / (2 * draws), 1 - 1 / (2 * draws)))
-    acceleration = _acceleration(statistic, arrays, rng.permutation(rows))
-    ends = special.ndtri(np.array([(1 - level) / 2, (1 + level) / 2])) + bias
-    shares = special.ndtr(bias + ends / (1 - acceleration * ends))
-    low, high = np.quantile(resamples, shares)
-    return Interval(value, float(low), float(high))
-
-
-def _acceleration(statistic: Callable[..., float], arrays: tuple[NDArray, ...], order: NDArray) -> float:
-    """Skewness of the statistic over blocks left out, divided by 6 (Efron 1987, eq. 6.6, with blocks of rows)."""
-    blocks = np.array_split(order, min(JACKKNIFE_BLOCKS, len(order)))
-    kept = np.ones(len(order), dtype=bool)
-    left_out = np.empty(len(blocks))
-    for number, block in enumerate(blocks):
-        kept[block] = False
-        left_out[number] = statistic(*(array[kept] for array in arrays))
-        kept[block] = True
-    deviations = left_out.mean() - left_out
-    scale = float(np.sum(deviations**2)) ** 1.5
-    return float(np.sum(deviations**3)) / (6 * scale) if scale > 0 else 0.0
+    if design is None:
+        return np.inf, 1.0 if clumping is None else clumping
+    worth = design.of_rate(values) if statistic == "error" else design.of_mean(values)
+    if clumping is None:
+        return worth.degrees, worth.effect
+    return worth.degrees, 1 + (clumping - 1) * (worth.effect - 1) / max(design.clumping - 1, designs.ALONE)
 
 
 def _hall_inverse(reach: float, skewness: float, rows: float) -> float:
@@ -254,11 +303,17 @@ def _wilson(wrong: float, rows: float, *, level: float) -> Interval:
     return Interval(float(rate), float((centre - reach) / scale), float((centre + reach) / scale))
 
 
-def _row_deviation(value: float, end: float, losses: ArrayLike, statistic: Statistic) -> float:
+def _row_deviation(
+    value: float, end: float, losses: NDArray[np.float64], weights: ArrayLike | None, statistic: Statistic
+) -> float:
     """Standard deviation that one fresh row brings into the error, if the true error were `end`; unit of the error."""
     if statistic == "error":
         return float(np.sqrt(max(end * (1 - end), 0.0)))
-    spread = float(_losses(losses).std())
+    if weights is None:
+        spread = float(losses.std())
+    else:
+        shares = designs.shares_of(weights, len(losses))
+        spread = float(np.sqrt((losses - losses @ shares) ** 2 @ shares))
     if statistic == "mean":
         return spread
     # Delta method: d√x = dx / 2√x; the squares' spread grows with the square of the RMSE.
@@ -281,19 +336,6 @@ def _losses(values: ArrayLike) -> NDArray[np.float64]:
             "Give one finite loss for each row.",
         )
     return numbers
-
-
-def _shares(weights: ArrayLike | None, rows: int) -> NDArray[np.float64]:
-    if weights is None:
-        return np.full(rows, 1 / rows)
-    numbers = _losses(weights)
-    if len(numbers) != rows or (numbers < 0).any() or numbers.sum() <= 0:
-        raise errors.DataError(
-            f"{len(numbers)} weights do not fit {rows} rows.",
-            "There must be one weight for each row, none negative, and not all 0.",
-            "Check the weight column.",
-        )
-    return numbers / numbers.sum()
 
 
 def _effective_rows(shares: NDArray[np.float64]) -> float:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from scipy import stats as distributions
 from sklearn import ensemble
 from threadpoolctl import threadpool_limits
 
 from burnish import errors
-from burnish.stats import interval, multiplicity
+from burnish.stats import interval, multiplicity, ranking
 
 MAX_ROWS = 10_000  # rows of each sample that are looked at: more only shows differences too small to matter
 
@@ -110,61 +109,13 @@ def clustered_auc(
         level: Confidence of the interval.
     """
     ups, downs = int(positive.sum()), int((~positive).sum())
-    auc, parts = _placed(score, positive)
+    auc, parts = ranking.placed(score, positive)
     _, ids = np.unique(np.arange(len(score)) if units is None else units, return_inverse=True)
     sums = np.bincount(ids, weights=parts).astype(np.float64)
-    found, error = _around(auc, sums, min(ups, downs), level)
+    found, error = ranking.around(auc, sums, min(ups, downs), design=None, level=level)
     # All scores tie, or the order is perfect: the p-value then takes its error from chance, as Mann and Whitney (1947).
     error = error or float(np.sqrt((ups + downs + 1) / (12 * ups * downs)))
     return found, float(special.ndtr((0.5 - auc) / error))
-
-
-def mean_auc(
-    scores: NDArray[np.floating], truth: NDArray[np.integer], *, level: float = interval.LEVEL
-) -> interval.Interval:
-    """Area under the ROC curve of each class against the others, averaged over the classes, with its interval.
-
-    A row counts with all that it adds to the areas of all classes, so that their dependence is in the interval, at the
-    cost of one sort a class; a bootstrap would sort hundreds of times.
-
-    Args:
-        scores: Higher means more probable, shape (rows, classes); of two classes only the second column is looked at.
-        truth: Class of each row, shape (rows,); each class occurs.
-        level: Confidence of the interval.
-    """
-    columns = range(scores.shape[1]) if scores.shape[1] > 2 else (1,)
-    auc, parts, least = 0.0, np.zeros(len(truth)), len(truth)
-    for column in columns:
-        positive = truth == column
-        one, added = _placed(scores[:, column], positive)
-        auc += one / len(columns)
-        parts += added / len(columns)
-        least = min(least, int(positive.sum()), int((~positive).sum()))
-    return _around(auc, parts, least, level)[0]
-
-
-def _placed(score: NDArray[np.floating], positive: NDArray[np.bool_]) -> tuple[float, NDArray[np.float64]]:
-    """The AUC, and what each row adds to its deviation; shape (rows,)."""
-    ups, downs = int(positive.sum()), int((~positive).sum())
-    ranks = distributions.rankdata(score)
-    # Placement values: the share of the other class that a row is on the right side of (DeLong 1988).
-    placements = np.empty(len(score))
-    placements[positive] = (ranks[positive] - distributions.rankdata(score[positive])) / downs
-    placements[~positive] = 1 - (ranks[~positive] - distributions.rankdata(score[~positive])) / ups
-    auc = float(placements[positive].mean())
-    return auc, (placements - auc) / np.where(positive, ups, downs)
-
-
-def _around(auc: float, sums: NDArray[np.float64], least: int, level: float) -> tuple[interval.Interval, float]:
-    """The interval of an AUC and its standard error, from what independent units add to its deviation.
-
-    Where they add nothing (all scores tie, or a perfect order) only the number of rows of the smallest class, `least`,
-    limits what can be said.
-    """
-    variance = float(sums @ sums) * len(sums) / max(len(sums) - 1, 1)
-    error = float(np.sqrt(variance))
-    reach = float(special.ndtri((1 + level) / 2)) * error if error else interval.proportion(0, least, level=level).high
-    return interval.Interval(auc, max(auc - reach, 0.0), min(auc + reach, 1.0)), error
 
 
 def _units(x: NDArray[np.float64], labels: NDArray | None) -> NDArray[np.int64]:

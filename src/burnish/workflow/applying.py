@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish import errors, load
+from burnish.data import split as splits
+from burnish.data.counting import Counting
 from burnish.data.table import Table
 from burnish.predictor import simple
 from burnish.predictor.predictor import MODEL_FILE
 from burnish.predictor.simple import AnyPredictor
 from burnish.preprocess import numbers
 from burnish.report.summary import Metric
-from burnish.workflow import remarks, scoring
+from burnish.workflow import checking, remarks, scoring
 from burnish.workflow.problem import Judge
 
 PREDICTION = "prediction"  # name of the column that holds the class or the number
@@ -133,8 +135,15 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def evaluate(path: Path, source: Any) -> Evaluation:
-    """Errors of a model on the rows of a source that have a target."""
+def evaluate(path: Path, source: Any, *, group: str | None = None, weight: str | None = None) -> Evaluation:
+    """Errors of a model on the rows of a source that have a target.
+
+    Args:
+        path: The run's folder, or its model's.
+        source: The rows.
+        group: Column whose rows of one value are one piece of evidence; None: the one that the run was told of, if any.
+        weight: Column of row weights, likewise.
+    """
     model = model_in(path)
     table = load.read(source, types={**model.schema, **model.target_schema})
     name = model.target.name
@@ -143,13 +152,31 @@ def evaluate(path: Path, source: Any) -> Evaluation:
             f"{table.name} has no column {name!r}.", "Errors can only be measured where the target is known.", "Add it."
         )
     missing = table[name].missing
-    said = (*remarks.of(table), *remarks.without_target(int(missing.sum())))
+    counting = _counting(model.counting, table, Counting(group, weight))
+    said = (
+        *remarks.of(table),
+        *remarks.without_target(int(missing.sum())),
+        *remarks.not_counted(model.counting, counting),
+    )
     table = table.take(np.flatnonzero(~missing))
     if table.rows == 0:
         raise errors.DataError(f"No row of {table.name} has a target.", f"Column {name!r} is empty.", "Fill it.")
     regression = model.target.task == "regression"
     column = table[name]
     truth = numbers.values_of(column) if regression else model.target.encode(column).astype(np.int64)
-    judge = Judge(model.target.task, "rmse" if regression else "log_loss", truth, None)
-    metrics = scoring.metrics(judge, model.predict(table), np.arange(table.rows))
+    weights = None if counting.weight is None else checking.weights(table, counting.weight)
+    groups = None if counting.group is None else splits.group_labels(table, counting.group)
+    judge = Judge(model.target.task, "rmse" if regression else "log_loss", truth, weights, groups, weights)
+    metrics = scoring.metrics(judge, model.predict(table), np.arange(table.rows), model.target)
     return Evaluation(table.rows, metrics, said)
+
+
+def _counting(known: Counting, table: Table, asked: Counting) -> Counting:
+    """The columns that say how rows count: those asked for, which have to be there, or those of the run that are."""
+    for name, what in ((asked.group, "group column"), (asked.weight, "weight column")):
+        if name is not None:
+            checking.column(table, name, what)
+    return Counting(
+        asked.group or (known.group if known.group in table.names else None),
+        asked.weight or (known.weight if known.weight in table.names else None),
+    )

@@ -49,6 +49,19 @@ def roles(settings: Settings, table: Table, target: str) -> None:
             )
 
 
+def weights(table: Table, name: str) -> NDArray[np.float64]:
+    """What each row weighs, mean 1; shape (rows,)."""
+    found = table[name]
+    values = np.asarray(found.values, np.float64)
+    if found.levels or found.missing.any() or (values < 0).any() or not values.any():
+        raise errors.DataError(
+            f"The weight column {name!r} cannot weigh rows.",
+            "Weights are numbers, none missing, none below 0, not all 0.",
+            "Mend the column, or leave --weight out.",
+        )
+    return values / values.mean()
+
+
 def targets_there(known: NDArray[np.bool_], origin: NDArray[np.int8], name: str, target: str) -> None:
     """Every file has rows with a target.
 

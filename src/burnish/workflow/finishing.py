@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish import errors
+from burnish.data.counting import Counting
 from burnish.diagnose import budget as budgets
 from burnish.predictor import weights
 from burnish.predictor.predictor import Member, Predictor
@@ -77,7 +78,7 @@ def choose(problem: Problem, pool: Sequence[Candidate], *, folds: Sequence[int],
     def errors(average: NDArray[np.float64], places: NDArray[np.intp]) -> NDArray[np.float64]:
         return judge.measured(average, rows[places]).error
 
-    selection = ensemble.select(seen, losses, most=POOL, seed=seed)
+    selection = ensemble.select(seen, losses, most=POOL, seed=seed, groups=problem.dev_groups(folds))
     averaged, alone = (selection.honest(seen, losses, single=single) for single in (False, True))
     single = float(alone.mean()) <= float(averaged.mean())
     shares = np.eye(len(ranked))[0] if single else selection.shares
@@ -169,6 +170,10 @@ def build(problem: Problem, chosen: Chosen) -> Predictor:
     return Predictor(problem.target, tuple(problem.folds[k].preparation for k in chosen.folds), tuple(networks))
 
 
+# Fresh rows that an error is promised for: how many, and how far groups and weights may widen the interval of theirs.
+Fresh = tuple[int, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """Errors of what is delivered."""
@@ -183,8 +188,8 @@ class Judged:
     predictions: NDArray[np.float64]
 
 
-def promise(problem: Problem, chosen: Chosen, *, fresh_rows: int) -> tuple[interval.Interval, interval.Interval]:
-    """The dev error corrected for choosing, as a prediction interval for `fresh_rows` fresh rows; and the raw one.
+def promise(problem: Problem, chosen: Chosen, *, fresh: Fresh) -> tuple[interval.Interval, interval.Interval]:
+    """The dev error corrected for choosing, as a prediction interval for fresh rows; and the raw one.
 
     Each row's error is that under choices which it had no part in; they had fewer rows to choose by, so the promise
     errs, if anything, towards too much.
@@ -193,8 +198,7 @@ def promise(problem: Problem, chosen: Chosen, *, fresh_rows: int) -> tuple[inter
     raw = judge.measured(chosen.dev, problem.dev_rows(chosen.folds))
     honest = replace(raw, error=chosen.honest_errors)
     worse = honest if honest.estimate.value >= raw.estimate.value else raw
-    promised = interval.prediction(worse.estimate, worse.error, judge.error_statistic, rows=max(1, fresh_rows))
-    return promised, raw.estimate
+    return worse.promise(*fresh), raw.estimate
 
 
 def train_predictions(problem: Problem, chosen: Chosen) -> tuple[budgets.Measured, budgets.Measured | None]:
@@ -239,7 +243,8 @@ def finish(session: Session, problem: Problem, chosen: Chosen | None, baselines:
     """
     simple, error_name = _simpler(problem, chosen, baselines), problem.judge.error_name
     dev = problem.dev_rows(problem.screening if chosen is None else chosen.folds)
-    fresh_rows = len(dev if problem.split.test is None else problem.split.test)
+    promised_for = dev if problem.split.test is None else problem.split.test
+    fresh = len(promised_for), problem.judge.clumping(promised_for)
     predictor: AnyPredictor
     if simple is None and chosen is None:
         raise errors.DataError(
@@ -247,13 +252,14 @@ def finish(session: Session, problem: Problem, chosen: Chosen | None, baselines:
         )
     if simple is None:
         assert chosen is not None
-        predictor, delivered, judged = _network(problem, chosen, fresh_rows=fresh_rows)
+        predictor, delivered, judged = _network(problem, chosen, fresh=fresh)
         count = delivered.members
         what = f"Delivering {'one network' if count == 1 else f'an average of {count} networks'}"
     else:
         why = "No network was trained" if chosen is None else "No network beat it on rows that did not choose"
-        predictor, delivered, judged = _simple(problem, baselines, simple, why=why, fresh_rows=fresh_rows)
+        predictor, delivered, judged = _simple(problem, baselines, simple, why=why, fresh=fresh)
         what = delivered.reason.rstrip(".")
+    predictor = replace(predictor, counting=Counting(session.settings.group, session.settings.weight))
     session.say(Stage.FINISH, f"{what}; promised {error_name} {_span(judged.dev)}.")
     test = problem.split.test
     if test is None:
@@ -262,13 +268,13 @@ def finish(session: Session, problem: Problem, chosen: Chosen | None, baselines:
     found = problem.judge.measured(predictions, test).estimate
     session.say(Stage.FINISH, f"Test set opened: {error_name} {_span(found)}.")
     judged = replace(judged, test=found, part="test", rows=test, predictions=predictions)
-    return Finished(predictor, delivered, judged, scoring.metrics(problem.judge, predictions, test))
+    return Finished(predictor, delivered, judged, scoring.metrics(problem.judge, predictions, test, problem.target))
 
 
-def _network(problem: Problem, chosen: Chosen, *, fresh_rows: int) -> tuple[Predictor, Delivered, Judged]:
+def _network(problem: Problem, chosen: Chosen, *, fresh: Fresh) -> tuple[Predictor, Delivered, Judged]:
     """The chosen networks, and their errors before the test set is opened."""
     predictor = build(problem, chosen)
-    promised, raw = promise(problem, chosen, fresh_rows=fresh_rows)
+    promised, raw = promise(problem, chosen, fresh=fresh)
     train, train_dev = train_predictions(problem, chosen)
     held = None if train_dev is None else train_dev.estimate
     rows = problem.dev_rows(chosen.folds)
@@ -277,7 +283,7 @@ def _network(problem: Problem, chosen: Chosen, *, fresh_rows: int) -> tuple[Pred
 
 
 def _simple(
-    problem: Problem, baselines: Baselines, name: Simple, *, why: str, fresh_rows: int
+    problem: Problem, baselines: Baselines, name: Simple, *, why: str, fresh: Fresh
 ) -> tuple[SimplePredictor, Delivered, Judged]:
     """A simple model, and its errors before the test set is opened. Nothing chose it by its dev error but one look."""
     judge, rows = problem.judge, problem.dev_rows(problem.screening)
@@ -296,7 +302,7 @@ def _simple(
     train = learned([fold.sample for fold in folds])
     assert train is not None
     raw = judge.measured(baselines.dev[name], rows)
-    promised = interval.prediction(raw.estimate, raw.error, judge.error_statistic, rows=max(1, fresh_rows))
+    promised = raw.promise(*fresh)
     held = learned([fold.rows.train_dev for fold in folds])
     reason = f"{why}, so the {name} baseline is what is delivered."
     judged = Judged(train, held, promised, raw.estimate, None, "dev", rows, baselines.dev[name])

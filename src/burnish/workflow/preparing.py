@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish import errors
 from burnish.data import deal
 from burnish.data import split as splits
 from burnish.data.fold import Split
 from burnish.executors import fold_files
 from burnish.preprocess import padding, preparation
 from burnish.preprocess import target as targets
+from burnish.workflow import checking
 from burnish.workflow import problem as problems
 from burnish.workflow.events import Stage
 from burnish.workflow.problem import Judge, PreparedFold, Problem
@@ -39,7 +39,7 @@ def prepare(
         fitted = preparation.fit(table, fold.train, loaded.profiles, target=loaded.target, exclude=exclude)
         coding = targets.fit(target, fold.train, loaded.task, positive=settings.positive)
         folds.append(PreparedFold(fold, fitted, coding, problems.sample_of(fold, number, settings.seed)))
-    weights = _weights(session, loaded)
+    weights = None if settings.weight is None else checking.weights(table, settings.weight)
     first = folds[0].target
     classification = loaded.task == "classification"
     truth = first.encode(target).astype(np.int64) if classification else first.units(target).astype(np.float64)
@@ -48,15 +48,14 @@ def prepare(
         share = np.bincount(truth, weights=weights, minlength=len(first.classes)) / len(truth)
         judge_weights = (1.0 / (len(first.classes) * share[truth])) * (1.0 if weights is None else weights)
     inputs = padding.pad([fold.preparation.inputs for fold in folds])
+    groups = deal.joined(None if settings.group is None else splits.group_labels(table, settings.group), copies)
     problem = Problem(
         table=table,
         profiles=loaded.profiles,
         split=split,
         folds=tuple(folds),
         inputs=padding.roomy(inputs) if roomy else inputs,
-        judge=Judge(loaded.task, loaded.metric, truth, judge_weights),
-        row_weights=weights,
-        groups=deal.joined(None if settings.group is None else splits.group_labels(table, settings.group), copies),
+        judge=Judge(loaded.task, loaded.metric, truth, judge_weights, groups, weights),
     )
     for sentence in folds[0].preparation.warnings:
         session.say(Stage.PREPARE, sentence, warning=True)
@@ -76,18 +75,3 @@ def write_fold(session: Session, problem: Problem, number: int) -> None:
     prepared = padding.widen(fold.preparation.transform(problem.table), fold.preparation.inputs, problem.inputs)
     data = problems.assemble(problem, number, prepared, session.settings.seed)
     fold_files.write(session.folder.scratch, number, data)
-
-
-def _weights(session: Session, loaded: Loaded) -> np.ndarray | None:
-    name = session.settings.weight
-    if name is None:
-        return None
-    column = loaded.table[name]
-    values = np.asarray(column.values, np.float64)
-    if column.levels or column.missing.any() or (values < 0).any() or not values.any():
-        raise errors.DataError(
-            f"The weight column {name!r} cannot weigh rows.",
-            "Weights are numbers, none missing, none below 0, not all 0.",
-            "Mend the column, or leave --weight out.",
-        )
-    return values / values.mean()

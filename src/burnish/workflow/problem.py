@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from burnish.data.table import Table
 from burnish.diagnose import budget
 from burnish.preprocess.preparation import Preparation
 from burnish.preprocess.target import TargetCoding
-from burnish.stats import interval
+from burnish.stats import design, interval
 from burnish.train import fold_data
 from burnish.train.fold_data import FoldData, Part, TargetScale
 
@@ -32,6 +32,8 @@ class Judge:
     metric: str
     truth: NDArray[np.int64] | Floats  # class codes, or the target in its units
     weights: Floats | None  # of the rows in errors and costs, any scale; None: all alike
+    groups: NDArray[np.int64] | None = None  # rows that belong together (--group, copies) share a number
+    own_weights: Floats | None = None  # --weight alone: `weights` without what makes the classes count alike
 
     @property
     def chooses_by(self) -> interval.Statistic:
@@ -52,8 +54,13 @@ class Judge:
     def measured(self, predictions: NDArray[np.floating], rows: NDArray[np.integer]) -> budget.Measured:
         """Errors and log-losses (or squared errors) of predictions for these rows."""
         return budget.measure(
-            self.task, predictions, self.truth[rows], None if self.weights is None else self.weights[rows]
+            self.task, predictions, self.truth[rows], _of(self.weights, rows), groups=_of(self.groups, rows)
         )
+
+    def clumping(self, rows: NDArray[np.integer]) -> float:
+        """How far groups and weights could widen the interval of these rows' error (`Design.clumping`)."""
+        found = design.of(len(rows), _of(self.weights, rows), _of(self.groups, rows))
+        return 1.0 if found is None else found.clumping
 
     def losses(self, predictions: NDArray[np.floating], rows: NDArray[np.integer]) -> Floats:
         """What choices are made by, one number a row, weighted so that its plain mean is the cost."""
@@ -78,6 +85,10 @@ class Judge:
         return float(np.sqrt(mean)) if self.chooses_by == "rmse" else mean
 
 
+def _of(values: NDArray[Any] | None, rows: NDArray[np.integer]) -> NDArray[Any] | None:
+    return None if values is None else values[rows]
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedFold:
     """A fold and the preparation fitted on its training rows."""
@@ -98,12 +109,20 @@ class Problem:
     folds: tuple[PreparedFold, ...]  # one for each of split.folds
     inputs: InputSpec  # common to all folds
     judge: Judge
-    row_weights: NDArray[np.float64] | None  # --weight; in the training cost too
-    groups: NDArray[np.int64] | None = None  # rows that belong together (--group, copies) share a number
 
     @property
     def task(self) -> Task:
         return self.judge.task
+
+    @property
+    def row_weights(self) -> Floats | None:
+        """--weight; in the training cost too."""
+        return self.judge.own_weights
+
+    @property
+    def groups(self) -> NDArray[np.int64] | None:
+        """Rows that belong together share a number."""
+        return self.judge.groups
 
     @property
     def target(self) -> TargetCoding:
@@ -182,7 +201,21 @@ def assemble(problem: Problem, number: int, prepared: Prepared, seed: int) -> Fo
         target=scale,
         train=part(rng.permutation(fold.rows.train)),
         dev=part(fold.rows.dev),
-        half=rng.permutation(np.arange(len(fold.rows.dev)) % 2 == 0),
+        half=_halves(len(fold.rows.dev), problem.dev_groups([number]), rng),
         probe=prepared.take(held),
         probe_train=len(fold.sample),
     )
+
+
+def _halves(count: int, groups: NDArray[np.int64] | None, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which dev rows are in half A; rows of a group are in the same, or one would stop the training that predicts it.
+
+    Groups are dealt by size, A B B A A B B A, so that no half gets all the large ones.
+    """
+    if groups is None:
+        return rng.permutation(np.arange(count) % 2 == 0)
+    _, units = np.unique(groups, return_inverse=True)
+    sizes = np.bincount(units)
+    in_a = np.empty(len(sizes), dtype=bool)
+    in_a[np.lexsort((rng.random(len(sizes)), -sizes))] = np.arange(len(sizes)) % 4 % 3 == 0
+    return in_a[units]

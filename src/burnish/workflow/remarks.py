@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from burnish.data.counting import Counting
 from burnish.data.table import Reject, Table
 
 # Sentences of one kind that are said; the rest are counted. The report lists more.
@@ -31,6 +32,24 @@ def without_target(rows: int) -> tuple[str, ...]:
     if not rows:
         return ()
     return (f"{'1 row has' if rows == 1 else f'{rows:,} rows have'} no target and cannot be used.",)
+
+
+def not_counted(trained: Counting, here: Counting) -> tuple[str, ...]:
+    """What the run knew of how rows count and these rows do not tell: their errors are then less sure than they look.
+
+    Args:
+        trained: The columns that the run was told of.
+        here: The columns that are heeded now.
+    """
+    said = []
+    if trained.group is not None and here.group is None:
+        said.append(
+            f"There is no column {trained.group!r}, by which rows belonged together: each counts for itself, so "
+            "intervals may be too narrow."
+        )
+    if trained.weight is not None and here.weight is None:
+        said.append(f"There is no column {trained.weight!r}, by which rows were weighed: all weigh alike.")
+    return tuple(said)
 
 
 def _lost(lost: Sequence[Reject]) -> str:
