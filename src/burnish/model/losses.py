@@ -13,6 +13,12 @@ def log_softmax(z: Float[Array, "row class_"]) -> Float[Array, "row class_"]:
     return shifted - jnp.log(jnp.exp(shifted).sum(-1, keepdims=True))
 
 
+def softmax(z: Float[Array, "*row class_"]) -> Float[Array, "*row class_"]:
+    """`t = exp(z − max z); a = t / Σ t`: probabilities that sum to 1 for logits of any size."""
+    t = jnp.exp(z - lax.stop_gradient(z.max(-1, keepdims=True)))
+    return t / t.sum(-1, keepdims=True)
+
+
 def cross_entropy(
     z: Float[Array, "row class_"], y: Int[Array, " row"], smoothing: Float[Array, ""] | float = 0.0
 ) -> Float[Array, " row"]:

@@ -9,6 +9,47 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+
+from burnish.errors import ConfigError
+
+# One in three goes on: cost is flat near e, and 3 is the customary choice (Li et al. 2018, Hyperband, section 3).
+ETA = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A stop on the way: so many trials train until they have had so many epochs each, then the best go on."""
+
+    trials: int
+    epochs: int
+
+
+def plan(trials: int, epochs: int, *, eta: int = ETA, rungs: int = 3) -> tuple[Rung, ...]:
+    """Rungs that start with `trials` and train the last survivors for all `epochs`.
+
+    Each rung keeps one in `eta` (rounded up) and trains up to `eta` times as many epochs (rounded up) as the one
+    before, so that all cost about the same. There are fewer rungs where trials or epochs do not last for so many.
+
+    Raises:
+        ConfigError: There is no trial, epoch or rung, or `eta` is below 2.
+    """
+    if min(trials, epochs, rungs) < 1 or eta < 2:
+        raise ConfigError(
+            f"Successive halving cannot be planned with {trials} trials, {epochs} epochs, eta={eta}, rungs={rungs}.",
+            "It needs at least one trial, one epoch and one rung, and must keep at most one in two.",
+            "Use numbers of at least 1, and eta of at least 2.",
+        )
+    steps = 0
+    while steps + 1 < rungs and eta ** (steps + 1) <= min(trials, epochs):
+        steps += 1
+    return tuple(Rung(-(-trials // eta**step), -(-epochs // eta ** (steps - step))) for step in range(steps + 1))
+
+
+def cost(rungs: tuple[Rung, ...]) -> int:
+    """Epochs that a plan trains in all: a trial that goes on starts from where it paused."""
+    reached = (0, *(rung.epochs for rung in rungs[:-1]))
+    return sum(rung.trials * (rung.epochs - before) for rung, before in zip(rungs, reached, strict=True))
 
 
 def survivors(scores: Mapping[str, float], keep: int) -> tuple[str, ...]:

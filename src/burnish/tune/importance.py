@@ -73,34 +73,47 @@ def importance(
         space: What was drawn from.
         seed: Where the forest's random numbers start.
     """
+    return of_units(np.array([space.units(draw) for draw in draws]), scores, space.names, seed=seed)
+
+
+def of_units(
+    units: NDArray[np.float64], scores: Sequence[float], names: Sequence[str], *, seed: int = 0
+) -> Importances:
+    """The same for draws of any settings, by their place on their scales.
+
+    Args:
+        units: Where each draw lies on each setting's scale, in [0, 1]; shape (draws, settings).
+        scores: As above.
+        names: Of the settings.
+        seed: Where the forest's random numbers start.
+    """
     costs = np.asarray(scores, np.float64)
-    if len(draws) < MIN_DRAWS or np.isfinite(costs).sum() < MIN_DRAWS / 2:
+    if len(units) < MIN_DRAWS or np.isfinite(costs).sum() < MIN_DRAWS / 2:
         finite = int(np.isfinite(costs).sum())
-        why = f"{len(draws)} random draws, {finite} of them with a finite cost, are too few: it takes {MIN_DRAWS}."
-        return Importances((), None, math.nan, len(draws), why)
-    units = np.array([space.units(draw) for draw in draws])
+        why = f"{len(units)} random draws, {finite} of them with a finite cost, are too few: it takes {MIN_DRAWS}."
+        return Importances((), None, math.nan, len(units), why)
     costs = _fenced(costs)
     if np.ptp(costs) == 0:
         return Importances(
-            (), None, math.nan, len(draws), "All draws have the same dev cost, so no setting explains anything."
+            (), None, math.nan, len(units), "All draws have the same dev cost, so no setting explains anything."
         )
     rng = np.random.default_rng(seed)
     measure = _Measure.of(units)
     shares, predicted = _forest(units, costs, measure, trees=TREES, rng=rng)
-    if not predicted > PREDICTS_Z**2 / len(draws):
+    if not predicted > PREDICTS_Z**2 / len(units):
         why = f"The settings do not predict the dev cost of draws left out (R² {predicted:.2f}): mostly noise."
-        return Importances((), None, predicted, len(draws), why)
+        return Importances((), None, predicted, len(units), why)
     resampled = np.empty((RESAMPLES, len(shares)))
     for number in range(RESAMPLES):
         rows = rng.integers(len(costs), size=len(costs))
         resampled[number], _ = _forest(units[rows], costs[rows], measure, trees=TREES_PER_RESAMPLE, rng=rng)
     settings = [
         Importance(name, _interval(share, resampled[:, place]))
-        for place, (name, share) in enumerate(zip(space.names, shares, strict=True))
+        for place, (name, share) in enumerate(zip(names, shares, strict=True))
     ]
     remainder = _interval(1 - shares.sum(), 1 - resampled.sum(axis=1))
     ordered = tuple(sorted(settings, key=lambda setting: -setting.share.value))
-    return Importances(ordered, remainder, predicted, len(draws))
+    return Importances(ordered, remainder, predicted, len(units))
 
 
 def _fenced(costs: NDArray[np.float64]) -> NDArray[np.float64]:

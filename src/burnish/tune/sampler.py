@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,8 +35,13 @@ def random(space: spaces.Space, n: int, *, seed: int, first: int = 0) -> tuple[C
 def _draw(space: spaces.Space, rng: np.random.Generator) -> Configuration:
     program = rng.random()  # taken even where there is nothing to choose: the other settings stay the same
     start = space.centre if space.programs is None else space.programs.from_unit(program)
-    uniforms = {name: rng.random() for name in space.names}
-    return spaces.place(start, {name: space.scales[name].from_unit(uniforms[name]) for name in space.drawn})
+    values = draw(space.scales, rng)
+    return spaces.place(start, {name: values[name] for name in space.drawn})
+
+
+def draw(scales: Mapping[str, spaces.Scale], rng: np.random.Generator) -> dict[str, Any]:
+    """One value for each setting, each from the next uniform number."""
+    return {name: scale.from_unit(rng.random()) for name, scale in scales.items()}
 
 
 def grid(space: spaces.Space, n: int) -> tuple[Configuration, ...]:
@@ -45,19 +50,26 @@ def grid(space: spaces.Space, n: int) -> tuple[Configuration, ...]:
     For comparison only: with a grid of 25 points over two settings each setting is tried at 5 values, at random at 25
     (Bergstra and Bengio 2012).
     """
+    start = space.centre if space.programs is None else space.programs.from_unit(0.0)
+    points = grid_points({name: space.scales[name] for name in space.drawn}, n)
+    return tuple(dict.fromkeys(spaces.place(start, point) for point in points))
+
+
+def grid_points(scales: Mapping[str, spaces.Scale], n: int) -> tuple[dict[str, Any], ...]:
+    """At most `n` points on a full grid over the first settings: as many of them as have room for GRID_LEVELS values
+    each, and at least one. The other settings are not in the points.
+    """
     if n < 1:
         return ()
-    names = space.drawn[: max(1, int(math.log(n + 0.5, GRID_LEVELS)))]
+    names = tuple(scales)[: max(1, int(math.log(n + 0.5, GRID_LEVELS)))]
     counts = [1] * len(names)
     for level in range(2, n + 1):
         for index in range(len(names)):
             raised = [level if place == index else count for place, count in enumerate(counts)]
             if math.prod(raised) <= n:
                 counts = raised
-    axes = [_levels(space.scales[name], count) for name, count in zip(names, counts, strict=True)]
-    start = space.centre if space.programs is None else space.programs.from_unit(0.0)
-    points = (spaces.place(start, dict(zip(names, point, strict=True))) for point in itertools.product(*axes))
-    return tuple(dict.fromkeys(points))
+    axes = [_levels(scales[name], count) for name, count in zip(names, counts, strict=True)]
+    return tuple(dict(zip(names, point, strict=True)) for point in itertools.product(*axes))
 
 
 def _levels(scale: spaces.Scale, count: int) -> list[Any]:
@@ -76,11 +88,9 @@ def narrowed(space: spaces.Space, results: Sequence[tuple[Configuration, float]]
     Returns:
         The finer space; the space itself where fewer than `BEST_AT_LEAST` results are finite.
     """
-    finite = [(cost, order) for order, (_, cost) in enumerate(results) if math.isfinite(cost)]
-    if len(finite) < BEST_AT_LEAST:
+    best = [results[order][0] for order in best_of([cost for _, cost in results])]
+    if not best:
         return space
-    keep = max(BEST_AT_LEAST, round(BEST_SHARE * len(finite)))
-    best = [results[order][0] for _, order in sorted(finite)[:keep]]
     scales = {
         name: scale.narrowed([spaces.get(configuration, name) for configuration in best])
         if name in space.drawn
@@ -88,6 +98,15 @@ def narrowed(space: spaces.Space, results: Sequence[tuple[Configuration, float]]
         for name, scale in space.scales.items()
     }
     return spaces.Space(scales, space.centre, _likelier(space.programs, best))
+
+
+def best_of(costs: Sequence[float]) -> tuple[int, ...]:
+    """Places of the best quarter of these dev costs, smallest first; () where fewer than `BEST_AT_LEAST` are finite."""
+    finite = sorted((cost, order) for order, cost in enumerate(costs) if math.isfinite(cost))
+    if len(finite) < BEST_AT_LEAST:
+        return ()
+    keep = max(BEST_AT_LEAST, round(BEST_SHARE * len(finite)))
+    return tuple(order for _, order in finite[:keep])
 
 
 def _likelier(programs: spaces.Choice | None, best: Sequence[Configuration]) -> spaces.Choice | None:
