@@ -147,3 +147,20 @@ def test_the_weights_of_the_forms_sum_to_one():
 
     assert sum(found.weights.values()) == pytest.approx(1.0)
     assert set(found.weights) == {"pow3", "pow4", "mmf4", "last1"}
+
+
+def test_dev_rows_that_belong_together_are_drawn_together():
+    """Rows ten times over: said to be, the forecast is as wide as of each once; a row of no weight is not there."""
+    rng = np.random.default_rng(0)
+    once = losses(power(SIZES), rng=rng, rows=120, seed_noise=0.002)
+    copied, groups = once.repeat(10, axis=-1), np.arange(120).repeat(10)
+    plain, told, untold = (
+        learning_curve.forecast(SIZES, *given, statistic="rmse", groups=labels).points[2.0].error
+        for *given, labels in ((once, None), (copied, groups), (copied, None))
+    )
+    spoiled = np.concatenate([once, np.full_like(once, 1e4)], axis=-1)
+    weighted = learning_curve.forecast(SIZES, spoiled, statistic="rmse", weights=np.repeat([1.0, 0.0], 120))
+
+    assert told.half_width == pytest.approx(plain.half_width, rel=0.08)
+    assert untold.half_width < 0.85 * plain.half_width  # the noise of training stays
+    assert weighted.measured == pytest.approx(learning_curve.forecast(SIZES, once, statistic="rmse").measured)

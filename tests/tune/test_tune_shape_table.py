@@ -77,3 +77,22 @@ def test_nothing_tried_gives_no_table():
 def test_losses_on_other_rows_are_refused():
     with pytest.raises(DataError):
         shape_table.table([Tried(1, 16, 100, np.ones(5)), Tried(2, 16, 200, np.zeros(6))], "rmse")
+
+
+def test_groups_and_weights_count():
+    """Rows ten times over are as sure as once, if that is said; and the best is the best by weight."""
+    rng = np.random.default_rng(0)
+    wrong = (rng.random((2, 60)) < 0.3).astype(float)
+    once, told, untold = (
+        shape_table.table(
+            [Tried(1, 8 * k + 8, 100, losses.repeat(copies)) for k, losses in enumerate(wrong)], "error", groups=groups
+        )
+        for copies, groups in ((1, None), (10, np.arange(60).repeat(10)), (10, None))
+    )
+    weights = np.where(wrong[0] > wrong[1], 1.9, 0.1) / np.where(wrong[0] > wrong[1], 1.9, 0.1).mean()
+    weighted = shape_table.table([Tried(1, 8, 100, wrong[0]), Tried(1, 16, 100, wrong[1])], "error", weights=weights)
+
+    assert told.best.error.half_width == pytest.approx(once.best.error.half_width, rel=0.05)
+    assert untold.best.error.half_width < 0.4 * once.best.error.half_width
+    assert weighted.best.width == 16
+    assert weighted.best.error.value == pytest.approx(np.average(wrong[1], weights=weights))

@@ -8,7 +8,7 @@ foretold the largest. Otherwise it declines and says why.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from scipy import stats as distributions
 
 from burnish.diagnose.finding import Finding, Severity
+from burnish.stats import design as designs
 from burnish.stats import interval
+from burnish.stats.design import Design
 
 Floats = NDArray[np.float64]
 
@@ -115,6 +117,8 @@ def forecast(
     losses: NDArray[np.floating],
     *,
     statistic: interval.Statistic,
+    weights: NDArray[np.floating] | None = None,
+    groups: NDArray[np.integer] | None = None,
     multiples: Sequence[float] = (2.0, 4.0),
 ) -> Forecast:
     """The error at multiples of the present rows, with 90 % intervals, or the reason for declining.
@@ -128,16 +132,19 @@ def forecast(
         sizes: Training rows, rising; see `sizes`.
         losses: Per-row errors on the same dev rows, shape (seeds, sizes, dev rows): 0 or 1, or squared errors.
         statistic: "error" or "mean", or "rmse" for squared errors.
+        weights: Of the dev rows; None: all alike.
+        groups: Labels of dev rows that belong together; None: each row is its own.
         multiples: Of the largest size.
     """
     table: Floats = np.asarray(losses, np.float64)
-    curves = _errors(table, statistic)
+    design = designs.of(table.shape[-1], weights, groups)
+    curves = _errors(table, statistic, None if design is None else design.shares)
     measured = curves.mean(axis=0)
     rows, shown = int(sizes[-1]), tuple(float(error) for error in measured)
     reason = _unfit(sizes, table)
     if reason:
         return Forecast(rows, shown, {}, {}, reason)
-    noise = _noise(table, curves, statistic)
+    noise = _noise(table, curves, statistic, design)
     x = np.asarray(sizes, np.float64) / rows
     reason = _rises(sizes, measured, noise) or _back_test(x, measured, noise)
     if reason:
@@ -195,26 +202,35 @@ def _unfit(sizes: Sequence[int], losses: Floats) -> str:
     return ""
 
 
-def _noise(losses: Floats, curves: Floats, statistic: interval.Statistic) -> _Noise:
-    """Dev rows by resampling them; training by the spread over seeds, pooled over sizes as a share of the error.
+def _noise(losses: Floats, curves: Floats, statistic: interval.Statistic, design: Design | None) -> _Noise:
+    """Dev rows by resampling them, whole groups where they belong together; training by the spread over seeds.
 
-    Three seeds at one size say little about their spread; ten degrees of freedom over five sizes say more.
+    That is pooled over sizes as a share of the error: three seeds at one size say little about their spread; ten
+    degrees of freedom over five sizes say more.
     """
     seeds, sizes, rows = losses.shape
     measured = curves.mean(axis=0)
-    rng = np.random.default_rng(0)
-    deviations = np.stack(
-        [
-            _errors(losses, statistic, rng.multinomial(rows, np.full(rows, 1 / rows)) / rows).mean(axis=0) - measured
-            for _ in range(DRAWS)
-        ]
-    )
+    drawn = _drawn_rows(rows, design, np.random.default_rng(0))
+    deviations = np.stack([_errors(losses, statistic, next(drawn)).mean(axis=0) - measured for _ in range(DRAWS)])
     level = np.maximum(measured, LEAST_DEVIATION * measured.max())
     pooled = float(np.sqrt(np.mean(np.var(curves, axis=0, ddof=1) / level**2)))
     training = level * pooled * math.sqrt(1 / seeds + CHOICE_OF_ROWS)
     shared = deviations.mean(axis=1, keepdims=True) / level.mean() * level
     shape = np.sqrt(training**2 + np.var(deviations - shared, axis=0) + (LEAST_DEVIATION * level) ** 2)
     return _Noise(deviations, training, sizes * (seeds - 1), shape)
+
+
+def _drawn_rows(rows: int, design: Design | None, rng: np.random.Generator) -> Iterator[Floats]:
+    """Weights, sum 1, of the rows of one resample after another; shape (rows,)."""
+    if design is None:
+        while True:
+            yield rng.multinomial(rows, np.full(rows, 1 / rows)) / rows
+    units = np.arange(rows) if design.units is None else design.units
+    count = int(units.max()) + 1
+    while True:
+        weights = design.shares * rng.multinomial(count, np.full(count, 1 / count))[units]
+        if weights.any():
+            yield weights / weights.sum()
 
 
 def _rises(sizes: Sequence[int], measured: Floats, noise: _Noise) -> str:

@@ -44,7 +44,13 @@ class ShapeTable:
     smallest: Cell  # fewest parameters among the cells within noise of the best
 
 
-def table(results: Sequence[Tried], statistic: interval.Statistic) -> ShapeTable | None:
+def table(
+    results: Sequence[Tried],
+    statistic: interval.Statistic,
+    *,
+    weights: NDArray[np.float64] | None = None,
+    groups: NDArray[np.integer] | None = None,
+) -> ShapeTable | None:
     """The table of hidden layers; None where nothing was tried.
 
     Two networks scored on the same rows share most of their noise, so overlapping intervals say little: a cell is
@@ -55,32 +61,38 @@ def table(results: Sequence[Tried], statistic: interval.Statistic) -> ShapeTable
     Args:
         results: Configurations trained in full, scored on the same dev rows.
         statistic: What the losses are: "error" (0 or 1), "rmse" (squared errors) or "mean".
+        weights: Of the rows, mean 1; None: all alike.
+        groups: Labels of rows that belong together, at least two; None: each row is its own.
 
     Raises:
         DataError: the losses are not on the same rows, or not finite.
     """
     if not results:
         return None
-    groups: dict[tuple[int, int], list[Tried]] = {}
+
+    def weighted(item: Tried) -> NDArray[np.float64]:
+        return item.losses if weights is None else item.losses * weights
+
+    def order(item: Tried) -> tuple[float, int]:
+        return float(np.mean(weighted(item))), item.parameters
+
+    alike: dict[tuple[int, int], list[Tried]] = {}
     for item in results:
-        groups.setdefault((item.depth, item.width), []).append(item)
-    shapes = {shape: min(items, key=_order) for shape, items in sorted(groups.items())}
-    leader = min(shapes.values(), key=_order)
+        alike.setdefault((item.depth, item.width), []).append(item)
+    shapes = {shape: min(items, key=order) for shape, items in sorted(alike.items())}
+    leader = min(shapes.values(), key=order)
     cells = {
         shape: Cell(
             depth=item.depth,
             width=item.width,
             parameters=item.parameters,
-            error=interval.estimate(item.losses, statistic),
-            tried=len(groups[shape]),
-            within_noise=item is leader or paired.gain(item.losses, leader.losses, statistic=statistic).low <= 0,
+            error=interval.estimate(item.losses, statistic, weights=weights, groups=groups),
+            tried=len(alike[shape]),
+            within_noise=item is leader
+            or paired.gain(weighted(item), weighted(leader), statistic=statistic, groups=groups).low <= 0,
         )
         for shape, item in shapes.items()
     }
     near = [cell for cell in cells.values() if cell.within_noise]
     smallest = min(near, key=lambda cell: (cell.parameters, cell.error.value, cell.depth))
     return ShapeTable(tuple(cells.values()), cells[leader.depth, leader.width], smallest)
-
-
-def _order(item: Tried) -> tuple[float, int]:
-    return float(np.mean(item.losses)), item.parameters

@@ -55,7 +55,8 @@ def curve(session: Session, problem: Problem, configuration: Configuration, *, u
     rows, judge = problem.folds[0].rows.dev, problem.judge
     measured = {item.trial: judge.measured(outcomes[item.trial].dev, rows) for item in work}
     losses = np.array([[measured[_name(size, seed)].error for size in sizes] for seed in range(SEEDS)])
-    found = learning_curve.forecast(sizes, losses, statistic=judge.error_statistic)
+    weights, groups = measured[_name(full, 0)].weights, problem.dev_groups([0])
+    found = learning_curve.forecast(sizes, losses, statistic=judge.error_statistic, weights=weights, groups=groups)
     session.say(Stage.RECIPE, sentence(found, judge.error_name))
     return Learned(
         sizes=sizes,

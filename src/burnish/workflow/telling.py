@@ -15,7 +15,7 @@ from burnish.report import summary as records
 from burnish.stats import interval
 from burnish.train import hyperparameters
 from burnish.tune import guarantee, importance, shape_table
-from burnish.workflow import advising, candidates, diagnosis, learning
+from burnish.workflow import advising, diagnosis, learning
 from burnish.workflow.baselines import Baselines
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.diagnosis import Verdict
@@ -239,15 +239,17 @@ def _importance(searched: Search, seed: int) -> tuple[records.Importance, ...]:
 
 
 def _shapes(problem: Problem, survivors: Sequence[Candidate]) -> tuple[records.Shape, ...]:
-    tried = []
+    tried, weights, rows = [], None, problem.dev_rows(problem.screening)
     for candidate in survivors:
-        _, dev, _ = candidates.measured(problem, candidate)
+        dev = problem.judge.measured(candidate.dev, rows)
+        weights = dev.weights
         widths = candidate.configuration.widths
         shape = hyperparameters.architecture(
             candidate.configuration, problem.inputs, outputs=problem.outputs, task=problem.task
         )
         tried.append(shape_table.Tried(len(widths), round(np.mean(widths)), shape.parameters, dev.error))
-    made = shape_table.table(tried, problem.judge.error_statistic)
+    groups = problem.dev_groups(problem.screening)
+    made = shape_table.table(tried, problem.judge.error_statistic, weights=weights, groups=groups)
     if made is None:
         return ()
     return tuple(records.Shape(c.depth, c.width, c.error, c.tried, c == made.smallest) for c in made.cells)
