@@ -201,3 +201,35 @@ def test_regression_speaks_in_the_targets_units_with_its_own_practical_size():
 
     assert finding.code == "BV2"
     assert "%" not in finding.evidence.split("Probability")[0]
+
+
+def test_errors_of_a_single_group_accuse_of_nothing():
+    """Nothing tells how far other groups may lie, so nothing is found; every number that is said can be read."""
+    rng = np.random.default_rng(0)
+    one = np.zeros(60, dtype=np.int64)
+    dev = budget.measure("regression", rng.normal(0, 3, (60, 1)), np.zeros(60), groups=one)
+    train = budget.measure("regression", rng.normal(0, 0.1, (60, 1)), np.zeros(60))
+    errors = budget.Errors(dev.name, train.estimate, dev.estimate)
+    found = budget.error_budget(errors, budget.floor(None, {"it": dev.estimate}), practical=0.1)
+    findings = bias_variance.verdict(found)
+
+    assert not limits(findings)
+    assert sum(found.largest.values()) == pytest.approx(1)
+    assert not any(word in finding.evidence for finding in findings for word in ("inf", "nan"))
+
+
+def test_a_gap_that_few_groups_make_is_not_named():
+    """A hundred dev rows of four patients, one of them ill understood: sure of these rows, and not of others."""
+    wrong = np.repeat([1.0, 0.0, 0.0, 0.0], 25)
+    train = interval.proportion(20, 2000)
+    naive, told = (
+        budget.error_budget(
+            budget.Errors("error rate", train, interval.estimate(wrong, "error", groups=groups)),
+            budget.Floor(0.0, 0.0, "Given."),
+            practical=budget.practical_size(0.25),
+        )
+        for groups in (None, np.repeat(np.arange(4), 25))
+    )
+
+    assert limits(bias_variance.verdict(naive)) == ["BV2"]
+    assert not limits(bias_variance.verdict(told))

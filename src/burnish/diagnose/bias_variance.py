@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from burnish.diagnose.budget import ErrorBudget, ErrorName
@@ -142,7 +143,12 @@ def _near_floor(budget: ErrorBudget, *, certain: bool) -> Finding:
 
 
 def _sayer(name: ErrorName) -> Callable[[float], str]:
-    return (lambda value: f"{100 * value:.1f} %") if name == "error rate" else (lambda value: f"{value:.4g}")
+    def say(value: float) -> str:
+        if not math.isfinite(value):  # of a single group nothing tells how far others may lie
+            return "unknown"
+        return f"{100 * value:.1f} %" if name == "error rate" else f"{value:.4g}"
+
+    return say
 
 
 def _with_range(estimate: interval.Interval, say: Callable[[float], str]) -> str:

@@ -224,19 +224,20 @@ def _reach(gap: interval.Interval) -> float:
 def _probability_of_largest(errors: Errors, floor: Floor) -> dict[str, float]:
     """From joint draws: two-piece normal errors whose halves match their intervals, a floor uniform on its range.
 
-    A train error below the floor counts as no bias, as no cure for bias could lower it.
+    A train error below the floor counts as no bias, as no cure for bias could lower it. An end that is not known (of a
+    single group) lies as far out as the error is large.
     """
     rng = np.random.default_rng(0)
 
     def draws(estimate: interval.Interval) -> NDArray[np.float64]:
         z = rng.standard_normal(DRAWS) / Z_LEVEL
-        return estimate.value + np.where(
-            z < 0, z * (estimate.value - estimate.low), z * (estimate.high - estimate.value)
-        )
+        high = estimate.high if np.isfinite(estimate.high) else 2 * estimate.value
+        return estimate.value + np.where(z < 0, z * (estimate.value - estimate.low), z * (high - estimate.value))
 
     train, dev = draws(errors.train), draws(errors.dev)
     held_out = dev if errors.train_dev is None else draws(errors.train_dev)
-    bias = np.maximum(train - rng.uniform(floor.low, floor.high, DRAWS), 0.0)
+    most = floor.high if np.isfinite(floor.high) else max(2 * errors.dev.value, floor.low)
+    bias = np.maximum(train - rng.uniform(floor.low, most, DRAWS), 0.0)
     parts = {"bias": bias, "variance": held_out - train}
     if errors.train_dev is not None:
         parts["mismatch"] = dev - held_out
