@@ -125,6 +125,19 @@ def test_what_stands_beside_a_trial_changes_nothing_but_rounding(one_device, sha
     assert_alike(outcome, one_device["plain"])
 
 
+def test_large_folds_are_shared_by_the_trials_of_a_stack(made, tmp_path, monkeypatch, alone):
+    """Two stacks, one for each fold, and the answers of copies."""
+    monkeypatch.setattr(accelerator, "COPIED_BYTES", 0)
+    execute = made(tmp_path)
+    tried = exhausted_above(execute, 10**9, monkeypatch)
+    outcomes = list(execute(item for item in TRIALS if item.trial in ("plain", "other fold", "few rows")))
+
+    assert len(tried) == 2
+    assert [outcome.work.trial for outcome in outcomes] == ["plain", "few rows", "other fold"]
+    for outcome in outcomes:
+        assert_alike(outcome, alone[outcome.work.trial])
+
+
 def test_batch_norm_and_bins_train_together(made, folds, programs, tmp_path):
     """Bins of other rows, averages that forget on their own, numbers as targets."""
     configuration = replace(tiny.SMALL, norm="batch", bins=4)

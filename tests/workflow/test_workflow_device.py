@@ -74,11 +74,11 @@ def sizes(monkeypatch) -> list[int]:
 
 
 def test_the_first_network_errs_as_one_trained_by_workers_does(tmp_path, sizes):
-    """To rounding; one stack for each of two folds."""
+    """To rounding; one stack holds both folds."""
     stacked = run(tmp_path / "stacked", improve.Manner(platform="cpu", yardstick=False, first_only=True)).summary
     workers = run(tmp_path / "workers", improve.Manner(yardstick=False, first_only=True)).summary
 
-    assert sizes == [1, 1]
+    assert sizes == [2]
     assert stacked.trials == workers.trials == 2
     assert stacked.first.dev.value == pytest.approx(workers.first.dev.value, rel=1e-3)
     assert stacked.final.test.value == pytest.approx(workers.final.test.value, rel=1e-3)

@@ -1,8 +1,8 @@
 """Many trials of one program at once, on all devices of an accelerator.
 
-A step of one small network leaves a GPU nearly idle. So works that share a program and a fold are stacked along an axis
-of trials, the compiled slice of one trial is mapped over it, and the axis is dealt out to the devices. A trial that has
-ended stays as it is while the others go on.
+A step of one small network leaves a GPU nearly idle. So works that share a program are stacked along an axis of trials,
+the compiled slice of one trial is mapped over it, and the axis is dealt out to the devices. A trial that has ended
+stays as it is while the others go on.
 """
 
 from __future__ import annotations
@@ -46,7 +46,12 @@ STATES_AT_ONCE = 3
 # Arrays of (rows, widest layer) that evaluating a network holds at once beside its encoded inputs.
 LAYERS_AT_ONCE = 2
 
-Group = tuple[tuple[Any, ...], int]  # program and fold
+# Bytes of a fold up to which each place has a copy of its own, so that trials of all folds stand in one stack. Tables
+# of up to some thousand rows are judged on several folds; a copy in each of 64 places is little for a GPU.
+COPIED_BYTES = 2**22
+
+# What works of one stack have in common: network, shapes of the data, and the fold, where places have no copies of it.
+Group = tuple[Architecture, tuple[tuple[int, ...], ...], int | None]
 
 
 @dataclass(slots=True)
@@ -57,7 +62,8 @@ class _Stack:
     until: NDArray[np.int32]  # step up to which each place trains
     hp: Any
     state: slice.State
-    data: slice.Data  # shared, but for the number of rows used
+    data: slice.Data
+    copied: bool  # each place has data of its own; else they are shared, but for the number of rows used
 
     @property
     def going(self) -> NDArray[np.bool_]:
@@ -115,7 +121,10 @@ class Accelerator:
         def out_of_time() -> bool:
             return deadline is not None and time.monotonic() >= deadline
 
-        for group, waiting in _groups(work).items():
+        groups: dict[Group, deque[Work]] = {}
+        for item in work:
+            groups.setdefault(self._group(item), deque()).append(item)
+        for group, waiting in groups.items():
             while waiting:
                 if out_of_time():
                     return
@@ -124,6 +133,10 @@ class Accelerator:
                         yield outcome
                 if self._interrupted:
                     raise Stopped(self._interrupted[0])
+
+    def _group(self, work: Work) -> Group:
+        shape, data = self._trials.shapes(work)
+        return shape, tuple(a.shape for a in jax.tree.leaves(data)), None if _is_copied(data) else work.fold
 
     def _next(self, group: Group, waiting: deque[Work], should_stop: Callable[[], bool]) -> list[Outcome]:
         """Outcomes of the works that come next, taken from those that wait; none where memory ran out for so many."""
@@ -150,7 +163,7 @@ class Accelerator:
         return min(most, 1 << (wanted - 1).bit_length())
 
     def _train(self, taken: Sequence[Trial], places: int, should_stop: Callable[[], bool]) -> list[Outcome]:
-        """Train trials of one program and one fold, slice by slice, until none goes on or all are to stop."""
+        """Train trials of one group, slice by slice, until none goes on or all are to stop."""
         stack = self._stack(taken, places)
         program, *getting = self._program(taken[0].shape, stack)
         hp, data = stack.hp, stack.data
@@ -190,12 +203,15 @@ class Accelerator:
             tree = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
             return jax.device_put(tree, self._dealt)
 
+        copied = _is_copied(taken[0].data)
+        rows = stacked(trial.data.rows for trial in everywhere)
         return _Stack(
             trials=dealt,
             until=np.array([dealt[place].until if place in dealt else 0 for place in range(len(everywhere))], np.int32),
             hp=stacked(trial.hp for trial in everywhere),
             state=stacked(trial.state for trial in everywhere),
-            data=taken[0].data._replace(rows=stacked(trial.data.rows for trial in everywhere)),
+            data=stacked(trial.data for trial in everywhere) if copied else taken[0].data._replace(rows=rows),
+            copied=copied,
         )
 
     def _program(self, shape: Architecture, stack: _Stack) -> tuple[Callable[..., slice.Result], float, float]:
@@ -208,10 +224,11 @@ class Accelerator:
             return self._programs[key], 0.0, 0.0
         began = time.perf_counter()
         one, dealt, shared = partial(slice.train_slice, shape), PartitionSpec(AXIS), PartitionSpec()
+        axes, specs = (0, dealt) if stack.copied else (_of_data(0, None), _of_data(dealt, shared))
         spread = jax.shard_map(
-            jax.vmap(one, in_axes=(0, 0, _of_data(0, None), 0, None)),
+            jax.vmap(one, in_axes=(0, 0, axes, 0, None)),
             mesh=self._devices,
-            in_specs=(dealt, dealt, _of_data(dealt, shared), dealt, shared),
+            in_specs=(dealt, dealt, specs, dealt, shared),
             out_specs=dealt,
             check_vma=False,  # the trials' loops begin with constants that are the same everywhere
         )
@@ -225,11 +242,11 @@ class Accelerator:
 
 
 def bytes_of(trial: Trial) -> int:
-    """About what a place for this trial takes of its device's memory: states, and a network's evaluation."""
-    state = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(trial.state))
+    """About what a place for this trial takes of its device's memory: states, a network's evaluation, copied data."""
     rows = max(len(trial.data.dev.y), len(trial.data.probe_x), trial.shape.batch_size)
     numbers = rows * (trial.shape.fan_in + LAYERS_AT_ONCE * max(trial.shape.sizes[1:]))
-    return STATES_AT_ONCE * state + np.dtype(np.float32).itemsize * numbers
+    copies = _bytes(trial.data) if _is_copied(trial.data) else 0
+    return STATES_AT_ONCE * _bytes(trial.state) + np.dtype(np.float32).itemsize * numbers + copies
 
 
 def _memory(device: jax.Device) -> int:
@@ -237,12 +254,13 @@ def _memory(device: jax.Device) -> int:
     return int((device.memory_stats() or {}).get("bytes_limit", UNKNOWN_MEMORY))
 
 
-def _groups(work: Iterable[Work]) -> dict[Group, deque[Work]]:
-    """Works that can stand in one stack, each group in the order of the work."""
-    groups: dict[Group, deque[Work]] = {}
-    for item in work:
-        groups.setdefault((item.configuration.program, item.fold), deque()).append(item)
-    return groups
+def _is_copied(data: slice.Data) -> bool:
+    """Whether each place has a copy of its fold."""
+    return _bytes(data) <= COPIED_BYTES
+
+
+def _bytes(tree: Any) -> int:
+    return sum(leaf.nbytes for leaf in jax.tree.leaves(tree))
 
 
 def _of_data(rows: Any, other: Any) -> slice.Data:

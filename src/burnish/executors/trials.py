@@ -78,18 +78,24 @@ class Trials:
         self._folds: dict[int, tuple[FoldData, slice.Data]] = {}
         self._bins: dict[tuple[int, int | None, int], initialise.Params] = {}
 
+    def shapes(self, work: Work) -> tuple[Architecture, slice.Data]:
+        """What shapes the program of a piece of work: its network, and the arrays of its fold."""
+        fold, data = self._fold(work.fold)
+        inputs, task = fold.inputs, fold.task
+        return hyperparameters.architecture(work.configuration, inputs, outputs=fold.outputs, task=task), data
+
     def begin(self, work: Work) -> Trial:
         """The trial, going on from its saved state where there is one.
 
         That is taken up if it is of this very work and not beyond what is asked for; else the trial stands before step
         1. So a replay of an earlier rung gives that rung's answer, and a name used twice does not mix two trials.
         """
-        fold, data = self._fold(work.fold)
+        fold = self._fold(work.fold)[0]
+        shape, data = self.shapes(work)
         rows = len(fold.train.y) if work.rows is None else work.rows
         if not 1 <= rows <= len(fold.train.y):
             raise ValueError(f"{work.trial} asks for {rows} rows of {len(fold.train.y)}")
         used: Any = np.int32(rows)
-        shape = hyperparameters.architecture(work.configuration, fold.inputs, outputs=fold.outputs, task=fold.task)
         hp = hyperparameters.hyperparameters(work.configuration, work.seed)
         per_epoch = -(-rows // shape.batch_size)
         until = min(work.until, work.configuration.epochs) * per_epoch
