@@ -66,6 +66,12 @@ REFUSED: dict[str, tuple[bytes | None, tuple[str, ...], int, tuple[str, ...]]] =
     "target dropped": (GOOD, ("--drop", "y"), USAGE, ("two roles", "--target and by --drop")),
     "target as group": (GOOD, ("--group", "y"), USAGE, ("two roles",)),
     "group and weight in one": (GOOD, ("--group", "a", "--weight", "a"), USAGE, ("two roles",)),
+    "standard input twice": (
+        GOOD,
+        ("--dev", "-", "--test", "-"),
+        USAGE,
+        ("Standard input was given twice", "once only"),
+    ),
     "test file and no test": (GOOD, ("--no-test", "--test", "bad.csv"), USAGE, ("--no-test",)),
     "metric of nothing": (GOOD, ("--metric", "beauty"), USAGE, ("'beauty'", "log_loss", "rmse")),
     "metric of the other task": (GOOD, ("--metric", "auc"), USAGE, ("'auc'", "regression", "rmse, mae, r2")),

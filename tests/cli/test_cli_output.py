@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -155,6 +156,8 @@ def test_the_list_of_runs_needs_nothing_heavy(good, here: Command, tmp_path: Pat
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=PATIENCE
     )
+    first, broken, _ = done.stdout.splitlines()
+    assert first.index("finished") == broken.index("damaged")
     assert [line.split()[0] for line in done.stdout.splitlines()] == [
         "burnish-runs/one",
         "burnish-runs/broken",
@@ -236,3 +239,23 @@ def test_colour_and_moving_lines_are_for_terminals_that_want_them(more, plain, g
     assert b"First network" in seen
     assert (b"\x1b" not in seen) == plain
     assert b"\x1b" not in done.stdout
+
+
+def test_a_list_of_runs_cannot_drive_the_terminal(here: Command, tmp_path: Path):
+    """A data file's name may hold control characters."""
+    (tmp_path / "a\x1b]0;owned\x07.csv").write_bytes(tables.good())
+    assert here("improve", "a\x1b]0;owned\x07.csv", *ASKED[2:], "runs/one", "-q").code == 0
+
+    shown = here("runs", "runs").out
+
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "owned" in shown
+
+
+def test_a_finished_run_from_standard_input_has_finished(here: Command, tmp_path: Path, monkeypatch):
+    """That its data are gone is not why it does not go on."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(tables.good())))
+    assert here("improve", "-", *ASKED[2:], "run", "-q").code == 0
+
+    assert "has finished" in here("resume", "run").err

@@ -110,6 +110,14 @@ def test_standard_input_is_a_source_like_any_other(runs, here: Command, apart: C
     assert [float(x) for (x,) in read(piped.out)[1:]] == pytest.approx([float(x) for (x,) in read(named.out)[1:]], 1e-6)
 
 
+def test_a_process_without_standard_input_is_told_so(runs, here: Command, monkeypatch: pytest.MonkeyPatch):
+    """Closed (`<&-`), or a notebook's, which has no bytes."""
+    for absent in (None, io.StringIO("a,b,c,color")):
+        monkeypatch.setattr("sys.stdin", absent)
+
+        assert_refused(here("predict", str(runs / "numbers"), "-"), 2, "no standard input", "path of a file")
+
+
 def test_what_the_model_never_saw_is_predicted_all_the_same(runs, here: Command):
     """Unseen categories, missing cells, columns in another order and more of them: a prediction for every row."""
     records = ["1,2,3,mauve", ",,,", "0.5,-0.5,NA,red"]

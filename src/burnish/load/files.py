@@ -42,12 +42,21 @@ def read(source: Any, *, name: str | None = None, types: Mapping[str, table.Phys
     if os.fspath(source) == STANDARD_INPUT:
         with tempfile.TemporaryDirectory(prefix="burnish-") as folder:
             path = Path(folder, "input")
-            with path.open("wb") as copy:
-                shutil.copyfileobj(sys.stdin.buffer, copy)
+            _copy_standard_input(path)
             return _read_file(path, "Standard input", name=name or "stdin", types=types)
     path = Path(source).expanduser()
     _refuse_unreadable(path)
     return _read_file(path, str(source), name=name or _stem(path), types=types)
+
+
+def _copy_standard_input(path: Path) -> None:
+    given = getattr(sys.stdin, "buffer", None)
+    if given is None:  # closed, or a notebook's
+        raise errors.ConfigError(
+            "There is no standard input to read.", "This process was started without one.", "Give the path of a file."
+        )
+    with path.open("wb") as copy:
+        shutil.copyfileobj(given, copy)
 
 
 def _stem(path: Path) -> str:

@@ -94,11 +94,11 @@ def resume(path: Path, *, emit: Emit = silent, began: float | None = None) -> Re
     began = time.monotonic() if began is None else began
     folder = run_folder.open(path)
     with folder.lock():
-        sources, settings, command = leaving.read_request(folder)
         if folder.report.exists():
             raise errors.ConfigError(
                 f"The run in {path} has finished.", "There is nothing left to do.", f"Look at {folder.report}."
             )
+        sources, settings, command = leaving.read_request(folder)
         request = Request(sources, settings, command=command)
         stacked_on = _accelerators(settings, request.manner)
         with Database(folder.database) as database:

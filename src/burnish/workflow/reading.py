@@ -68,6 +68,11 @@ def read(session: Session, sources: Sources) -> Loaded:
         raise errors.ConfigError(
             "There cannot be a test file and no test set.", "--test and --no-test were both given.", "Leave one out."
         )
+    given = (sources.main, sources.dev, sources.test)
+    if sum(isinstance(one, str | Path) and str(one) == load.STANDARD_INPUT for one in given) > 1:
+        raise errors.ConfigError(
+            "Standard input was given twice.", "It can be read once only.", "Write one of the tables into a file."
+        )
     main = load.read(sources.main, name=sources.name)
     target = checking.column(main, settings.target, "target")
     checking.roles(settings, main, target)
