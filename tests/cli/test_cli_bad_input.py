@@ -206,6 +206,9 @@ def test_a_starting_configuration_that_cannot_be_is_refused(configuration, words
         ("sed = 3", "no setting 'sed'"),
         ("target = 3", "target cannot be used"),
         ('seed = "x"', "valid integer, not 'x'"),
+        ('target = "y"\nout = "here"', "`--out` on the command line"),
+        ('target = "y"\nstart = "none.json"', "none.json cannot be read"),
+        ('target = "y"\ntime_limit = "9s"\nmax_epochs = 9', "cannot both be given"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings, words, here: Command, tmp_path: Path):

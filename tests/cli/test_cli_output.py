@@ -115,6 +115,27 @@ def test_options_win_over_the_file_of_settings(good, here: Command):
     assert (settings["target"], settings["seed"], settings["drop"]) == ("y", 7, ["b"])
 
 
+def test_an_option_wins_over_what_it_excludes(good, here: Command):
+    """--max-epochs where the file has a time limit: one of them counts, and the option is the nearer wish."""
+    Path("burnish.toml").write_text('target = "y"\ntime_limit = "9s"\njobs = 1\n')
+
+    assert here("improve", "good.csv", "--config", "burnish.toml", "--max-epochs", "5", "--out", "run").code == 0
+    settings = json.loads(Path("run/config.json").read_text())["settings"]
+    assert (settings["time_limit"], settings["max_epochs"]) == (None, 5)
+
+
+def test_a_file_of_settings_is_read_as_people_write_it(good, here: Command, tmp_path: Path):
+    """With the mark that Windows editors put in front, one name without brackets, and a configuration beside it."""
+    (tmp_path / "settings").mkdir()
+    (tmp_path / "settings" / "net.json").write_text('{"widths": [4], "epochs": 3}')
+    text = 'target = "y"\r\nmax_epochs = 30\r\njobs = 1\r\ndrop = "b"\r\nstart = "net.json"\r\n'
+    (tmp_path / "settings" / "burnish.toml").write_bytes(b"\xef\xbb\xbf" + text.encode())
+
+    assert here("improve", "good.csv", "--config", "settings/burnish.toml", "--out", "run").code == 0
+    settings = json.loads(Path("run/config.json").read_text())["settings"]
+    assert (settings["drop"], settings["start"]["widths"], settings["start"]["epochs"]) == (["b"], [4], 3)
+
+
 def test_without_out_every_run_has_a_folder_of_its_own(good, here: Command):
     for _ in range(2):
         assert here(*ASKED[:-1], "-q").code == 0

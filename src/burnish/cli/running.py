@@ -25,6 +25,8 @@ from burnish.workflow.settings import Settings
 
 # Options whose names differ from the settings they set.
 RENAMED = {"time_column": "time"}
+# Settings that exclude one another: an option wins over the one that the file gives in its stead.
+EITHER = (("time_limit", "max_epochs"), ("time", "group"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,24 @@ class Ask:
 
 def settings_from(options: dict[str, Any], config: Path | None) -> Settings:
     """Settings from the options given; what they leave open comes from the file, then from the defaults."""
-    values = {} if config is None else all_settings.from_file(config)
+    values = {} if config is None else _from_file(config)
     given = {RENAMED.get(k, k): v for k, v in options.items() if _given(v)}
     if given.pop("no_test", False):
         given["test"] = False
     if "start" in given:
         given["start"] = _configuration(Path(given["start"]))
+    for one, other in (*EITHER, *(pair[::-1] for pair in EITHER)):
+        if one in given and other not in given:
+            values.pop(other, None)
     return all_settings.make(**{**values, **given})
+
+
+def _from_file(config: Path) -> dict[str, Any]:
+    """The file's settings; a configuration to start from may stand in it, or in a file of its own beside it."""
+    values = all_settings.from_file(config)
+    if isinstance(values.get("start"), str):
+        values["start"] = _configuration(config.parent / values["start"])
+    return values
 
 
 def _given(value: Any) -> bool:

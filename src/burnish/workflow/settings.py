@@ -50,6 +50,8 @@ class Settings(BaseModel):
     test: bool = True
     folds: int | None = Field(default=None, ge=2, le=50)
     start: Configuration | None = None
+# What the command line and `burnish.improve` take beside the settings: where things are, and how they are shown.
+NO_SETTINGS = ("data", "dev", "out", "json", "config", "quiet", "verbose")
     require: str | None = None
     jobs: int | None = Field(default=None, ge=1, le=1024)
     device: Literal["auto", "cpu", "gpu"] = "auto"
@@ -91,6 +93,11 @@ class Settings(BaseModel):
         return value
 
     @model_validator(mode="after")
+    @field_validator("drop", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
     def _agree(self) -> Settings:
         if self.time_limit is not None and self.max_epochs is not None:
             raise ValueError(
@@ -145,7 +152,7 @@ def _refusal(first: ErrorDetails) -> errors.ConfigError:
 def from_file(path: Path) -> dict[str, Any]:
     """Values of a burnish.toml; ConfigError where it is missing or not TOML."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))  # as Windows editors write it
     except OSError as error:
         raise errors.ConfigError(
             f"The file {path} cannot be read.",
@@ -154,6 +161,8 @@ def from_file(path: Path) -> dict[str, Any]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise errors.ConfigError(f"The file {path} is not TOML.", str(error), "Mend the line it names.") from error
+        if name in NO_SETTINGS:
+            advice = f"Give {name} beside the settings: `--{name}` on the command line."
 
 
 def parse_duration(text: str) -> float:
