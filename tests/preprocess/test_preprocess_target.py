@@ -108,6 +108,25 @@ def test_the_positive_class_means_yes_or_is_the_rarer_one(column, positive):
     assert target.fit(column, np.arange(2), "classification").positive == positive
 
 
+@pytest.mark.parametrize(
+    ("labels", "asked", "said"),
+    [
+        (
+            ("no", "yes"),
+            None,
+            "The positive class is 'yes', as it is the one that means yes; --positive names the other.",
+        ),
+        (("a", "a", "b"), None, "The positive class is 'b', the rarer of the two; --positive names the other."),
+        (("no", "yes"), "no", "The positive class is 'no', as --positive says."),
+        (("a", "b", "c"), None, ""),
+    ],
+)
+def test_which_class_is_positive_is_said_and_why(labels, asked, said):
+    coding = target.fit(_text(*labels), np.arange(len(labels)), "classification", positive=asked)
+
+    assert coding.why_positive(asked=asked is not None) == said
+
+
 def test_a_positive_label_that_is_no_class_is_refused():
     with pytest.raises(ConfigError, match="'maybe' is no class"):
         target.fit(_text("a", "b"), np.arange(2), "classification", positive="maybe")

@@ -40,8 +40,8 @@ def test_the_document_has_the_promised_shape(full, validator):
 
     validator.validate(values)
     assert list(values) == [
-        *("schema_version", "run", "task", "metric", "rows", "baselines", "first", "final", "findings", "experiments"),
-        *("trials", "epochs", "elapsed_s", "limit_s", "model", "report"),
+        *("schema_version", "run", "task", "metric", "chosen_by", "rows", "baselines", "first", "final", "findings"),
+        *("experiments", "trials", "epochs", "elapsed_s", "limit_s", "model", "report"),
     ]
     assert list(values["final"]) == ["train", "train_dev", "dev", "dev_raw", "test", "test_metrics"]
     assert values["final"]["train_dev"] is None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,9 @@ import workflow_fake as fake
 from numpy.typing import NDArray
 from sklearn import metrics as measures
 
+from burnish import errors
 from burnish.train.configuration import Configuration
-from burnish.workflow import improve, preparing, reading, settings, start
+from burnish.workflow import applying, improve, preparing, reading, settings, start
 from burnish.workflow.leaving import Result
 from burnish.workflow.problem import Judge, Problem
 
@@ -294,6 +297,67 @@ def test_balanced_accuracy_weighs_every_class_alike_and_the_positive_one_is_the_
         assert ran.result.summary.task.metric == "balanced_accuracy"
         assert ran.result.summary.task.error == "1 - balanced accuracy"
         assert ran.result.predictor.target.positive == "no"
+
+
+def said(ran: Ran) -> list[str]:
+    """Every sentence that the run showed."""
+    with closing(sqlite3.connect(ran.result.path / "run.sqlite")) as connection:
+        return [text for (text,) in connection.execute("SELECT message FROM events")]
+
+
+def test_what_chooses_in_the_stead_of_a_metric_is_said(tmp_path):
+    """At the start of the run, in the report, the model card and the document; of other metrics nothing is said."""
+    for metric, chosen_by, sentence in (
+        ("auc", "log-loss", "A row by itself has no AUC, so networks are chosen by log-loss instead"),
+        ("r2", "RMSE", "Networks are chosen by RMSE, which is the same"),
+        ("mae", "MAE", ""),
+    ):
+        (tmp_path / metric).mkdir()
+        classes = metric == "auc"
+        asked = {"target": "dear", "drop": ("price", "agent")} if classes else {}
+        ran = Ran(tmp_path / metric, houses(), metric=metric, **asked)
+        told = ran.result.document()
+        pages = [ran.result.report.read_text("utf-8"), (ran.result.path / "model_card.md").read_text("utf-8")]
+
+        assert (told["metric"], told["chosen_by"]) == (metric, chosen_by)
+        if sentence:
+            assert sum(sentence in line for line in said(ran)) == 1
+        else:
+            assert not set(settings.STAND_INS.values()) & set(said(ran))
+        for page in pages:
+            assert sentence in page
+            assert f"hosen by {chosen_by}" in page or f"<dd>{chosen_by} on dev rows" in page
+
+
+@pytest.mark.parametrize("positive", [None, "no"])
+def test_the_positive_class_is_said_and_decides_what_is_measured(positive, tmp_path):
+    """By default the one that means yes; the measures carry its label, and `evaluate` gives the same."""
+    table = houses(400).drop(columns=["price", "agent"])
+    ran = Ran(tmp_path, table, target="dear", drop=(), positive=positive)
+    label = positive or "yes"
+    names = [f"1 - {name} of '{label}'" for name in ("precision", "recall", "F1", "average precision")]
+    told = ran.result.document()["final"]["test_metrics"]
+    table.iloc[ran.parts["test"]].to_csv(tmp_path / "test.csv", index=False)
+    evaluated = {m.name: m.value.value for m in applying.evaluate(ran.result.path, tmp_path / "test.csv").metrics}
+    pages = [ran.result.report.read_text("utf-8"), (ran.result.path / "model_card.md").read_text("utf-8")]
+
+    assert any(f"The positive class is '{label}'" in line for line in said(ran))
+    assert [name for name in told if "' " not in name and " of '" in name] == [n for n in names if n in told]
+    assert {"recall", "F1", "average precision"} <= {name[4:].partition(" of ")[0] for name in told}
+    for name, one in told.items():
+        assert evaluated[name] == pytest.approx(one["value"], rel=1e-5, abs=1e-9)
+    assert all("The positive class is" in page for page in pages)
+
+
+def test_what_depends_on_the_positive_class_can_be_required_where_there_is_one(tmp_path):
+    """Of three classes only where one is named."""
+    table = houses()[["area", "noise", "town"]]
+    asked = {"target": "town", "drop": (), "require": "1 - recall <= 0.9"}
+    Ran(tmp_path, table, **asked, positive="south")
+    (tmp_path / "none").mkdir()
+
+    with pytest.raises(errors.ConfigError, match="needs a positive class"):
+        Ran(tmp_path / "none", table, **asked)
 
 
 def test_groups_reach_the_experiments(tmp_path):

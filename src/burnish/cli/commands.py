@@ -29,17 +29,26 @@ def burnish() -> None:
 @click.option(
     "--metric",
     metavar="NAME",
-    help="What choices are made by: log_loss, accuracy, balanced_accuracy, auc; rmse, mae, r2.",
+    help="What choices are made by: log_loss, accuracy, balanced_accuracy, auc (log-loss chooses in its stead); "
+    "rmse, mae, r2 (RMSE chooses, which is the same).",
 )
 @click.option("--dev", metavar="FILE", help="Rows that choose, if you have your own.")
 @click.option("--test", "test_file", metavar="FILE", help="Rows that are opened once, if you have your own.")
 @click.option("--no-test", is_flag=True, help="Keep no test set; the promise comes from dev alone.")
 @click.option("--source", metavar="COL", help="Column that says where a row comes from.")
-@click.option("--group", metavar="COL", help="Rows with one value here stay on one side of every split.")
+@click.option(
+    "--group",
+    metavar="COL",
+    help="Rows with one value here stay on one side of every split, and are one piece of evidence.",
+)
 @click.option("--time", "time_column", metavar="COL", help="Train on the past, choose and test on what comes after.")
 @click.option("--drop", metavar="COL", multiple=True, help="Column to leave out; may be repeated.")
 @click.option("--weight", metavar="COL", help="Weight of each row in costs and errors.")
-@click.option("--positive", metavar="LABEL", help="The positive class, of two.")
+@click.option(
+    "--positive",
+    metavar="LABEL",
+    help="The class that precision, recall, F1 and average precision speak of (the one that means yes, or the rarer).",
+)
 @click.option("--folds", type=int, metavar="K", help="Folds of cross-validation, instead of what the rows call for.")
 @click.option("--start", metavar="FILE", help="Begin from your own configuration (JSON or TOML).")
 @click.option("--require", metavar="'error<=0.05'", help="Exit 4 unless the upper end of the test interval passes.")
@@ -120,12 +129,14 @@ def predict(model: Path, data: str, output: str | None, proba: bool) -> None:
 @burnish.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data")
+@click.option("--group", metavar="COL", help="Rows with one value here are one piece of evidence (as in the run).")
+@click.option("--weight", metavar="COL", help="Weight of each row (as in the run).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def evaluate(model: Path, data: str, as_json: bool) -> None:
+def evaluate(model: Path, data: str, group: str | None, weight: str | None, as_json: bool) -> None:
     """Judge a model on rows with known targets, with intervals."""
     from burnish.cli import using
 
-    using.evaluate(model, data, as_json=as_json)
+    using.evaluate(model, data, group=group, weight=weight, as_json=as_json)
 
 
 @burnish.command()

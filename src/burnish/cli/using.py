@@ -26,9 +26,9 @@ def predict(model: Path, data: str, output: str | None, *, proba: bool) -> None:
         atomic.write_text(Path(output), text)
 
 
-def evaluate(model: Path, data: str, *, as_json: bool) -> None:
+def evaluate(model: Path, data: str, *, group: str | None, weight: str | None, as_json: bool) -> None:
     """Errors of a model on rows with known targets."""
-    judged = applying.evaluate(model, data)
+    judged = applying.evaluate(model, data, group=group, weight=weight)
     if as_json:
         click.echo(json.dumps(judged.document(), allow_nan=False))
         return

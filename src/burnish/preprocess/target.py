@@ -76,6 +76,19 @@ class TargetCoding:
             return np.array(self.classes, dtype=object)[predictions.argmax(axis=1)]
         return predictions[:, 0].astype(np.float64) * self.std + self.mean
 
+    def why_positive(self, *, asked: bool) -> str:
+        """Which class is the positive one, and why, in one sentence; "" where there is none."""
+        if self.positive is None:
+            return ""
+        if asked:
+            why = "as --positive says"
+        elif self.positive.strip().lower() in YES:
+            why = "as it is the one that means yes"
+        else:
+            why = "the rarer of the two"
+        named = "" if asked else "; --positive names the other"
+        return f"The positive class is {self.positive!r}, {why}{named}."
+
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON values; `from_json` reads it back to an equal object."""
         return {**asdict(self), "classes": list(self.classes)}

@@ -63,7 +63,10 @@ class FinalRecord(_Record):
     dev: ErrorRecord | None = Field(description="Corrected for choosing the best of many: the promise for new rows.")
     dev_raw: ErrorRecord | None = Field(description="As it was chosen by: a little too good.")
     test: ErrorRecord | None = Field(description="Opened once, at the end; null without a test set.")
-    test_metrics: dict[str, ErrorRecord] = Field(description="Further measures on the test rows, smaller is better.")
+    test_metrics: dict[str, ErrorRecord] = Field(
+        description="Further measures on the test rows, smaller is better; of two classes also what depends on the "
+        "positive one, named with its label: \"1 - recall of 'yes'\"."
+    )
 
 
 class FindingRecord(_Record):
@@ -94,7 +97,8 @@ class Document(_Record):
     schema_version: int = Field(description=f"{SCHEMA_VERSION}: grows when a field changes its meaning or goes.")
     run: str = Field(description="Path of the run folder.")
     task: Literal["classification", "regression"]
-    metric: str = Field(description="What choices were made by.")
+    metric: str = Field(description="What was asked for to choose by.")
+    chosen_by: str = Field(description="The cost that chose: log-loss for 'auc', RMSE for 'r2', else the metric's own.")
     rows: RowsRecord
     baselines: list[BaselineRecord]
     first: FirstRecord | None = Field(description="Null where the run ended before it.")
@@ -117,6 +121,7 @@ def document(summary: Summary) -> dict[str, Any]:
         run=run.path,
         task=summary.task.kind,
         metric=summary.task.metric,
+        chosen_by=summary.task.chosen_by or summary.task.metric,
         rows=RowsRecord(train=rows.train, train_dev=rows.train_dev, dev=rows.dev, test=rows.test),
         baselines=[_baseline(name, item) for item in summary.baselines],
         first=None if summary.first is None else _first(name, summary.first),

@@ -28,9 +28,12 @@ class Task:
 
     kind: Literal["classification", "regression"]
     error: str  # the error's name, smaller is better: "misclassification rate", "RMSE"
-    metric: str  # what choices were made by: "log_loss", "rmse"
+    metric: str  # what was asked for to choose by: "log_loss", "auc", "rmse"
     unit: str = ""  # of the error: the target's, such as "MPa"; "" for a share of 1 or an unknown unit
     classes: tuple[str, ...] = ()
+    chosen_by: str = ""  # the cost that chose: "log-loss", "RMSE"
+    stand_in: str = ""  # a sentence, where that is not the metric itself
+    positive: str = ""  # a sentence: which class is the positive one, and why
 
     @property
     def shares(self) -> bool:

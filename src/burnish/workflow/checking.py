@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from burnish import errors
 from burnish.data.table import Column, Table
 from burnish.preprocess import target as targets
-from burnish.workflow.settings import REQUIRABLE, Settings, parse_requirement
+from burnish.workflow.settings import OF_THE_POSITIVE, REQUIRABLE, Settings, parse_requirement
 
 # Where a row comes from.
 MAIN, DEV, TEST = 0, 1, 2
@@ -95,6 +95,12 @@ def target_suits(settings: Settings, target: Column, task: targets.Task) -> None
                 f"--require bounds {name!r}, which a {task} does not have.",
                 f"It can bound {', '.join(REQUIRABLE[task])}.",
                 "Change --require or --task.",
+            )
+        if name in OF_THE_POSITIVE and settings.positive is None and len(np.unique(target.values)) > 2:
+            raise errors.ConfigError(
+                f"--require bounds {name!r}, which needs a positive class.",
+                "The target has more than two classes, and --positive names none of them.",
+                "Add --positive LABEL, or change --require.",
             )
     if task == "classification":
         _refuse_too_many_classes(target)

@@ -57,6 +57,9 @@ def prepare(
         inputs=padding.roomy(inputs) if roomy else inputs,
         judge=Judge(loaded.task, loaded.metric, truth, judge_weights, groups, weights),
     )
+    said = first.why_positive(asked=settings.positive is not None)
+    if said:
+        session.say(Stage.PREPARE, said)
     for sentence in folds[0].preparation.warnings:
         session.say(Stage.PREPARE, sentence, warning=True)
     for number in problem.screening:

@@ -22,7 +22,7 @@ from burnish.workflow import checking, remarks
 from burnish.workflow.checking import DEV, MAIN, TEST
 from burnish.workflow.events import Stage
 from burnish.workflow.session import Session
-from burnish.workflow.settings import CLASSIFICATION_METRICS, REGRESSION_METRICS, Settings
+from burnish.workflow.settings import CLASSIFICATION_METRICS, REGRESSION_METRICS, STAND_INS, Settings
 
 # Rows below which a person is warned: an error rate of 10 % is then known to ± 11 points at best, all rows judging it.
 FEW_ROWS = 30
@@ -97,7 +97,10 @@ def read(session: Session, sources: Sources) -> Loaded:
     task, reason = _task(settings, table, profiles, target)
     _tell(session, table, profiles, (task, reason), without)
     checking.target_suits(settings, table[target], task)
-    return Loaded(table, target, origin, profiles, task, metric_for(settings, task), without, records)
+    metric = metric_for(settings, task)
+    if metric in STAND_INS:
+        session.say(Stage.READ, STAND_INS[metric])
+    return Loaded(table, target, origin, profiles, task, metric, without, records)
 
 
 def _task(settings: Settings, table: Table, profiles: Sequence[kinds.Profile], target: str) -> tuple[targets.Task, str]:

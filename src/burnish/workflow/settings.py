@@ -22,13 +22,36 @@ PRESET_SECONDS = {"quick": 30.0, "default": 120.0, "thorough": 1200.0}
 CLASSIFICATION_METRICS = ("log_loss", "accuracy", "balanced_accuracy", "auc")
 REGRESSION_METRICS = ("rmse", "mae", "r2")
 
+# The cost that chooses between networks, for each metric, and what to say where it is not the metric itself.
+CHOOSES_BY = {
+    "log_loss": "log-loss",
+    "accuracy": "misclassification rate",
+    "balanced_accuracy": "1 - balanced accuracy",
+    "auc": "log-loss",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "r2": "RMSE",
+}
+STAND_INS = {
+    "auc": "A row by itself has no AUC, so networks are chosen by log-loss instead; the test rows tell the AUC itself.",
+    "r2": "Networks are chosen by RMSE, which is the same: on the same rows R² is higher exactly where RMSE is lower.",
+}
+
+# What speaks of the positive class alone.
+OF_THE_POSITIVE = ("1 - precision", "1 - recall", "1 - F1", "1 - average precision")
+
 # What `--require` can bound: the error that verdicts speak of, and every measure of the test rows.
 REQUIRABLE = {
-    "classification": ("error", "misclassification rate", "log-loss", "1 - balanced accuracy", "1 - AUC"),
+    "classification": (
+        *("error", "misclassification rate", "log-loss", "1 - balanced accuracy", "1 - AUC"),
+        *OF_THE_POSITIVE,
+    ),
     "regression": ("error", "RMSE", "MAE", "1 - R²"),
 }
 
 NUMBER = r"(?:\d+\.?\d*|\.\d+)"
+# What the command line and `burnish.improve` take beside the settings: where things are, and how they are shown.
+NO_SETTINGS = ("data", "dev", "out", "json", "config", "quiet", "verbose")
 UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -50,8 +73,6 @@ class Settings(BaseModel):
     test: bool = True
     folds: int | None = Field(default=None, ge=2, le=50)
     start: Configuration | None = None
-# What the command line and `burnish.improve` take beside the settings: where things are, and how they are shown.
-NO_SETTINGS = ("data", "dev", "out", "json", "config", "quiet", "verbose")
     require: str | None = None
     jobs: int | None = Field(default=None, ge=1, le=1024)
     device: Literal["auto", "cpu", "gpu"] = "auto"
@@ -71,6 +92,11 @@ NO_SETTINGS = ("data", "dev", "out", "json", "config", "quiet", "verbose")
     @classmethod
     def _bytes(cls, value: Any) -> Any:
         return parse_size(value) if isinstance(value, str) else value
+
+    @field_validator("drop", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("start", mode="before")
     @classmethod
@@ -93,11 +119,6 @@ NO_SETTINGS = ("data", "dev", "out", "json", "config", "quiet", "verbose")
         return value
 
     @model_validator(mode="after")
-    @field_validator("drop", mode="before")
-    @classmethod
-    def _names(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
-
     def _agree(self) -> Settings:
         if self.time_limit is not None and self.max_epochs is not None:
             raise ValueError(
@@ -140,6 +161,8 @@ def _refusal(first: ErrorDetails) -> errors.ConfigError:
     if first["type"] == "extra_forbidden":
         near = get_close_matches(name, Settings.model_fields, 1)
         advice = f"Did you mean {near[0]!r}?" if near else help_line
+        if name in NO_SETTINGS:
+            advice = f"Give {name} beside the settings: `--{name}` on the command line."
         return errors.ConfigError(
             f"There is no setting {name!r}.", f"There are {', '.join(Settings.model_fields)}.", advice
         )
@@ -161,8 +184,6 @@ def from_file(path: Path) -> dict[str, Any]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise errors.ConfigError(f"The file {path} is not TOML.", str(error), "Mend the line it names.") from error
-        if name in NO_SETTINGS:
-            advice = f"Give {name} beside the settings: `--{name}` on the command line."
 
 
 def parse_duration(text: str) -> float:

@@ -25,6 +25,7 @@ from burnish.workflow.learning import Learned
 from burnish.workflow.problem import Problem
 from burnish.workflow.reading import Loaded
 from burnish.workflow.session import Session
+from burnish.workflow.settings import CHOOSES_BY, STAND_INS
 from burnish.workflow.tuning import Search
 
 # Rows of the test set (or of dev) that the report draws, at most: a scatter of more says no more.
@@ -62,7 +63,7 @@ def summarise(session: Session, story: Story, *, run: records.Run) -> records.Su
     problem, finished = story.problem, story.finished
     told = records.Summary(
         run=run,
-        task=_task(problem),
+        task=_task(session, problem),
         rows=_rows(story),
         columns=_columns(story),
         rejects=tuple(records.RejectNote(r.line, r.column, r.reason, r.text) for r in story.loaded.table.rejects[:50]),
@@ -109,8 +110,17 @@ def versions() -> tuple[tuple[str, str], ...]:
     return (("python", platform.python_version()), *((n, importlib.metadata.version(n)) for n in VERSIONED))
 
 
-def _task(problem: Problem) -> records.Task:
-    return records.Task(problem.task, problem.judge.error_name, problem.judge.metric, "", problem.target.classes)
+def _task(session: Session, problem: Problem) -> records.Task:
+    metric = problem.judge.metric
+    return records.Task(
+        problem.task,
+        problem.judge.error_name,
+        metric,
+        classes=problem.target.classes,
+        chosen_by=CHOOSES_BY[metric],
+        stand_in=STAND_INS.get(metric, ""),
+        positive=problem.target.why_positive(asked=session.settings.positive is not None),
+    )
 
 
 def _rows(story: Story) -> records.Rows:
