@@ -19,6 +19,12 @@ LEAST_PATIENCE = 10
 BATCH_ROWS = ((1_000, 32), (4_000, 64), (40_000, 128))
 LARGEST_BATCH = 256
 
+# Training rows for each column that the network reads, from which a classifier starts without dropout. Measured on eight
+# tables: with up to some 300 rows a column 0.3 was best or nearly so, with 1,270 and 1,330 rows none was (log-loss 0.404
+# against 0.414, and 0.285 against 0.292).
+PLENTY = 1_000
+CLASS_DROPOUT, NUMBER_DROPOUT = 0.3, 0.1
+
 # Up to so many continuous inputs, so many bins each: the first layer then reads at most about 500 numbers.
 BINS = ((24, 16), (64, 8))
 
@@ -56,5 +62,7 @@ def configuration(problem: Problem, given: Configuration | None) -> Configuratio
     )
     # Measured on ten tables: numbers want batch norm and little dropout, classes more dropout and no batch norm.
     if problem.task == "regression":
-        return replace(plain, norm="batch", learning_rate=3e-3, dropout=0.1)
-    return replace(plain, learning_rate=2e-3, dropout=0.3, patience=max(LEAST_PATIENCE, plain.epochs // 4))
+        return replace(plain, norm="batch", learning_rate=3e-3, dropout=NUMBER_DROPOUT)
+    plenty = rows >= PLENTY * max(1, problem.inputs.width)
+    dropout = 0.0 if plenty else CLASS_DROPOUT
+    return replace(plain, learning_rate=2e-3, dropout=dropout, patience=max(LEAST_PATIENCE, plain.epochs // 4))
