@@ -19,9 +19,9 @@ LEAST_PATIENCE = 10
 BATCH_ROWS = ((1_000, 32), (4_000, 64), (40_000, 128))
 LARGEST_BATCH = 256
 
-# Training rows for each column that the network reads, from which a classifier starts without dropout. Measured on eight
-# tables: with up to some 300 rows a column 0.3 was best or nearly so, with 1,270 and 1,330 rows none was (log-loss 0.404
-# against 0.414, and 0.285 against 0.292).
+# Training rows for each column that the network reads, from which a classifier starts without dropout. Measured on
+# eight tables: with up to some 300 rows a column 0.3 was best or nearly so, with 1,270 and 1,330 none was (log-loss
+# 0.404 against 0.414, and 0.285 against 0.292).
 PLENTY = 1_000
 CLASS_DROPOUT, NUMBER_DROPOUT = 0.3, 0.1
 
