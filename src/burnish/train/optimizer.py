@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -100,10 +101,12 @@ def update(
 
 def squared_weights(params: Tree) -> Float[Array, ""]:
     """Σ‖W‖²_F over weights and embeddings; biases and batch norm's parameters are left alone."""
-    parts = [
-        jnp.square(p).sum() for path, p in jax.tree_util.tree_leaves_with_path(params) if initialise.is_weight(path)
-    ]
-    return jnp.stack(parts).sum()
+    return squares([p for path, p in jax.tree_util.tree_leaves_with_path(params) if initialise.is_weight(path)])
+
+
+def squares(arrays: Sequence[Array]) -> Float[Array, ""]:
+    """Σ‖W‖²_F over these arrays."""
+    return jnp.stack([jnp.square(array).sum() for array in arrays]).sum()
 
 
 def global_norm(tree: Tree) -> Float[Array, ""]:

@@ -32,6 +32,9 @@ def statement(n_independent_full: int, q: float = TOP) -> str:
         n_independent_full: Random draws that were trained in full. Draws that were stopped early, or proposed from the
             results of others, do not count.
         q: The share that counts as the top.
+
+    >>> statement(0).split(". ")[0]
+    'No random draw was trained in full, so nothing is guaranteed about the top 5 %'
     """
     needed = math.ceil(math.log(1 - SURE) / math.log1p(-q))
     top = f"{q * 100:g} %"

@@ -31,8 +31,19 @@ def plan(trials: int, epochs: int, *, eta: int = ETA, rungs: int = 3) -> tuple[R
     Each rung keeps one in `eta` (rounded up) and trains up to `eta` times as many epochs (rounded up) as the one
     before, so that all cost about the same. There are fewer rungs where trials or epochs do not last for so many.
 
+    Args:
+        trials: Networks that start.
+        epochs: Of a full training.
+        eta: One in so many goes on.
+        rungs: At most so many.
+
     Raises:
         ConfigError: There is no trial, epoch or rung, or `eta` is below 2.
+
+    Reference: Jamieson and Talwalkar, Non-stochastic best arm identification and hyperparameter optimization, 2016.
+
+    >>> plan(27, 90)
+    (Rung(trials=27, epochs=10), Rung(trials=9, epochs=30), Rung(trials=3, epochs=90))
     """
     if min(trials, epochs, rungs) < 1 or eta < 2:
         raise ConfigError(
@@ -47,7 +58,11 @@ def plan(trials: int, epochs: int, *, eta: int = ETA, rungs: int = 3) -> tuple[R
 
 
 def cost(rungs: tuple[Rung, ...]) -> int:
-    """Epochs that a plan trains in all: a trial that goes on starts from where it paused."""
+    """Epochs that a plan trains in all: a trial that goes on starts from where it paused.
+
+    >>> cost(plan(27, 90)), 27 * 90
+    (630, 2430)
+    """
     reached = (0, *(rung.epochs for rung in rungs[:-1]))
     return sum(rung.trials * (rung.epochs - before) for rung, before in zip(rungs, reached, strict=True))
 
@@ -56,6 +71,9 @@ def survivors(scores: Mapping[str, float], keep: int) -> tuple[str, ...]:
     """The best `keep` trials by dev cost, smallest first, ties by id.
 
     A score that is not finite never survives, so fewer may come back than asked for.
+
+    >>> survivors({"a": 0.3, "b": 0.1, "c": float("nan")}, 2)
+    ('b', 'a')
     """
     finite = sorted((score, trial) for trial, score in scores.items() if math.isfinite(score))
     return tuple(trial for _, trial in finite[:keep])

@@ -53,7 +53,13 @@ def window(units: Sequence[float]) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Uniform:
-    """Every value between the ends alike: for counts in a narrow range, and for shares. Integers include both ends."""
+    """Every value between the ends alike: for counts in a narrow range, and for shares. Integers include both ends.
+
+    `low + u · (high − low)` for u uniform in [0, 1). (Techniques E3; Bergstra and Bengio 2012.)
+
+    >>> Uniform(50, 100, integer=True).from_unit(0.5)
+    75
+    """
 
     low: float
     high: float
@@ -79,7 +85,14 @@ class Uniform:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Every decade alike: for settings of unknown order of magnitude, such as α. Integers include both ends."""
+    """Every decade alike: for settings of unknown order of magnitude, such as α. Integers include both ends.
+
+    `low · (high/low)^u` for u uniform in [0, 1): of 0.0001 to 1 each decade gets a quarter of the draws, where a
+    uniform scale puts 90 % above 0.1. (Techniques E3; Bergstra and Bengio 2012.)
+
+    >>> [round(Log(0.0001, 1).from_unit(u), 6) for u in (0.0, 0.25, 0.5, 0.75)]
+    [0.0001, 0.001, 0.01, 0.1]
+    """
 
     low: float
     high: float
@@ -113,7 +126,13 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class OneMinusLog:
-    """Every decade of 1 − β alike: β averages over about 1/(1 − β) steps, so 0.9 to 0.99 is as far as 0.99 to 0.999."""
+    """Every decade of 1 − β alike: β averages over about 1/(1 − β) steps, so 0.9 to 0.99 is as far as 0.99 to 0.999.
+
+    `1 − (1 − low) · ((1 − high)/(1 − low))^u` for u uniform in [0, 1). (Techniques E3.)
+
+    >>> round(OneMinusLog(0.9, 0.999).from_unit(0.5), 6)
+    0.99
+    """
 
     low: float
     high: float
@@ -145,7 +164,11 @@ class OneMinusLog:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of several values, each with its weight; ordered where the order means something, as for batch sizes."""
+    """One of several values, each with its weight; ordered where the order means something, as for batch sizes.
+
+    >>> Choice(("relu", "tanh"), weights=(3, 1)).from_unit(0.7)
+    'relu'
+    """
 
     options: tuple[Any, ...]  # hashable
     weights: tuple[float, ...] | None = None
@@ -197,7 +220,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class OrZero:
-    """Exactly 0 in a share of the draws, else from `scale`: for penalties, where none at all is often best."""
+    """Exactly 0 in a share of the draws, else from `scale`: for penalties, where none at all is often best.
+
+    >>> [round(OrZero(Log(0.01, 1), 0.5).from_unit(u), 6) for u in (0.2, 0.5, 0.75)]
+    [0.0, 0.01, 0.1]
+    """
 
     scale: Uniform | Log
     share: float

@@ -136,7 +136,7 @@ def default(
         "learning_rate": _learning_rates(centre),
         "width": Choice(_widths(rows)),
         "beta1": OneMinusLog(0.85, 0.97),
-        "batch_size": Choice(_batch_sizes(rows)),
+        "batch_size": Choice(batch_sizes(rows)),
         "depth": Uniform(1, 4, integer=True),
         "decay": Choice(("cosine", "one_cycle", "sqrt_epoch", "none"), (0.7, 0.1, 0.1, 0.1)),
         "epochs": Choice(tuple(sorted({max(1, round(share * centre.epochs)) for share in EPOCH_SHARES}))),
@@ -162,7 +162,7 @@ def _widths(rows: int) -> tuple[int, ...]:
     return (16, 32, 64, 128, 256) if rows < FULL_BATCH_BELOW else (32, 64, 128, 256, 512)
 
 
-def _batch_sizes(rows: int) -> tuple[int, ...]:
+def batch_sizes(rows: int) -> tuple[int, ...]:
     """D1: full batch is one of the choices for small data; powers of two from 64 to 512 beyond."""
     if rows >= FULL_BATCH_BELOW:
         return (64, 128, 256, 512)
