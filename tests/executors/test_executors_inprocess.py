@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -67,3 +68,23 @@ def test_a_signal_keeps_the_state(tmp_path):
         list(inprocess.InProcess(folds, folds, interrupted=[2])([endless]))
 
     assert (folds / "endless.state.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("jax_enable_x64", True), ("jax_numpy_rank_promotion", "raise"), ("jax_numpy_dtype_promotion", "strict")],
+)
+def test_what_a_process_has_set_for_jax_changes_no_bit(setting, value, tmp_path):
+    """A notebook with rules of its own trains, and is left with them."""
+    folds = folder(tmp_path / "folds")
+    plain = trainer.Trainer(folds, folds).run(ITEMS[0])
+    before = getattr(jax.config, setting)
+    jax.config.update(setting, value)
+    try:
+        found = trainer.Trainer(folds, folds).run(ITEMS[0])
+        assert getattr(jax.config, setting) == value
+    finally:
+        jax.config.update(setting, before)
+
+    np.testing.assert_array_equal(found.dev, plain.dev)
+    assert found.dev.dtype == plain.dev.dtype == np.float32

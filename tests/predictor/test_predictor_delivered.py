@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -55,7 +56,7 @@ def table(task: str, rows: int = ROWS, seed: int = 0) -> Table:
     return Table("made-up", (*columns, target), np.arange(rows))
 
 
-def networks(task: str, configuration: Configuration, *, temperature: float = 1.0) -> tuple[Predictor, Table]:
+def networks(task: str, configuration: Configuration) -> tuple[Predictor, Table]:
     """Two members behind two preparations that saw other rows; weights and averages drawn at random."""
     known = table(task)
     profiles = kinds.profile(known, target="target")
@@ -74,7 +75,7 @@ def networks(task: str, configuration: Configuration, *, temperature: float = 1.
             if not name.startswith("output.w"):
                 flat[name] = np.abs(rng.normal(size=flat[name].shape)).astype(np.float32) + 0.1
         members.append(Member(index, shape, scale, (0.25, 0.75)[index], flat))
-    return Predictor(coding, preparations, tuple(members), temperature), known
+    return Predictor(coding, preparations, tuple(members)), known
 
 
 def saved(model: Predictor | SimplePredictor, folder: Path) -> Predictor | SimplePredictor:
@@ -175,15 +176,22 @@ def test_a_missing_column_is_named():
         model.predict(known.drop("many"))
 
 
-def test_temperature_makes_probabilities_less_certain_and_keeps_their_order(tmp_path):
-    """It is saved with the model."""
-    plain, known = networks("classification", CONFIGURATIONS["plain"])
-    soft = saved(replace(plain, temperature=2.0), tmp_path / "model")
-    before, after = plain.predict(known), soft.predict(known)
-    powers = np.sqrt(before)
+@pytest.mark.parametrize(
+    ("setting", "value"), [("jax_numpy_rank_promotion", "raise"), ("jax_numpy_dtype_promotion", "strict")]
+)
+def test_what_a_process_has_set_for_jax_does_not_matter(setting, value):
+    """A model is used where other things are done with JAX, under rules of their own."""
+    model, known = networks("classification", CONFIGURATIONS["all"])
+    few = known.take(np.arange(3))
+    expected, before = model.predict(few), getattr(jax.config, setting)
+    predictor._PROGRAMS.clear()  # so that it is traced under those rules
+    jax.config.update(setting, value)
+    try:
+        found = model.predict(few)
+    finally:
+        jax.config.update(setting, before)
 
-    np.testing.assert_allclose(after, powers / powers.sum(1, keepdims=True), rtol=1e-6)
-    np.testing.assert_array_equal(after.argmax(1), before.argmax(1))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_model_folder_holds_data_and_no_code(tmp_path):

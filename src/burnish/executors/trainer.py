@@ -13,6 +13,7 @@ import numpy as np
 
 from burnish.data.inputs import InputSpec, Prepared
 from burnish.executors import compile_cache, trials
+from burnish.model import rules
 from burnish.model.architecture import Architecture
 from burnish.train import hyperparameters, packing, slice
 from burnish.train.configuration import Configuration
@@ -53,6 +54,7 @@ class Trainer:
         self._programs: Programs = {} if programs is None else programs
         self._cache = cache
 
+    @rules.own()
     def run(self, work: Work, should_stop: Never = never) -> Outcome:
         """Train up to `work.until` epochs, going on from the trial's saved state where there is one.
 

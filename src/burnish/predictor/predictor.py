@@ -17,7 +17,7 @@ from burnish import errors
 from burnish.data.counting import ALIKE, Counting
 from burnish.data.inputs import InputSpec, Prepared
 from burnish.data.table import Physical, Table
-from burnish.model import network
+from burnish.model import network, rules
 from burnish.model.architecture import Architecture
 from burnish.predictor import outputs, weights
 from burnish.preprocess import padding
@@ -51,7 +51,6 @@ class Predictor:
     target: TargetCoding
     preparations: tuple[Preparation, ...]
     members: tuple[Member, ...]
-    temperature: float = 1.0  # of the averaged probabilities
     counting: Counting = ALIKE
 
     @property
@@ -80,7 +79,7 @@ class Predictor:
             for member in fed:
                 widened = padding.widen(prepared, preparation.inputs, member.architecture.inputs)
                 total += member.share * apply(member, widened, self.target.task)
-        return outputs.sharpen(total, self.temperature) if self.target.task == "classification" else total
+        return total
 
     def save(self, folder: Path) -> None:
         """Write the model as data: JSON and safetensors."""
@@ -105,7 +104,6 @@ class Predictor:
             "target": self.target.to_json(),
             "preparations": [p.to_json() for p in self.preparations],
             "members": described,
-            "temperature": self.temperature,
             "counting": asdict(self.counting),
         }
         (folder / MODEL_FILE).write_text(json.dumps(model, allow_nan=False), "utf-8")
@@ -127,7 +125,6 @@ class Predictor:
             target=TargetCoding.from_json(model["target"]),
             preparations=tuple(Preparation.from_json(p) for p in model["preparations"]),
             members=tuple(members),
-            temperature=model["temperature"],
             counting=Counting.from_json(model),
         )
 
@@ -172,6 +169,7 @@ def read_model(folder: Path) -> dict[str, Any]:
     return model
 
 
+@rules.own()
 def apply(member: Member, prepared: Prepared, task: str) -> NDArray[np.float64]:
     """One network's predictions, in chunks of rows padded to few sizes, so that few programs are compiled."""
     params, statistics = weights.unflatten(member.architecture, member.arrays)
