@@ -18,6 +18,9 @@ from typing import Any
 
 from burnish.executors.exhaustion import is_exhaustion
 
+# Work that comes within so many seconds of being ready is begun cold: warming up for it would take longer.
+AT_ONCE = 0.02
+
 
 def serve(connection: Connection, data_folder: Path, state_folder: Path, cache: Path) -> None:
     """Answer messages until the driver says to end, or is gone.
@@ -30,7 +33,8 @@ def serve(connection: Connection, data_folder: Path, state_folder: Path, cache: 
 
     trainer = training.Trainer(data_folder, state_folder, cache=cache)
     connection.send(("ready",))
-    training.warm_up()  # mostly while the driver still reads the table
+    if not connection.poll(AT_ONCE):
+        training.warm_up()  # while the driver still reads the table
     ended = False
     while not ended:
         message = connection.recv()
