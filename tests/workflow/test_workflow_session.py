@@ -12,6 +12,7 @@ import workflow_fake as fake
 
 from burnish.train.work import Ending, Outcome, Work
 from burnish.workflow import candidates, diagnosis, improve, reading, settings
+from burnish.workflow.baselines import Baselines
 from burnish.workflow.events import Stage
 from burnish.workflow.session import Session
 
@@ -169,7 +170,7 @@ def test_the_first_network_trains_for_as_many_epochs_as_there_are(epochs, each, 
     said = []
     session.emit = said.append
     with session.database:
-        configuration, found = diagnosis.first(session, problem)
+        _, configuration, found = diagnosis.first(session, problem)
 
     assert len(found) == (each is not None)
     assert [work.until for work in executor.done] == ([] if each is None else [each] * 3)
@@ -184,7 +185,7 @@ def test_one_dev_part_has_a_second_seed_only_where_its_epochs_fit(tmp_path):
     executor = fake.Fake(problem)
     session = fake.session(tmp_path, executor, max_epochs=79, start=fake.CENTRE)
     with session.database:
-        _, found = diagnosis.first(session, problem)
+        _, _, found = diagnosis.first(session, problem)
 
     assert [candidate.seed for candidate in found] == [0]
     assert session.budget.epochs == 40
@@ -221,3 +222,34 @@ def test_progress_tells_what_is_spent_of_what(tmp_path):
     for event in shown["time"]:
         assert event.elapsed + event.remaining == pytest.approx(1e-3)
         assert event.note == ""
+
+
+@pytest.mark.parametrize("reached", [0, 1, 3, 5])
+def test_a_first_network_on_some_folds_is_judged_on_their_rows(reached, tmp_path):
+    """The clock left the last folds without a network: the others are the problem from then on."""
+    problem = fake.question(rows=400, folds=5)
+
+    class Cut(fake.Fake):
+        def __call__(self, work: Iterable[Work], *, deadline: float | None = None) -> Iterator[Outcome]:
+            return super().__call__((item for item in work if item.fold < reached), deadline=deadline)
+
+    session = fake.session(tmp_path, Cut(problem))
+    with session.database:
+        narrowed, _, found = diagnosis.first(session, problem)
+
+    assert narrowed.split.screen == (reached or 5)
+    assert [len(candidate.outcomes) for candidate in found] == ([reached] if reached else [])
+    assert len(narrowed.folds) == 5
+
+
+def test_baselines_follow_a_problem_that_was_narrowed(tmp_path):
+    """Predictions and models of the first folds only, row for row those that were there."""
+    problem = fake.question(rows=400, folds=5)
+    predicted = np.arange(400.0)[:, None]
+    all_folds = Baselines((), {"mean": predicted}, {"mean": tuple(range(5))})
+    narrowed = problem.narrowed(2)
+    left = all_folds.on(narrowed)
+    rows = sum(len(fold.rows.dev) for fold in problem.folds[:2])
+
+    assert left.fitted["mean"] == (0, 1)
+    np.testing.assert_array_equal(predicted[:rows], left.dev["mean"])

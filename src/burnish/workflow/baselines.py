@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -40,6 +40,15 @@ class Baselines:
     def errors(self) -> dict[str, Interval]:
         """Dev error of each."""
         return {result.name: result.dev for result in self.results}
+
+    def on(self, problem: Problem) -> Baselines:
+        """The same models where the problem was narrowed to the first folds; their errors stay those of all folds."""
+        rows, folds = len(problem.dev_rows(problem.screening)), len(problem.screening)
+        return replace(
+            self,
+            dev={name: predicted[:rows] for name, predicted in self.dev.items()},
+            fitted={name: models[:folds] for name, models in self.fitted.items()},
+        )
 
 
 def train_baselines(session: Session, problem: Problem, *, yardstick: bool = True) -> Baselines:

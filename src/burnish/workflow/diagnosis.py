@@ -12,6 +12,7 @@ from burnish.diagnose.budget import ErrorBudget, Errors
 from burnish.diagnose.finding import Finding
 from burnish.stats.interval import Interval
 from burnish.train.configuration import Configuration
+from burnish.train.work import Ending, Outcome
 from burnish.workflow import candidates, start
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.events import Stage
@@ -37,12 +38,15 @@ class Verdict:
 Judge = Callable[[Candidate], Verdict]
 
 
-def first(session: Session, problem: Problem) -> tuple[Configuration, list[Candidate]]:
-    """Train the first network on every screening fold, for as many epochs as there are; no candidates if for none."""
+def first(session: Session, problem: Problem) -> tuple[Problem, Configuration, list[Candidate]]:
+    """Train the first network on every screening fold, for as many epochs as there are; no candidates if for none.
+
+    Where the time is not enough for every fold, the problem is narrowed to the folds that it was enough for.
+    """
     configuration = start.configuration(problem, session.settings.start)
     each = session.budget.epochs_left / len(problem.screening)
     if each < 1:
-        return configuration, []
+        return problem, configuration, []
     if each < configuration.epochs:
         session.say(Stage.FIRST, _shortened(session.budget.epochs_left, int(each), configuration.epochs), warning=True)
         configuration = replace(configuration, epochs=int(each))
@@ -50,8 +54,26 @@ def first(session: Session, problem: Problem) -> tuple[Configuration, list[Candi
     seeds = FIRST_SEEDS if problem.split.screen == 1 else FIRST_SEEDS[:1]
     work = candidates.plan(name, configuration, seeds=seeds, folds=problem.screening)
     outcomes = session.train(problem, work, Stage.FIRST, until_share=FIRST_ENDS)
+    trained = _folds_trained(problem, outcomes, name)
+    if 0 < trained < problem.split.screen:
+        session.say(
+            Stage.FIRST,
+            f"The time was enough for {trained} of {problem.split.screen} folds: their rows alone judge.",
+            warning=True,
+        )
+        problem = problem.narrowed(trained)
     made = [candidates.gather(problem, name, configuration, seed=s, outcomes=outcomes) for s in seeds]
-    return configuration, [candidate for candidate in made if candidate is not None]
+    return problem, configuration, [candidate for candidate in made if candidate is not None]
+
+
+def _folds_trained(problem: Problem, outcomes: Mapping[str, Outcome], name: str) -> int:
+    """How many of the first folds gave a network: as many as there are, if the clock did not come between."""
+
+    def trained(fold: int) -> bool:
+        outcome = outcomes.get(candidates.trial(name, FIRST_SEEDS[0], fold))
+        return outcome is not None and outcome.ending is not Ending.FAILED and bool(np.isfinite(outcome.dev_loss))
+
+    return next((k for k, fold in enumerate(problem.screening) if not trained(fold)), problem.split.screen)
 
 
 def _shortened(left: float, each: int, wanted: int) -> str:

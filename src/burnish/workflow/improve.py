@@ -14,6 +14,7 @@ from burnish.executors.devices import Devices
 from burnish.store import outcomes, run_folder
 from burnish.store.database import Database
 from burnish.store.run_folder import RunFolder
+from burnish.train.configuration import Configuration
 from burnish.workflow import diagnosis, finishing, improving, learning, leaving, preparing, reading, signals, tuning
 from burnish.workflow.baselines import Baselines, train_baselines
 from burnish.workflow.budget import Budget
@@ -179,18 +180,33 @@ def _stages(session: Session, request: Request) -> Result:
     split, straddling = reading.divide(session, loaded, audited)
     problem = preparing.prepare(session, loaded, split, copies=audited.keep_together, roomy=request.manner.in_process)
     baselines = train_baselines(session, problem, yardstick=request.manner.yardstick)
+    problem, configuration, first = diagnosis.first(session, problem)
+    baselines = baselines.on(problem)
     conflicting = audited.facts.get("conflicting_floor", 0.0)
-    networks = _networks(session, problem, baselines, conflicting=conflicting, first_only=request.manner.first_only)
+    networks = _networks(
+        session,
+        problem,
+        (configuration, first),
+        baselines,
+        conflicting=conflicting,
+        first_only=request.manner.first_only,
+    )
     finished = finishing.finish(session, problem, None if networks is None else networks.chosen, baselines)
     story = Story(loaded, (*about_data, *straddling), problem, baselines, networks, finished)
     return leaving.leave(session, request.command, story, files=request.manner.files)
 
 
 def _networks(
-    session: Session, problem: Problem, baselines: Baselines, *, conflicting: float, first_only: bool
+    session: Session,
+    problem: Problem,
+    begin: tuple[Configuration, list[Candidate]],
+    baselines: Baselines,
+    *,
+    conflicting: float,
+    first_only: bool,
 ) -> Networks | None:
-    """Stages 6 to 9: everything that trains networks; None where the budget did not last for the first one."""
-    configuration, first = diagnosis.first(session, problem)
+    """From the first network on, all that trains networks; None where the budget did not last for the first one."""
+    configuration, first = begin
     if not first:
         session.say(
             Stage.FIRST,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -141,6 +141,10 @@ class Problem:
     def screening(self) -> range:
         """Numbers of the folds that every trial is judged on."""
         return range(self.split.screen)
+
+    def narrowed(self, folds: int) -> Problem:
+        """The same question, with trials judged on the first so many folds only."""
+        return replace(self, split=replace(self.split, screen=folds))
 
     @property
     def training_rows(self) -> int:
