@@ -24,7 +24,7 @@ ROWS = 20_000
     ],
 )
 def test_the_classic_cases_get_their_labels(train, dev, baseline, label):
-    """The course's cats: 1 % and 11 %, 15 % and 16 %, 15 % and 30 %, 0.5 % and 1 %; and 15 % where no one does better."""
+    """The course's cats: 1 % and 11 %, 15 % and 16 %, 15 % and 30 %, 0.5 % and 1 %; and 15 % at its best."""
     found = techniques.bias_variance((train, ROWS), (dev, ROWS), baseline=baseline)
 
     assert found.label == label

@@ -131,7 +131,7 @@ def test_the_linear_share_of_normal_units_is_the_normal_integral(deviation):
 
 
 def test_more_l2_makes_smaller_weights_more_linear_units_and_a_smaller_gap():
-    """A tanh network of 30 units on 40 noisy rows: norms, linear part and dev − train against λ, as in the report's figure."""
+    """A tanh network of 30 units on 40 noisy rows: norms, linear part and dev − train against λ."""
     rng = np.random.default_rng(0)
     x, dev_x = rng.normal(size=(40, 3)), rng.normal(size=(400, 3))
     y, dev_y = (a[:, 0] + rng.normal(0, 1, len(a)) for a in (x, dev_x))

@@ -7,6 +7,7 @@ else that optax has.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -55,7 +56,11 @@ def mini_batches(key: Array, rows: int, batch_size: int) -> MiniBatches:
         raise errors.ConfigError(
             f"{rows} rows cannot be cut into mini-batches of {batch_size}.", "Both are at least 1.", ""
         )
-    size = min(batch_size, rows)
+    return _mini_batches(key, rows, min(batch_size, rows))
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _mini_batches(key: Array, rows: int, size: int) -> MiniBatches:
     order = jax.random.permutation(key, rows)
     index = jnp.arange(-(-rows // size), dtype=jnp.int32)
     places, counted = jax.vmap(lambda number: batches.positions(size, number, jnp.int32(rows)))(index)

@@ -27,7 +27,7 @@ Tree = Any
 BAD_RATIO = 100.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)  # without slots, and equal to itself alone: jax.jit takes it as a function
 class Normaliser:
     """`x ← (x − μ) / σ` with what the training rows gave; the same object serves dev, test and prediction."""
 
