@@ -1,4 +1,4 @@
-"""Writes docs/commands.md from what the installed `burnish` program says about itself.
+"""Writes docs/commands.md from what the installed `burnish` program says about itself, and docs/techniques.md.
 
 Usage: python docs/make_docs.py
 """
@@ -11,7 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from burnish.techniques import register
+
 PAGE = Path(__file__).with_name("commands.md")
+TECHNIQUES = Path(__file__).with_name("techniques.md")
 PROGRAM = Path(sys.executable).with_name("burnish")
 HEADER = """# Commands
 
@@ -59,6 +62,45 @@ def page() -> str:
     return "\n".join([HEADER, f"```text\n{top}\n```\n", *parts])
 
 
+TECHNIQUES_HEADER = """# Techniques
+
+Written by `make docs` from the register that `burnish techniques` prints; do not edit. Each technique is there on its
+own, for your own arrays, your own JAX function and your own training loop: `from burnish import techniques`. The help
+of each name, such as `help(techniques.adam)`, has the formula, shapes, units, source and an example that is run as a
+test. Augmentation of images and ONNX are to come.
+"""
+SECTIONS = {
+    "A": "Setting up",
+    "B": "Regularisation",
+    "C": "Setting up the optimisation",
+    "D": "Optimisation",
+    "E": "Tuning, batch norm, softmax",
+}
+
+
+def techniques_page() -> str:
+    """The register as Markdown: a section for each letter, an entry for each technique."""
+    parts = [TECHNIQUES_HEADER]
+    for letter, title in SECTIONS.items():
+        parts.append(f"## {letter}. {title}\n")
+        parts += [_entry(technique) for technique in register.TECHNIQUES if technique.id.startswith(letter)]
+    return "\n".join(parts)
+
+
+def _entry(technique: register.Technique) -> str:
+    files: dict[str, list[str]] = {}
+    for test in technique.tests:
+        path, name = test.split("::")
+        files.setdefault(path, []).append(f"`{name}`")
+    proofs = "; ".join(f"[{Path(path).name}](../{path}): {', '.join(names)}" for path, names in files.items())
+    names = ", ".join(f"`{name.removeprefix(register.PACKAGE + '.')}`" for name in technique.api)
+    return (
+        f"### {technique.id}\n\n{technique.title}\n\n- In Python: {names}\n- In the main job: {technique.where}\n"
+        f"- Proof: {proofs}\n"
+    )
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    print(PAGE)
+    for path, text in ((PAGE, page()), (TECHNIQUES, techniques_page())):
+        path.write_text(text, encoding="utf-8")
+        print(path)

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from burnish import techniques
     from burnish.api import improve, load_model, resume
     from burnish.errors import BurnishError, ConfigError, DataError, ExtraMissing, StoreError, WorkerError
     from burnish.estimators import BurnishClassifier, BurnishRegressor, FewRowsWarning
@@ -56,12 +57,15 @@ __all__ = [
     "improve",
     "load_model",
     "resume",
+    "techniques",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = importlib.import_module("importlib.metadata").version("burnish")
+    elif name == "techniques":
+        value = importlib.import_module("burnish.techniques")
     elif name in _HOMES:
         value = getattr(importlib.import_module(_HOMES[name]), name)
     else:

@@ -33,6 +33,11 @@ def test_page_lists_every_option_of_a_command(verb):
     assert options(SECTIONS[verb]) == options(DOCS["help_of"](verb))
 
 
+def test_page_of_the_techniques_is_that_of_the_register():
+    """docs/techniques.md is what `make docs` writes."""
+    assert DOCS["TECHNIQUES"].read_text(encoding="utf-8") == DOCS["techniques_page"]()
+
+
 def test_commands_of_the_readme_exist():
     """Every `burnish VERB` that the README shows is a command of the program."""
     shown = set(re.findall(r"^(?:\.venv/bin/)?burnish (\w+)", README, re.MULTILINE))

@@ -179,6 +179,19 @@ def doctor(as_json: bool) -> None:
     click.echo(json.dumps(found, indent=1) if as_json else examining.shown(found))
 
 
+@burnish.command()
+@click.argument("id", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def techniques(id: str | None, as_json: bool) -> None:
+    """Every technique: its names in Python, the tests that prove it, where it acts.
+
+    ID is that of one technique, from A1 to E8.
+    """
+    from burnish.cli import techniques as listed
+
+    listed.show(id, as_json=as_json)
+
+
 def _command_line() -> str:
     import shlex
 
