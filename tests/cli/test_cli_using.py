@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import shutil
 from pathlib import Path
 
 import cli_tables as tables
@@ -83,6 +84,14 @@ def test_probabilities_have_a_column_for_each_class(runs, here: Command):
     for (no, yes), (label,) in zip(shown[1:], labels[1:], strict=True):
         assert float(no) + float(yes) == pytest.approx(1.0, abs=1e-6)
         assert label == ("yes" if float(yes) > float(no) else "no")
+
+
+def test_a_number_has_no_probabilities(runs, here: Command):
+    Path("new.csv").write_bytes(without_target(tables.rows(5)))
+
+    assert_refused(
+        here("predict", str(runs / "numbers"), "new.csv", "--proba"), 2, "no probabilities", "'y' is a number"
+    )
 
 
 def test_a_run_and_its_model_folder_predict_the_same(runs, here: Command):
@@ -202,7 +211,8 @@ def test_evaluation_measures_what_predict_predicts(runs, here: Command):
     found = {metric["name"]: metric for metric in document["metrics"]}
     assert document["rows"] == 300
     assert found["misclassification rate"]["value"] == pytest.approx(wrong / 300)
-    assert set(found) == {"misclassification rate", "log-loss", "1 - balanced accuracy", "1 - AUC"}
+    of_yes = {f"1 - {measure} of 'yes'" for measure in ("precision", "recall", "F1", "average precision")}
+    assert set(found) == {"misclassification rate", "log-loss", "1 - balanced accuracy", "1 - AUC", *of_yes}
     assert all(metric["low"] <= metric["value"] <= metric["high"] for metric in found.values())
 
 
@@ -280,6 +290,16 @@ def test_a_report_can_be_rendered_anew(runs, here: Command):
     assert page.read_text() == before
 
 
+def test_a_run_that_has_not_finished_has_no_report(runs, here: Command):
+    """It says so, and how to get one; a damaged one is called damaged."""
+    shutil.copytree(runs / "words", "run")
+    Path("run/summary.json").unlink()
+    assert_refused(here("report", "run"), 1, "has not finished", "burnish resume run")
+
+    Path("run/summary.json").write_text('{"format_version": 1}')
+    assert_refused(here("report", "run"), 1, "is damaged", "summary.json")
+
+
 @pytest.mark.parametrize("command", ["report", "resume"])
 def test_a_run_that_is_not_there_is_named(command, here: Command):
     Path("folder").mkdir()
@@ -306,6 +326,20 @@ def test_an_audit_names_columns_kinds_and_faults(here: Command):
     assert ["answer" in fault["where"] for fault in faults] == [True]
     assert faults[0]["title"] in shown.out
     assert document["rejects"][0]["line"] == 202
+
+
+def test_names_from_the_data_cannot_drive_the_terminal(here: Command):
+    """Neither in what an audit finds, nor in an error, nor by the file's own name."""
+    name = "e\x1b[2Jvil.csv"
+    header = 'a,"b\u202e",c,color,y'  # a file with other control characters in it is no table of text
+    Path(name).write_bytes(tables.table(tables.rows(60), header))
+
+    shown = [here("audit", name, "--target", target) for target in ("y", "z")]
+
+    assert [ended.code for ended in shown] == [0, 2]
+    assert "b·" in shown[0].out
+    for ended in shown:
+        assert not {"\x1b", "\x07", "\u202e"} & set(ended.out + ended.err)
 
 
 @pytest.mark.parametrize(

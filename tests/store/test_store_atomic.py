@@ -77,3 +77,26 @@ def test_folder_that_is_missing_is_told_in_three_lines(tmp_path):
         atomic.write_text(tmp_path / "nowhere" / "a", "x")
 
     assert len(str(refused.value).splitlines()) == 3
+
+
+def test_a_pipe_is_written_into_and_stays_a_pipe(tmp_path):
+    """So is a device: with a root's rights, /dev/null would have been replaced by a file."""
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE)
+    atomic.write_text(tmp_path / "pipe", "through")
+
+    assert reader.communicate(timeout=60)[0] == b"through"
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert [item.name for item in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_the_file_behind_a_link_is_replaced_and_not_the_link(tmp_path):
+    """Wherever it lies; a link that leads nowhere yet is followed too."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there" / "file")
+    for text in ("new", "newer"):
+        atomic.write_text(tmp_path / "link", text)
+
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "there" / "file").read_text() == text
+    assert [item.name for item in (tmp_path / "there").iterdir()] == ["file"]

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from burnish import errors
+from burnish.data.harmless import plain
 
 # 0 done, 1 failed, 2 usage, 3 data refused, 4 quality gate missed, 5 extra missing; 128 + the signal's number when
 # stopped by one.
@@ -73,5 +74,5 @@ def _what(error: OSError) -> str:
 
 
 def _show(error: errors.BurnishError) -> None:
-    lines = [line for line in (error.what, error.why, error.remedy) if line]
+    lines = [plain(line) for line in (error.what, error.why, error.remedy) if line]  # names from the data are in them
     print("burnish: " + "\n  ".join(lines), file=sys.stderr)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from burnish.data.harmless import harmless
 from burnish.store import run_folder
 
 
@@ -17,14 +18,9 @@ def runs(folder: Path, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    lines = [[_plain(value) or "-" for value in item.values()] for item in found]
+    lines = [[harmless(value) or "-" for value in item.values()] for item in found]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         click.echo("  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip())
     if not found:
         click.echo(f"No runs in {folder}.", err=True)
-
-
-def _plain(text: str) -> str:
-    """Without control characters, which a file's name may hold and a terminal would obey."""
-    return "".join(character if character.isprintable() else "·" for character in text)

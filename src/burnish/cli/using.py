@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from burnish.data.harmless import harmless
 from burnish.report import render, wording
-from burnish.report import summary as records
 from burnish.store import atomic, run_folder
 from burnish.workflow import applying, leaving, looking, remarks
 
@@ -16,6 +16,8 @@ from burnish.workflow import applying, leaving, looking, remarks
 def predict(model: Path, data: str, output: str | None, *, proba: bool) -> None:
     """Predictions as CSV."""
     predictor = applying.model_in(model)
+    if proba and not predictor.target.classes:
+        raise applying.no_probabilities(predictor)
     rows = applying.rows_for(predictor, data)
     for remark in remarks.of(rows):
         click.echo(f"burnish: {wording.plain(remark)}", err=True)
@@ -36,7 +38,7 @@ def evaluate(model: Path, data: str, *, group: str | None, weight: str | None, a
         click.echo(f"burnish: {wording.plain(remark)}", err=True)
     click.echo(f"{judged.rows:,} rows; each error with its 95 % interval, smaller is better")
     for metric in judged.metrics:
-        click.echo(f"{metric.name}: {wording.span(metric.value, metric.unit)}")
+        click.echo(harmless(f"{metric.name}: {wording.span(metric.value, metric.unit)}"))
 
 
 def audit(data: str, target: str, *, as_json: bool) -> None:
@@ -46,12 +48,12 @@ def audit(data: str, target: str, *, as_json: bool) -> None:
         click.echo(json.dumps(looked.document(), allow_nan=False))
         return
     for line in looked.lines():
-        click.echo(line)
+        click.echo(harmless(line))
 
 
 def report(run: Path) -> None:
     """Render a run's report anew."""
     folder = run_folder.open(run)
-    summary = records.from_json((folder.path / leaving.SUMMARY_FILE).read_text("utf-8"))
+    summary = leaving.read_summary(folder)
     atomic.write_text(folder.report, render.render(summary))
     click.echo(str(folder.report))

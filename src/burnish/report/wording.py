@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Sequence
 
+from burnish.data.harmless import plain as plain
 from burnish.diagnose.finding import Finding, Severity
 from burnish.report.summary import ExperimentResult, Gap, Summary, Task
 from burnish.stats.interval import Interval
@@ -16,17 +16,6 @@ UNCERTAIN_DIGITS = 2
 PLAIN_DIGITS = 3  # significant digits of a number that has no interval
 MOST_DECIMALS = 6  # beyond these a number is written in powers of ten
 ADVICE_SHOWN = 3  # next steps: more than a person takes at once is noise
-
-# What no name may carry into a page or a terminal: control characters, lone surrogates, and marks that turn the
-# direction of reading.
-_HIDDEN = {"Cc", "Cs"}
-_DIRECTION = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
-def plain(text: str) -> str:
-    """One line without control characters, which could drive a terminal or turn the reading direction."""
-    spaced = " ".join(text.split())
-    return "".join("·" if c in _DIRECTION or unicodedata.category(c) in _HIDDEN else c for c in spaced)
 
 
 def shorten(text: str, longest: int) -> str:

@@ -21,8 +21,11 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
     Raises:
         StoreError: The disk is full or the folder cannot be written; what was there before is still there.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a device or a pipe: not to be replaced by a file
+        return _write_into(path, content)
+    target = Path(os.path.realpath(path))  # the file behind a link, and not the link
     # Not `tempfile`: its files are readable by their owner alone, and here the umask decides, as for any other file.
-    temporary = path.absolute().parent / f".{secrets.token_hex(8)}.part"
+    temporary = target.parent / f".{secrets.token_hex(8)}.part"
     try:
         try:
             with temporary.open("xb") as file:
@@ -30,12 +33,22 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
                 if durable:
                     file.flush()
                     os.fsync(file.fileno())
-            os.replace(temporary, path)
+            os.replace(temporary, target)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         if durable:
-            _settle(path.parent)
+            _settle(target.parent)
+    except OSError as error:
+        raise refused(path, error) from error
+
+
+def _write_into(path: Path, content: bytes) -> None:
+    try:
+        with path.open("wb") as there:
+            there.write(content)
+    except BrokenPipeError:
+        raise  # the reader has seen enough
     except OSError as error:
         raise refused(path, error) from error
 

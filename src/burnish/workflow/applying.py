@@ -99,12 +99,17 @@ class Model:
             DataError: A column is absent, or a record is no row.
         """
         if not self.classes:
-            raise errors.ConfigError(
-                "This model has no probabilities.",
-                f"Its target {self.predictor.target.name!r} is a number.",
-                "Use predict.",
-            )
+            raise no_probabilities(self.predictor)
         return self.predictor.predict(rows_for(self.predictor, data))
+
+
+def no_probabilities(model: AnyPredictor) -> errors.ConfigError:
+    """Why there are none."""
+    return errors.ConfigError(
+        "This model has no probabilities.",
+        f"Its target {model.target.name!r} is a number.",
+        "Ask for the predictions themselves.",
+    )
 
 
 def labels(model: AnyPredictor, predicted: NDArray[np.floating]) -> list[str]:

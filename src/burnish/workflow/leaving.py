@@ -112,6 +112,27 @@ def _write(folder: RunFolder, story: Story, summary: records.Summary) -> None:
     atomic.write_text(folder.report, render.render(summary))
 
 
+def read_summary(folder: RunFolder) -> records.Summary:
+    """What the run found.
+
+    Raises:
+        StoreError: It has not finished, or what it left is damaged.
+    """
+    path = folder.path / SUMMARY_FILE
+    try:
+        return records.from_json(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise errors.StoreError(
+            f"The run in {folder.path} has not finished.",
+            "There is nothing to report yet.",
+            f"Go on with it: `burnish resume {folder.path}`.",
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise errors.StoreError(
+            f"The run in {folder.path} is damaged.", f"{path}: {error}", "Restore it from a copy, or start a new run."
+        ) from error
+
+
 def write_request(folder: RunFolder, sources: Sources, settings: Settings, command: str) -> None:
     """Keep what was asked for, so that the run can be resumed and repeated.
 
