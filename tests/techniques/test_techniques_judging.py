@@ -163,8 +163,8 @@ def test_a_power_law_is_foretold():
     def wrong(rates: np.ndarray) -> np.ndarray:
         return rng.random((3, 1, 3_000)) < rates[:, None]
 
-    falling = techniques.learning_curve_forecast(sizes, wrong(0.05 + 4 * np.array(sizes) ** -0.6), "error")
-    flat = techniques.learning_curve_forecast(sizes, wrong(np.full(5, 0.2)), "error")
+    falling = techniques.learning_curve_forecast(sizes, wrong(0.05 + 4 * np.array(sizes) ** -0.6), statistic="error")
+    flat = techniques.learning_curve_forecast(sizes, wrong(np.full(5, 0.2)), statistic="error")
 
     assert falling.given
     assert falling.points[2.0].error.low <= 0.05 + 4 * 1600**-0.6 <= falling.points[2.0].error.high

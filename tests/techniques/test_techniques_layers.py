@@ -186,7 +186,7 @@ def test_a_training_made_of_the_pieces_equals_the_plain_numpy_twin():
     keys = jax.random.split(jax.random.key(0), 2)
     hidden = {"w": techniques.he(keys[0], (5, 8)), "gamma": jnp.ones(8), "beta": jnp.zeros(8)}
     params = {"hidden": (hidden,), "output": {"w": techniques.lecun(keys[1], (8, 3)), "b": jnp.zeros(3)}}
-    orders = [techniques.mini_batches(jax.random.key(epoch), 83, 16) for epoch in range(5)]
+    orders = [techniques.mini_batches(jax.random.key(epoch), 83, batch_size=16) for epoch in range(5)]
     plain = [np.asarray(order.rows)[np.asarray(order.counted) > 0] for order in orders]
     twin = training_twin.train(
         params,

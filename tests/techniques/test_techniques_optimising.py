@@ -20,7 +20,7 @@ STEPS = 50
 @settings(derandomize=True, max_examples=15, deadline=None)
 @given(rows=st.integers(1, 60), batch_size=st.integers(1, 70))
 def test_batches_cover_each_row_once_and_are_cut_as_the_plain_twin_cuts(rows, batch_size):
-    found = techniques.mini_batches(jax.random.key(rows), rows, batch_size)
+    found = techniques.mini_batches(jax.random.key(rows), rows, batch_size=batch_size)
     counted = np.asarray(found.counted) > 0
     taken = np.asarray(found.rows)[counted]
     sizes = [cut.stop - cut.start for cut in training_twin.mini_batches(rows, min(batch_size, rows))]
@@ -33,7 +33,7 @@ def test_batches_cover_each_row_once_and_are_cut_as_the_plain_twin_cuts(rows, ba
 
 
 def test_each_epoch_has_an_order_of_its_own():
-    one, other = (np.asarray(techniques.mini_batches(jax.random.key(n), 64, 16).rows) for n in range(2))
+    one, other = (np.asarray(techniques.mini_batches(jax.random.key(n), 64, batch_size=16).rows) for n in range(2))
 
     assert (one != other).any()
     assert sorted(one.ravel()) == sorted(other.ravel())
@@ -41,14 +41,14 @@ def test_each_epoch_has_an_order_of_its_own():
 
 def test_five_million_rows_in_batches_of_a_thousand_are_five_thousand_batches():
     """1,000 is the size of a batch, not the number of batches; by shape alone, nothing is computed."""
-    shapes = jax.eval_shape(lambda key: techniques.mini_batches(key, 5_000_000, 1_000), jax.random.key(0))
+    shapes = jax.eval_shape(lambda key: techniques.mini_batches(key, 5_000_000, batch_size=1_000), jax.random.key(0))
 
     assert shapes.rows.shape == (5_000, 1_000)
 
 
 def test_the_cost_of_an_epoch_is_the_mean_over_rows():
     losses = np.random.default_rng(0).exponential(size=50)
-    found = techniques.mini_batches(jax.random.key(0), 50, 16)
+    found = techniques.mini_batches(jax.random.key(0), 50, batch_size=16)
     counts = found.counted.sum(axis=1)
     costs = (losses[found.rows] * found.counted).sum(axis=1) / counts
 
@@ -63,7 +63,9 @@ def test_the_cost_of_full_batches_falls_at_every_step_and_that_of_mini_batches_n
     def falls(batch_size: int) -> np.ndarray:
         theta, costs = jnp.zeros(3), []
         for epoch in range(40 * batch_size // 200):
-            for rows, counted in zip(*techniques.mini_batches(jax.random.key(epoch), 200, batch_size), strict=True):
+            for rows, counted in zip(
+                *techniques.mini_batches(jax.random.key(epoch), 200, batch_size=batch_size), strict=True
+            ):
                 chosen = np.asarray(rows)[np.asarray(counted) > 0]
                 residual = x[chosen] @ np.asarray(theta) - y[chosen]
                 costs.append(np.mean(residual**2))
@@ -78,7 +80,7 @@ def test_small_data_may_take_the_full_batch_and_large_data_powers_of_two():
     assert max(techniques.batch_sizes(1_500)) >= 1_500
     assert techniques.batch_sizes(1_000_000) == (64, 128, 256, 512)
     with pytest.raises(errors.ConfigError):
-        techniques.mini_batches(jax.random.key(0), 0, 4)
+        techniques.mini_batches(jax.random.key(0), 0, batch_size=4)
 
 
 def test_averages_have_the_figures_of_the_list():
@@ -156,7 +158,7 @@ def by_hand(name: str, rate: float, beta1: float, beta2: float, epsilon: float):
         ("momentum", techniques.momentum(0.01, 0.85)),
         ("nesterov", techniques.momentum(0.01, 0.85, nesterov=True)),
         ("rmsprop", techniques.rmsprop(0.01, 0.98, epsilon=1e-3)),
-        ("adam", techniques.adam(0.01, 0.85, 0.98, epsilon=1e-3)),
+        ("adam", techniques.adam(0.01, beta1=0.85, beta2=0.98, epsilon=1e-3)),
     ],
 )
 def test_optimisers_equal_their_formulas(name, tx):

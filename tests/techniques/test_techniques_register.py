@@ -60,6 +60,14 @@ def test_every_name_can_be_imported_and_has_an_example(technique):
 
 
 @ENTRIES
+def test_every_technique_names_its_source(technique):
+    """A paper or a book with its year, in the help of one of its names."""
+    helps = [resolved(name).__doc__ or "" for name in technique.api]
+
+    assert any(re.search(r"\b(19|20)\d\d\b", text) for text in helps)
+
+
+@ENTRIES
 def test_every_test_named_is_collected(technique):
     assert technique.tests
     assert set(technique.tests) - collected() == set()

@@ -113,6 +113,28 @@ def test_rows_without_a_group_stand_for_themselves():
     assert np.isin(np.arange(300), parts.test).any()
 
 
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA], ids=["None", "NaN", "NA"])
+def test_a_class_that_is_missing_is_refused(missing):
+    with pytest.raises(errors.DataError, match="missing"):
+        techniques.split(np.array(["a", "b", missing, "a"] * 10, object))
+
+
+def test_long_numbers_name_groups_of_their_own():
+    """As float64 2⁵³ and 2⁵³ + 1 are one number."""
+    group = 2**53 + np.arange(600)
+    parts = techniques.split(np.arange(600) % 2, group=group, seed=1)
+
+    assert len(parts.test) == 120
+
+
+def test_series_of_pandas_are_divided_as_arrays_are():
+    y = np.random.default_rng(0).choice(["a", "b", "c"], 900)
+    plain = techniques.split(y)
+
+    for other in (pd.Series(y), pd.Series(y, dtype="category"), pd.Series(y).astype("string"), [*y]):
+        np.testing.assert_array_equal(techniques.split(other).test, plain.test)
+
+
 @pytest.mark.parametrize(
     ("y", "more"),
     [

@@ -112,6 +112,22 @@ def test_a_finer_round_is_drawn_around_the_best_and_settings_that_do_not_matter_
         techniques.coarse_to_fine(SCALES, draws, costs[:3])
 
 
+def test_burnishs_own_space_is_searched_by_the_same_names():
+    """Draws are configurations then; α is drawn log-uniformly, and the finer space lies around the best."""
+    space = techniques.search_space("classification", 5_000, numbers=10)
+    draws = techniques.random_search(space, 300, seed=1)
+    rates = np.array([draw.learning_rate for draw in draws])
+    costs = np.abs(np.log10(rates) + 3)
+    finer = techniques.coarse_to_fine(space, draws, costs)
+    low, high = space.scales["learning_rate"].low, space.scales["learning_rate"].high
+
+    assert stats.kstest(rates, stats.loguniform(low, high).cdf).pvalue > 1e-4
+    assert {draw.batch_size for draw in draws} == {64, 128, 256, 512}
+    assert low < finer.scales["learning_rate"].low < 1e-3 < finer.scales["learning_rate"].high < high
+    assert len({point.learning_rate for point in techniques.grid_search(space, 25)}) == 5
+    assert techniques.importance(space, draws[:60], costs[:60]).settings[0].name == "learning_rate"
+
+
 @pytest.mark.parametrize(("n", "top"), [(1, 0.05), (10, 0.1), (60, 0.05)])
 def test_a_search_guarantees_what_simulated_draws_do(n, top):
     chance, words = techniques.search_guarantee(n, top)

@@ -93,6 +93,7 @@ if TYPE_CHECKING:
         OneMinusLog,
         OrZero,
         Rung,
+        Space,
         Tried,
         Uniform,
         coarse_to_fine,
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
         importance,
         random_search,
         search_guarantee,
+        search_space,
         survivors,
     )
 
@@ -127,8 +129,8 @@ _SECTIONS = {
     ),
     "setting_up": "Mismatch TellingFeature mismatch split split_sizes",
     "tuning": (
-        "Choice Log OneMinusLog OrZero Rung Tried Uniform coarse_to_fine grid_search halving_plan "
-        "hidden_layer_table importance random_search search_guarantee survivors"
+        "Choice Log OneMinusLog OrZero Rung Space Tried Uniform coarse_to_fine grid_search halving_plan "
+        "hidden_layer_table importance random_search search_guarantee search_space survivors"
     ),
 }
 _HOMES = {name: section for section, names in _SECTIONS.items() for name in names.split()}
@@ -148,6 +150,7 @@ __all__ = [
     "OrZero",
     "Rung",
     "RunningMoments",
+    "Space",
     "TellingFeature",
     "Tried",
     "Uniform",
@@ -201,6 +204,7 @@ __all__ = [
     "running_moments_step",
     "save_parameters",
     "search_guarantee",
+    "search_space",
     "softmax",
     "split",
     "split_sizes",

@@ -196,7 +196,7 @@ def paired_gain(
 
 
 def learning_curve_forecast(
-    sizes: Sequence[int], losses: ArrayLike, statistic: interval.Statistic, *, multiples: Sequence[float] = (2.0, 4.0)
+    sizes: Sequence[int], losses: ArrayLike, *, statistic: interval.Statistic, multiples: Sequence[float] = (2.0, 4.0)
 ) -> learning_curve.Forecast:
     """A4: would more data help? The error at multiples of the present rows, with 90 % intervals, or why not.
 
@@ -218,7 +218,7 @@ def learning_curve_forecast(
     >>> rng, sizes = np.random.default_rng(0), (200, 283, 400, 566, 800)
     >>> rates = [0.05 + 4 * rows**-0.6 for rows in sizes]
     >>> wrong = rng.random((3, 1, 2_000)) < np.array(rates)[:, None]
-    >>> found = learning_curve_forecast(sizes, wrong, "error")
+    >>> found = learning_curve_forecast(sizes, wrong, statistic="error")
     >>> found.points[2.0].gain.low > 0
     True
     """

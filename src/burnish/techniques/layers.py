@@ -188,6 +188,7 @@ def load_parameters(path: str | PathLike[str], *, like: Tree) -> Tree:
     """
     found = weights.load(Path(path))
     names, leaves, structure = _flat(like)
+    leaves = [leaf if hasattr(leaf, "dtype") else np.asarray(leaf) for leaf in leaves]
     for name, leaf in zip(names, leaves, strict=True):
         array = found.get(name)
         if array is None or array.shape != leaf.shape or array.dtype != leaf.dtype:

@@ -32,7 +32,7 @@ class MiniBatches(NamedTuple):
     counted: Float[Array, "batch place"]  # 1 for a row, 0 for padding
 
 
-def mini_batches(key: Array, rows: int, batch_size: int) -> MiniBatches:
+def mini_batches(key: Array, rows: int, *, batch_size: int) -> MiniBatches:
     """D1: the rows in a new order, cut into mini-batches: each row once an epoch.
 
     The last mini-batch may be smaller and counts for its rows: weigh the losses by `counted` and divide by its sum. If
@@ -194,7 +194,7 @@ def rmsprop(
 
 
 def adam(
-    learning_rate: optax.ScalarOrSchedule, beta1: float = 0.9, beta2: float = 0.999, *, epsilon: float = 1e-8
+    learning_rate: optax.ScalarOrSchedule, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
 ) -> optax.GradientTransformation:
     """D6: momentum and RMSprop, both bias-corrected: `W ← W − α v̂ / (√ŝ + ε)`.
 
@@ -272,6 +272,8 @@ def exponential_decay(initial: float, base: float = 0.95, *, steps_per_epoch: in
 
     `optax.exponential_decay(α₀ · base, steps_per_epoch, base, staircase=True)` is the same: its epoch counts from 0.
 
+    Reference: Senior et al., An empirical study of learning rates in deep neural networks for speech recognition, 2013.
+
     >>> [round(float(exponential_decay(0.2, 0.95, steps_per_epoch=2)(step)), 4) for step in range(4)]
     [0.19, 0.19, 0.1805, 0.1805]
     """
@@ -279,7 +281,9 @@ def exponential_decay(initial: float, base: float = 0.95, *, steps_per_epoch: in
 
 
 def sqrt_epoch_decay(initial: float, k: float = 1.0, *, steps_per_epoch: int) -> optax.Schedule:
-    """D7: `α = k/√epoch · α₀`, the epoch counts from 1.
+    """D7: `α = k/√epoch · α₀`, constant within an epoch; the epoch counts from 1.
+
+    Reference: Ng, Improving deep neural networks, 2017.
 
     >>> [round(float(sqrt_epoch_decay(0.2, steps_per_epoch=1)(step)), 4) for step in range(4)]
     [0.2, 0.1414, 0.1155, 0.1]

@@ -83,7 +83,7 @@ TECHNIQUES = (
         "prescription paired_gain learning_curve_forecast",
         "judging: the_recipe_cures_bias_first_and_then_variance a_gain_with_one_seed_is_the_paired_t_test "
         "seeds_that_differ_by_luck_are_no_gain a_power_law_is_foretold",
-        'Stage "improve": rounds of paired experiments; finding BV9 from the learning curve.',
+        'Stage "recipe": rounds of paired experiments; finding BV9 from the learning curve.',
     ),
     _technique(
         "B1",
@@ -228,8 +228,9 @@ TECHNIQUES = (
         "E1",
         "Some settings matter more than others, α first: each one's share of the dev cost's variance is measured on "
         "your data, and hidden layers are laid out by depth and width.",
-        "importance hidden_layer_table",
+        "importance hidden_layer_table search_space",
         "tuning: the_setting_that_decides_the_cost_is_the_most_important "
+        "burnishs_own_space_is_searched_by_the_same_names "
         "the_smallest_network_within_noise_of_the_best_is_named; "
         "tune/test_tune_importance: main_effects_equal_the_plain_definition",
         'Stage "tune"; the report shows both.',

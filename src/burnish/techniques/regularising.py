@@ -242,7 +242,7 @@ def early_stopping_start(params: Tree) -> EarlyStopping:
     inf
     """
     start = jnp.zeros((), jnp.int32)
-    return EarlyStopping(jnp.asarray(jnp.inf), params, start, start, jnp.asarray(False))
+    return EarlyStopping(jnp.asarray(jnp.inf, jnp.result_type(float)), params, start, start, jnp.asarray(False))
 
 
 def early_stopping_step(

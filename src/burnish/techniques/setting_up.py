@@ -96,8 +96,7 @@ def split(
     False
     """
     target = np.asarray(y)
-    classes = None if np.issubdtype(target.dtype, np.floating) else np.unique(target, return_inverse=True)[1]
-    columns = [Column("target", Physical.NUMBER, _numbers(target if classes is None else classes))]
+    columns = [Column("target", Physical.NUMBER, _numbers(target))]
     given = {"group": group, "time": time, "source": source}
     columns += [Column(n, Physical.NUMBER, _numbers(np.asarray(v))) for n, v in given.items() if v is not None]
     _check_lengths(columns)
@@ -107,6 +106,8 @@ def split(
             f"{int(columns[0].missing.sum())} of its values are missing.",
             "Leave these rows out: they can neither train nor judge.",
         )
+    numbers = columns[0].values
+    classes = None if target.dtype.kind == "f" else np.unique(numbers, return_inverse=True)[1]
     names = {name: None if values is None else name for name, values in given.items()}
     plan = splits.Plan(
         test=test, folds=folds, group=names["group"], time=names["time"], source=names["source"], seed=seed
@@ -122,14 +123,24 @@ def _numbers(values: NDArray) -> NDArray[np.float64]:
         raise errors.DataError(
             f"An array of shape {values.shape} does not say one thing of each row.", "", "Give one of shape (rows,)."
         )
-    if values.dtype.kind in "fiub":
+    kind = values.dtype.kind
+    if kind in "fb":
         return values.astype(np.float64)
-    absent = np.isnat(values) if values.dtype.kind in "mM" else np.array([v is None or v != v for v in values], bool)
+    if kind in "iu":  # numbered, and not cast: long numbers of customers would fall together
+        return np.unique(values, return_inverse=True)[1].astype(np.float64)
+    absent = np.isnat(values) if kind in "mM" else np.array([_is_missing(v) for v in values], bool)
     numbers = np.full(len(values), np.nan)
     known = values[~absent]
     known = known.astype(str) if known.dtype.kind == "O" else known
     numbers[~absent] = np.unique(known, return_inverse=True)[1]
     return numbers
+
+
+def _is_missing(value: Any) -> bool:
+    try:
+        return value is None or bool(value != value)  # NaN alone is not itself
+    except TypeError:  # pandas' NA says neither yes nor no
+        return True
 
 
 def _check_lengths(columns: Sequence[Column]) -> None:
