@@ -17,11 +17,13 @@ from burnish.workflow.leaving import Result
 from burnish.workflow.reading import Sources
 
 _LOGGER = logging.getLogger("burnish")
+# Settings that name a column. A data frame's columns may be numbers: the table's are their texts.
+NAMING = ("source", "group", "time", "weight")
 
 
 def improve(
     data: Any,
-    target: str,
+    target: Any,
     *,
     dev: Any = None,
     test: Any = None,
@@ -34,7 +36,7 @@ def improve(
     Args:
         data: A path (CSV, TSV, Parquet, JSON lines, NPZ), a data frame of pandas, polars or pyarrow, a dict of columns,
             or a numpy array, whose columns are called x0, x1, ….
-        target: The column to predict.
+        target: The column to predict, by its name.
         dev: Rows that choose, in any of these forms; None: some of `data`.
         test: Rows that are opened once; None: some of `data`; False: no test set.
         out: A new folder for the run; None: `burnish-runs/<data>-<time>`.
@@ -49,9 +51,16 @@ def improve(
     began = time.monotonic()
     if test is False:
         settings["test"], test = False, None
-    asked = all_settings.make(target=target, **settings)
+    settings |= {name: _text(settings[name]) for name in NAMING if name in settings}
+    if isinstance(settings.get("drop"), list | tuple):
+        settings["drop"] = tuple(map(_text, settings["drop"]))
+    asked = all_settings.make(target=_text(target), **settings)
     request = main_job.Request(Sources(data, dev, test), asked, None if out is None else Path(out))
     return main_job.run(request, emit=emit or _log, began=began)
+
+
+def _text(name: Any) -> Any:
+    return name if name is None else str(name)
 
 
 def resume(run: str | PathLike[str], *, emit: Emit | None = None) -> Result:

@@ -95,6 +95,16 @@ def test_numbers_have_no_probabilities(tmp_path):
         run.model.predict_proba(X)
 
 
+def test_columns_may_have_numbers_for_names(tmp_path):
+    """As those of a data frame made of an array."""
+    X = np.random.default_rng(2).normal(size=(60, 4))
+    X[:, 3] = X[:, 0] + 0.1 * X[:, 1]
+    run = burnish.improve(pd.DataFrame(X), 3, drop=[2], test=False, max_epochs=5, jobs=1, out=tmp_path / "run")
+
+    assert set(run.predictor.schema) == {"0", "1"}
+    assert run.predict(pd.DataFrame(X)).shape == (60,)
+
+
 def test_lines_go_to_the_logger(run, said):
     """Without `emit` the sentences of a run are logged, warnings as warnings."""
     spoken = [(record.levelno, record.getMessage()) for record in said]

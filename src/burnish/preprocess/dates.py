@@ -67,7 +67,7 @@ def parts_of(seconds: Floats) -> Iterator[tuple[str, Floats]]:
     days = day.astype(np.int64).astype("datetime64[D]")
     years = days.astype("datetime64[Y]")
     start = years.astype("datetime64[D]").astype(np.int64)
-    length = (years + 1).astype("datetime64[D]").astype(np.int64) - start
+    length = (years + np.timedelta64(1, "Y")).astype("datetime64[D]").astype(np.int64) - start
     yield from _circle("day of year", (day - start) / length, missing)
 
 

@@ -46,10 +46,11 @@ def rows_for(model: AnyPredictor, source: Any) -> Table:
     table = load.read(source, types=model.schema)
     lost = [reject for reject in table.rejects if not reject.row_kept]
     if lost:
+        unread = "It" if len(lost) == 1 else f"{len(lost):,} records"
         raise errors.DataError(
             f"Line {lost[0].line} of {table.name} is no row: {lost[0].reason}.",
-            f"{len(lost)} records cannot be read, so rows and predictions would not match.",
-            "Mend these lines, then predict again.",
+            f"{unread} cannot be read, so rows and predictions would not match.",
+            "Mend what is named, then predict again.",
         )
     return table
 
