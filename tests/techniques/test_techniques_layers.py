@@ -102,6 +102,21 @@ def test_one_row_alone_gets_the_answer_it_gets_in_a_batch(z, variance, place):
     np.testing.assert_allclose(batch, expected, rtol=1e-4, atol=1e-3)
 
 
+def test_a_process_that_raises_where_ranks_are_promoted_can_use_every_piece():
+    """One value a column goes with every row: mean, deviation, γ, β, the noise's scale."""
+    x, one = jnp.asarray(np.random.default_rng(0).normal(size=(8, 3))), jnp.ones(3)
+    with jax.numpy_rank_promotion("raise"):
+        normed = jax.jit(techniques.fit_normaliser(np.asarray(x)))(x)
+        out, moments = jax.jit(techniques.batch_norm)(normed, one, one)
+        again = techniques.batch_norm_prediction(out, one, one, moments)
+        noisy = techniques.feature_noise(jax.random.key(0), again, 0.1 * one)
+        mixed, _ = techniques.mixup(jax.random.key(0), noisy, jnp.ones(8))
+        loss = techniques.cross_entropy(techniques.inverted_dropout(jax.random.key(0), mixed, 0.9), jnp.zeros(8, int))
+        averages = techniques.exponentially_weighted_average(loss[:, None] * one[None], 0.9, bias_correction=True)
+
+    assert np.isfinite(averages).all()
+
+
 @settings(derandomize=True, max_examples=60, deadline=None)
 @given(z=LOGITS)
 def test_softmax_sums_to_one_and_is_scipys_for_logits_of_ten_thousand(z):

@@ -41,7 +41,7 @@ def cross_entropy(
     [0.6931, 20000.0]
     """
     classes = z.shape[-1]
-    target = (y[:, None] == jnp.arange(classes)).astype(z.dtype)
+    target = (y[:, None] == jnp.arange(classes)[None]).astype(z.dtype)
     target = target * (1.0 - smoothing) + smoothing / classes
     return -(log_softmax(z) * target).sum(-1)
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import jax
+
+
+def rows() -> AbstractContextManager[None]:
+    """One value for each column goes with every row, also in a process that raises where ranks are promoted."""
+    return jax.numpy_rank_promotion("allow")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from burnish import errors
-from burnish.model import ewa
+from burnish.model import ewa, rules
 from burnish.model import layers as networks
 from burnish.model.losses import cross_entropy, softmax
 from burnish.predictor import weights
@@ -77,7 +77,8 @@ def batch_norm(
     ([[3.0], [7.0]], [2.0])
     """
     counts = jnp.ones(z.shape[0], z.dtype) if counted is None else counted
-    out, mean, variance = networks.batch_norm(z, gamma, beta, counts)
+    with rules.rows():
+        out, mean, variance = networks.batch_norm(z, gamma, beta, counts)
     return out, Moments(mean, variance)
 
 
@@ -137,7 +138,8 @@ def batch_norm_prediction(
     >>> batch_norm_prediction(jnp.array([[5.0]]), jnp.array([1.0]), jnp.array([0.0]), moments).round(4).tolist()
     [[2.0]]
     """
-    return networks.batch_norm_evaluation(z, gamma, beta, moments.mean, moments.variance)
+    with rules.rows():
+        return networks.batch_norm_evaluation(z, gamma, beta, moments.mean, moments.variance)
 
 
 def save_parameters(path: str | PathLike[str], params: Tree) -> None:

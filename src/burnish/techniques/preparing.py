@@ -17,7 +17,7 @@ from jaxtyping import Array
 from numpy.typing import ArrayLike, NDArray
 
 from burnish import errors
-from burnish.model import initialise
+from burnish.model import initialise, rules
 
 Tree = Any
 
@@ -36,7 +36,8 @@ class Normaliser:
 
     def __call__(self, x: Any) -> Any:
         """Normalised rows: NumPy or JAX arrays, traced ones too; shape (rows, columns) or (columns,)."""
-        return (x - self.mean) / self.deviation
+        with rules.rows():
+            return (x - self.mean) / self.deviation
 
 
 def fit_normaliser(x: ArrayLike) -> Normaliser:

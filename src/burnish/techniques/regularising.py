@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int32
 
 from burnish import errors
-from burnish.model import layers
+from burnish.model import layers, rules
 from burnish.train import optimizer, stopping
 
 Tree = Any  # parameters: arrays in dictionaries, lists, tuples or any other tree that JAX knows
@@ -222,7 +222,8 @@ def feature_noise(key: Array, x: Float[Array, "row d"], scale: float | Float[Arr
     >>> [round(float(deviation), 2) for deviation in x.std(axis=0)]
     [0.1, 0.0]
     """
-    return x + scale * jax.random.normal(key, x.shape, x.dtype)
+    with rules.rows():
+        return x + scale * jax.random.normal(key, x.shape, x.dtype)
 
 
 class EarlyStopping(NamedTuple):
