@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from burnish import techniques
-    from burnish.api import improve, load_model, resume
+    from burnish.api import ablate, improve, load_model, resume
     from burnish.errors import BurnishError, ConfigError, DataError, ExtraMissing, StoreError, WorkerError
     from burnish.estimators import BurnishClassifier, BurnishRegressor, FewRowsWarning
     from burnish.train.configuration import Configuration
+    from burnish.workflow.ablate import Ablation
     from burnish.workflow.applying import Model
     from burnish.workflow.leaving import Result
     from burnish.workflow.session import Interrupted
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
+    "Ablation": "burnish.workflow.ablate",
     "BurnishClassifier": "burnish.estimators",
     "BurnishError": "burnish.errors",
     "BurnishRegressor": "burnish.estimators",
@@ -34,12 +36,14 @@ _HOMES = {
     "Result": "burnish.workflow.leaving",
     "StoreError": "burnish.errors",
     "WorkerError": "burnish.errors",
+    "ablate": "burnish.api",
     "improve": "burnish.api",
     "load_model": "burnish.api",
     "resume": "burnish.api",
 }
 
 __all__ = [
+    "Ablation",
     "BurnishClassifier",
     "BurnishError",
     "BurnishRegressor",
@@ -54,6 +58,7 @@ __all__ = [
     "StoreError",
     "WorkerError",
     "__version__",
+    "ablate",
     "improve",
     "load_model",
     "resume",

@@ -8,9 +8,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from burnish.workflow import applying
+from burnish import errors
+from burnish.workflow import ablate as ablation
+from burnish.workflow import ablating, applying
 from burnish.workflow import improve as main_job
 from burnish.workflow import settings as all_settings
+from burnish.workflow.ablate import Ablation
 from burnish.workflow.applying import Model
 from burnish.workflow.events import Emit, Line, Progress
 from burnish.workflow.leaving import Result
@@ -72,6 +75,43 @@ def resume(run: str | PathLike[str], *, emit: Emit | None = None) -> Result:
         Interrupted: By Ctrl+C or SIGTERM, again.
     """
     return main_job.resume(Path(run), emit=emit or _log, began=time.monotonic())
+
+
+def ablate(
+    run: str | PathLike[str],
+    *,
+    time_limit: float | str | None = "2m",
+    seeds: int = ablating.SEEDS,
+    jobs: int | None = None,
+    best_network: bool = False,
+    output: str | PathLike[str] | None = None,
+    emit: Emit | None = None,
+) -> Ablation:
+    """What each technique is worth on a run's data: its best network, with each taken away or put in, one at a time.
+
+    Args:
+        run: The folder of a finished run; the page and the document are written there.
+        time_limit: Wall time such as "2m", or seconds; None: as long as it takes.
+        seeds: That both sides are trained on, if the time is enough.
+        jobs: Worker processes; None: one for each core.
+        best_network: Take the best network apart although a simple model is delivered.
+        output: Another place for the page.
+        emit: Called with each `Line` and `Progress`; None: lines go to the logger "burnish".
+
+    Raises:
+        ConfigError: The run has not finished or delivers no network, its data are gone, or the time was not enough.
+        DataError: Its data have changed.
+        StoreError: There is no such run, or it is damaged.
+        Interrupted: By Ctrl+C or SIGTERM; the run is as it was.
+    """
+    began = time.monotonic()
+    try:
+        limit = all_settings.parse_duration(time_limit) if isinstance(time_limit, str) else time_limit
+    except ValueError as error:
+        raise errors.ConfigError("The time limit cannot be used.", f"{error}.", 'Write "90s", "2m" or "1h".') from error
+    place = None if output is None else Path(output)
+    asked = ablation.Asked(Path(run), limit, seeds, jobs, place, best_network)
+    return ablation.run(asked, emit=emit or _log, began=began)
 
 
 def load_model(path: str | PathLike[str]) -> Model:

@@ -35,12 +35,12 @@ def test_the_device_that_is_asked_for_is_used(device, in_process, likely, there,
     monkeypatch.setattr(devices, "gpu_is_likely", lambda: likely)
     monkeypatch.setattr(devices, "found", {"gpu": there}.__getitem__)
 
-    assert improve._accelerators(settings.make(device=device), improve.Manner(in_process=in_process)) == expected
+    assert improve.accelerators(settings.make(device=device), improve.Manner(in_process=in_process)) == expected
 
 
 def test_a_gpu_that_is_not_there_is_refused():
     with pytest.raises(errors.ExtraMissing, match="--device cpu"):
-        improve._accelerators(settings.make(device="gpu"), improve.Manner())
+        improve.accelerators(settings.make(device="gpu"), improve.Manner())
 
 
 def test_a_run_on_processors_does_not_ask_jax(monkeypatch):
@@ -51,7 +51,7 @@ def test_a_run_on_processors_does_not_ask_jax(monkeypatch):
 
     monkeypatch.setattr(devices, "found", asked)
     for device in ("auto", "cpu"):
-        assert improve._accelerators(settings.make(device=device), improve.Manner()) == ()
+        assert improve.accelerators(settings.make(device=device), improve.Manner()) == ()
 
 
 def run(out: Path, manner: improve.Manner, **asked) -> Result:

@@ -12,7 +12,7 @@ import workflow_fake as fake
 from burnish.recipe import experiment, remedies
 from burnish.train.configuration import Configuration
 from burnish.train.work import Work
-from burnish.workflow import improving
+from burnish.workflow import bench, improving
 from burnish.workflow.improving import Improved
 from burnish.workflow.problem import Problem
 
@@ -226,7 +226,7 @@ def test_an_average_of_networks_that_are_all_alike_is_not_kept(tmp_path):
 
 def test_where_time_is_short_experiments_train_on_a_part_of_the_rows(tmp_path, monkeypatch):
     """With a training too dear to repeat, both arms take the same part, and what is handed on was trained on all."""
-    monkeypatch.setattr(improving, "LEAST_PART", 50)
+    monkeypatch.setattr(bench, "LEAST_PART", 50)
     problem = fake.question(rows=800, dev=200)
     executor = fake.Fake(problem, decayed)
     session = fake.session(tmp_path, executor, limit=500.0)

@@ -152,6 +152,32 @@ def audit(data: str, target: str, as_json: bool) -> None:
 
 @burnish.command()
 @click.argument("run", type=click.Path(path_type=Path))
+@click.option("--time-limit", metavar="2m", default="2m", help="Wall time, all included (2m).")
+@click.option("--seeds", type=int, metavar="N", help="Seeds of each side, if the time is enough (6).")
+@click.option("--jobs", type=int, metavar="N", help="Worker processes (one per core).")
+@click.option("--best-network", is_flag=True, help="Also where a simple model is delivered: the run's best network.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Another place for the page, beside RUN/ablation.html.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@click.option("-q", "--quiet", is_flag=True, help="Warnings only.")
+def ablate(run: Path, as_json: bool, quiet: bool, **asked: Any) -> None:
+    """What each technique is worth on your data: RUN's best network, with each taken away or put in.
+
+    Input normalisation, initialisation, dropout, L2, weight decay, batch norm, momentum, Adam's parts, learning-rate
+    decay, early stopping, input noise, binned inputs and ensembling, one at a time and on the same seeds.
+    """
+    from burnish.cli import ablating
+
+    ablating.ablate(run, began=BEGAN, as_json=as_json, quiet=quiet, **asked)
+
+
+@burnish.command()
+@click.argument("run", type=click.Path(path_type=Path))
 def report(run: Path) -> None:
     """Write a run's report anew and print where it is."""
     from burnish.cli import using

@@ -22,10 +22,10 @@ class GateMissed(Exception):
 
 
 class Signalled(Exception):
-    """Stopped by a signal; the states are kept."""
+    """Stopped by a signal."""
 
-    def __init__(self, number: int, advice: str) -> None:
-        self.number, self.advice = number, advice
+    def __init__(self, number: int, advice: str, *, kept: str = "everything trained so far is kept") -> None:
+        self.number, self.advice, self.kept = number, advice, kept
         super().__init__(f"signal {number}")
 
 
@@ -43,7 +43,7 @@ def guarded(command: click.Command, arguments: list[str] | None = None) -> int:
         print("burnish: stopped before anything was begun.", file=sys.stderr)
         return SIGNALLED + 2
     except Signalled as stopped:
-        print("burnish: stopped; everything trained so far is kept.", file=sys.stderr)
+        print(f"burnish: stopped; {stopped.kept}.", file=sys.stderr)
         print(f"  {stopped.advice}", file=sys.stderr)
         return SIGNALLED + stopped.number
     except GateMissed as missed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ from burnish.data.table import Column, Physical
 from burnish.errors import DataError
 
 Floats = NDArray[np.float64]
-Rule = Literal["plain", "signed_log", "smooth_clip"]
+Rule = Literal["plain", "signed_log", "smooth_clip", "none"]
 
 # Interquartile range of a normal variable in standard deviations: 2·Φ⁻¹(0.75).
 NORMAL_IQR = 1.3489795003921634
@@ -35,6 +35,8 @@ REACH = 10.0
 HELD = 2 * REACH
 # The robust scale is at least this share of the farthest distance, so that no quotient overflows.
 SCALE_FLOOR = 1e-12
+# Without a scaling, values are held within this, so that they fit float32.
+LARGEST_RAW = 1e30
 # Larger magnitudes count as this, so that squares and their sums stay finite in float64.
 LARGEST = 1e100
 # A range below this is no variation: quotients would overflow.
@@ -68,7 +70,10 @@ def values_of(column: Column) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """x ← (f((x − center) / scale) − mean) / spread, with f as `rule` says; missing becomes 0."""
+    """x ← (f((x − center) / scale) − mean) / spread, with f as `rule` says; missing becomes 0.
+
+    With the rule "none" x stays as it is, and missing becomes the center.
+    """
 
     rule: Rule
     center: float  # median of the training rows
@@ -78,7 +83,9 @@ class Scaling:
     reason: str
 
     def apply(self, values: Floats) -> Floats:
-        """Network input for these values, in standard deviations; shape (rows,)."""
+        """Network input for these values, in standard deviations (in units without a rule); shape (rows,)."""
+        if self.rule == "none":
+            return np.where(np.isnan(values), self.center, np.clip(values, -LARGEST_RAW, LARGEST_RAW))
         out = _tame((np.clip(values, -LARGEST, LARGEST) - self.center) / self.scale, self.rule)
         out -= self.mean
         out /= self.spread
@@ -112,6 +119,11 @@ def fit_scaling(values: Floats) -> Scaling | None:
     if reach > REACH * deviation:
         reason += f"; nearly constant, so its farthest row is put at {REACH:g}"
     return Scaling(rule, center, scale, mean, max(deviation, reach / REACH), reason)
+
+
+def unscaled(scaling: Scaling) -> Scaling:
+    """The same column as it stands in the table, gaps filled with its median: to see what scaling is worth."""
+    return replace(scaling, rule="none", reason="left as it is")
 
 
 def _robust(values: Floats) -> tuple[float, float]:
@@ -184,6 +196,7 @@ class NumberPlan:
             "plain": "standardised",
             "signed_log": "signed logarithm, then standardised",
             "smooth_clip": "smoothly clipped, then standardised",
+            "none": "as it is",
         }
         gap = "; missing in training rows: mean, with a flag" if self.indicator else ""
         return words[self.scaling.rule], self.scaling.reason + gap

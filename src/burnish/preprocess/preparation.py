@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -81,6 +81,18 @@ class Preparation:
             plan.fill(column, x[:, number:next_number], x[:, flag:next_flag])
             number, flag = next_number, next_flag
         return Prepared(x, codes)
+
+    def unscaled(self) -> Preparation:
+        """The same columns with their continuous values as they stand in the table, still imputed and encoded."""
+        plans: list[Plan] = []
+        for plan in self.plans:
+            if isinstance(plan, numbers.NumberPlan) and plan.scaling is not None:
+                plans.append(replace(plan, scaling=numbers.unscaled(plan.scaling)))
+            elif isinstance(plan, dates.DatePlan):
+                plans.append(replace(plan, parts=tuple((part, numbers.unscaled(s)) for part, s in plan.parts)))
+            else:
+                plans.append(plan)
+        return replace(self, plans=tuple(plans))
 
     def describe(self) -> list[dict[str, Any]]:
         """For the report, one entry a column: what is done, why, and the names of the features that come of it."""

@@ -100,8 +100,12 @@ def judge(
         unit: Of the gain.
         groups: Rows that belong together, shape (rows,); the row numbers themselves where folds repeat.
     """
-    entry = remedies.named(remedy)
     found = _gain(control, treatment, statistic=statistic, alpha=alpha, groups=groups)
+    return _experiment(remedy, found, unit)
+
+
+def _experiment(remedy: str, found: paired.Gain, unit: str) -> Experiment:
+    entry = remedies.named(remedy)
     return Experiment(
         remedy=entry.name,
         title=entry.title,
@@ -115,6 +119,31 @@ def judge(
         kept=found.positive and found.seeds >= CONFIRMING_SEEDS,
         unit=unit,
     )
+
+
+def gains(
+    pairs: Mapping[str, tuple[Losses, Losses]],
+    *,
+    alpha: float,
+    statistic: interval.Statistic,
+    groups: NDArray[np.integer] | None = None,
+) -> dict[str, paired.Gain]:
+    """What each treatment gains over its control, in the order given; all intervals hold together.
+
+    Every one has an equal share of α (Bonferroni), so any lower end lies above its true gain with probability `alpha`
+    at most, and any upper end below it.
+
+    Args:
+        pairs: By name, the losses of control and treatment, each of shape (its seeds, rows).
+        alpha: One-sided, of all together.
+        statistic: "mean" of the losses, or "rmse" where they are squared errors.
+        groups: Rows that belong together, shape (rows,).
+    """
+    share = alpha / max(1, len(pairs))
+    return {
+        name: _gain(control, treatment, statistic=statistic, alpha=share, groups=groups)
+        for name, (control, treatment) in pairs.items()
+    }
 
 
 def judge_all(
@@ -142,12 +171,13 @@ def judge_all(
         groups: Rows that belong together, shape (rows,).
         alpha_total: Chance that a run keeps anything that does not help.
     """
-    alpha = multiplicity.spend(alpha_total, round) / max(1, len(treatments))
-    judged = [
-        judge(name, control[: len(losses)], losses, alpha=alpha, statistic=statistic, unit=unit, groups=groups)
-        for name, losses in treatments.items()
-    ]
-    return _keep_one(judged)
+    found = gains(
+        {name: (control[: len(losses)], losses) for name, losses in treatments.items()},
+        alpha=multiplicity.spend(alpha_total, round),
+        statistic=statistic,
+        groups=groups,
+    )
+    return _keep_one([_experiment(name, one, unit) for name, one in found.items()])
 
 
 def _gain(

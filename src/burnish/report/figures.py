@@ -55,7 +55,7 @@ def answer(summary: Summary) -> str:
         rows.append(Row("Final model", wording.span(final.dev, unit), marks, strong=True))
     if not rows:
         return ""
-    axes = _rows(rows, start=0.0)
+    axes = rows_drawn(rows, start=0.0)
     svg.ticks(axes, "x", shares=task.shares)
     svg.x_title(axes, axis_name(summary))
     said = "; ".join(f"{row.label} {row.note}" for row in rows)
@@ -136,7 +136,7 @@ def experiments(items: Sequence[ExperimentResult], name: str) -> str:
         )
         for item in items
     ]
-    axes = _rows(rows)
+    axes = rows_drawn(rows)
     axes.axvline(0, color=svg.INK, linewidth=1)
     unit = wording.gain_unit(items[0].unit)
     svg.ticks(axes, "x", shares=False)
@@ -166,18 +166,20 @@ def importance(items: Sequence[Importance]) -> str:
     return svg.finish(axes, "importance", f"Importance of each hyperparameter: {said}.")
 
 
-def _rows(rows: Sequence[Row], *, start: float | None = None) -> Axes:
-    """Draws the rows, and fits the scale to their marks (from `start`, where given)."""
+def rows_drawn(rows: Sequence[Row], *, start: float | None = None, reach: float | None = None) -> Axes:
+    """Draws the rows, and fits the scale to their marks.
+
+    Args:
+        rows: From top to bottom.
+        start: Where the scale starts; None: at the marks' own end.
+        reach: How far from zero the scale goes at most; a value beyond is an arrow at its end. None: to every value.
+    """
     axes = _canvas(len(rows))
     marks = [mark for row in rows for mark in row.marks if math.isfinite(mark.interval.value)]
-    reach = OVERFLOW * max((abs(mark.interval.value) for mark in marks), default=1.0) or 1.0
-    ends = [
-        max(-reach, min(reach, v))
-        for mark in marks
-        for v in (mark.interval.low, mark.interval.high)
-        if math.isfinite(v)
-    ]
-    ends += [0.0, *(mark.interval.value for mark in marks)]
+    values = [mark.interval.value for mark in marks]
+    cut = (OVERFLOW * max(map(abs, values), default=1.0) or 1.0) if reach is None else reach
+    ends = [v for mark in marks for v in (mark.interval.low, mark.interval.high) if math.isfinite(v)]
+    ends = [0.0, *(max(-cut, min(cut, v)) for v in (*ends, *values))]
     low, high = (min(ends) if start is None else start), max(ends)
     pad = 0.04 * (high - low) or 1.0
     axes.set_xlim(low - (pad if start is None else 0.0), high + pad)
@@ -217,6 +219,8 @@ def _whisker(axes: Axes, y: float, mark: Mark) -> None:
     for end, edge, arrow in ((low, left, "<"), (-high, -right, ">")):
         if end < edge:
             axes.plot([edge if arrow == "<" else -edge], [y], arrow, color=mark.color, markersize=5, clip_on=False)
+    if not left <= mark.interval.value <= right:
+        return  # the arrow says where it lies
     fill = mark.color if mark.filled else svg.PANEL
     axes.plot(
         [mark.interval.value], [y], "o", color=mark.color, markerfacecolor=fill, markersize=7, markeredgewidth=1.6

@@ -32,7 +32,7 @@ def render(summary: Summary) -> str:
         drawn = _figures(summary)
         budgets = [(b, Markup(figures.budget(summary, b, f"budget{i}"))) for i, b in enumerate(summary.budgets)]
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             s=summary,
@@ -57,7 +57,8 @@ def render(summary: Summary) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, and how they write intervals and names."""
     environment = Environment(
         loader=PackageLoader("burnish.report"),
         autoescape=True,

@@ -157,6 +157,11 @@ class Database:
         rows = self._rows("SELECT name, value FROM decisions ORDER BY number")
         return tuple((name, json.loads(value)) for name, value in rows)
 
+    def trials(self) -> list[dict[str, Any]]:
+        """Every training that was recorded: the columns of `trials`, by name."""
+        names = [row[1] for row in self._rows("PRAGMA table_info(trials)")]
+        return [dict(zip(names, row, strict=True)) for row in self._rows("SELECT * FROM trials ORDER BY trial, until")]
+
     def record_outcome(self, outcome: Outcome, stage: str) -> None:
         """Keep one training and its epochs; the same training again replaces it."""
         work, curve = outcome.work, outcome.curve

@@ -29,6 +29,7 @@ class Configuration:
     beta1: float = 0.9  # momentum's β, Adam's β₁
     beta2: float = 0.999  # RMSprop's and Adam's β₂
     epsilon: float = 1e-8
+    bias_correction: bool = True  # of Adam's averages, which start at 0
     l2: float = 0.0  # λ: the cost gains (λ/2m) Σ‖W‖², m the number of training rows
     weight_decay: float = 0.0  # decoupled: each step shrinks W by (1 − α·weight_decay)
     dropout: tuple[float, ...] | float = 0.0  # dropout_rate = 1 − keep_prob, one for all hidden layers or one each

@@ -89,7 +89,7 @@ def hyperparameters(configuration: Configuration, seed: int) -> Hyperparameters:
         first_decay=f(beta1),
         first_gain=f(1.0 - beta1 if averaged else 1.0),
         second_decay=f(c.beta2),
-        corrected=f(corrected),
+        corrected=f(corrected and c.bias_correction),
         adaptive=f(adaptive),
         nesterov=f(nesterov),
         epsilon=f(c.epsilon),

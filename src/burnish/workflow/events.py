@@ -20,6 +20,7 @@ class Stage(StrEnum):
     TUNE = "tune"
     FINISH = "finish"
     REPORT = "report"
+    ABLATION = "ablation"  # of a run that has finished
 
 
 @dataclass(frozen=True, slots=True)

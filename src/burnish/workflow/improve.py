@@ -72,7 +72,7 @@ def run(request: Request, *, emit: Emit = silent, began: float | None = None) ->
         Interrupted: By a signal; the run folder holds all states.
     """
     began = time.monotonic() if began is None else began
-    stacked_on = _accelerators(request.settings, request.manner)
+    stacked_on = accelerators(request.settings, request.manner)
     folder = run_folder.create(request.out, reading.name_of(request.sources), datetime.now().astimezone())
     try:
         with folder.lock():
@@ -101,7 +101,7 @@ def resume(path: Path, *, emit: Emit = silent, began: float | None = None) -> Re
             )
         sources, settings, command = leaving.read_request(folder)
         request = Request(sources, settings, command=command)
-        stacked_on = _accelerators(settings, request.manner)
+        stacked_on = accelerators(settings, request.manner)
         with Database(folder.database) as database:
             carried = float(database.get("elapsed") or 0.0)
             database.start_over()
@@ -117,9 +117,9 @@ def _work(
             jobs = 1 if manner.in_process or stacked_on else settings.workers
             limits = (None, None) if manner.first_only else (settings.limit, settings.max_epochs)
             budget = Budget(*limits, began=began, carried=carried, jobs=jobs, log=database)
-            with _workers(folder, request, stacked_on, told.received) as workers:
+            with workers(folder, request, stacked_on, told.received) as trains:
                 kept = outcomes.Outcomes(folder.scratch / "outcomes")
-                execute = signals.heeding(outcomes.recall(kept, workers), told)
+                execute = signals.heeding(outcomes.recall(kept, trains), told)
                 session = Session(settings, budget, folder, database, emit, execute)
                 try:
                     result = _stages(session, request)
@@ -132,7 +132,7 @@ def _work(
     return result
 
 
-def _accelerators(settings: Settings, manner: Manner) -> Devices:
+def accelerators(settings: Settings, manner: Manner) -> Devices:
     """What many trials at once are trained on; none where processors train, each trial by itself.
 
     Raises:
@@ -153,7 +153,7 @@ def _accelerators(settings: Settings, manner: Manner) -> Devices:
     )
 
 
-def _workers(
+def workers(
     folder: RunFolder, request: Request, stacked_on: Devices, received: Sequence[int]
 ) -> accelerator.Accelerator | inprocess.InProcess | pool.Pool:
     """What trains: an accelerator, this process, or one worker process per core."""

@@ -12,8 +12,10 @@ from burnish.diagnose.finding import Finding
 from burnish.recipe import experiment, prescribe, remedies
 from burnish.recipe.experiment import Experiment
 from burnish.train.configuration import Configuration
-from burnish.train.work import Ending, Work
-from burnish.workflow import candidates, diagnosis, start
+from burnish.train.work import Work
+from burnish.workflow import bench as benches
+from burnish.workflow import candidates, diagnosis
+from burnish.workflow.bench import Bench
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.diagnosis import Verdict
 from burnish.workflow.events import Stage
@@ -26,9 +28,6 @@ MOST_REMEDIES, LEAST_REMEDIES = 8, 2
 # Where fewer than this many could be tried on all screening folds, the experiments look at fewer folds, and where there
 # is one dev part alone, at fewer training rows.
 ENOUGH_REMEDIES = 4
-# Training rows that an experiment may be cut down to, by halves. The fewer they are, the better looks what cures
-# variance and the worse what cures bias; a table of this size fills a network of two layers of 128 many times over.
-LEAST_PART = 20_000
 AVERAGE = "ensemble"  # the remedy that trains nothing
 SCREENING_SEEDS = experiment.SCREENING_SEEDS
 SEEDS = experiment.CONFIRMING_SEEDS
@@ -37,61 +36,6 @@ FINALISTS = 3
 # Share of the remedies that change the network's shape, and so have to be compiled; and what a remedy costs beside the
 # control, as some are wider or longer.
 NEW_PROGRAMS, DEARER = 0.4, 1.3
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """Where experiments are run: on which folds, on how many training rows of each, and until when."""
-
-    session: Session
-    problem: Problem
-    folds: tuple[int, ...]
-    until_share: float
-    rows: int | None = None  # None: all
-
-    @property
-    def whole(self) -> bool:
-        """Whether what is trained here can be delivered: on every screening fold, with all rows."""
-        return self.rows is None and self.folds == tuple(self.problem.screening)
-
-    def train(self, arms: Mapping[str, Configuration], seeds: range) -> dict[str, dict[int, Candidate]]:
-        """Every arm on these seeds, all at once; what was trained before is not trained again."""
-        work = [
-            item
-            for seed in seeds  # seed by seed, so that what the clock cuts off is whole seeds
-            for name, configuration in arms.items()
-            for item in candidates.plan(
-                self._label(name), self._cut(configuration), seeds=(seed,), folds=self.folds, rows=self.rows
-            )
-        ]
-        outcomes = self.session.train(self.problem, work, Stage.RECIPE, until_share=self.until_share)
-        # Cut short by the clock, a training is worse than it would have become: a pair with it would compare clocks.
-        outcomes = {trial: o for trial, o in outcomes.items() if o.ending is not Ending.INTERRUPTED}
-        made: dict[str, dict[int, Candidate]] = {}
-        for name, configuration in arms.items():
-            gathered = (
-                candidates.gather(
-                    self.problem, self._label(name), configuration, seed=s, outcomes=outcomes, folds=self.folds
-                )
-                for s in seeds
-            )
-            made[name] = {candidate.seed: candidate for candidate in gathered if candidate is not None}
-        return made
-
-    def _label(self, name: str) -> str:
-        return name if self.rows is None else f"{name}-of{self.rows}"
-
-    def _cut(self, configuration: Configuration) -> Configuration:
-        return configuration if self.rows is None else on_part(configuration, self.rows, self.problem)
-
-
-def on_part(configuration: Configuration, rows: int, problem: Problem) -> Configuration:
-    """The same training on so many of the rows: as much longer as a first network on them would train, λ/m held."""
-    full, batch = problem.training_rows, configuration.batch_size
-    longer = start.epochs(problem.task, rows, batch) / start.epochs(problem.task, full, batch)
-    return replace(
-        configuration, epochs=max(1, round(longer * configuration.epochs)), l2=configuration.l2 * rows / full
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,16 +130,9 @@ def _affordable(
 
     All are screened, most of FINALISTS confirmed.
     """
-    folds = problem.split.screen
-    choices: list[tuple[int, int | None]] = [
-        (count, None) for count in sorted({folds, min(folds, 3), min(folds, 2), 1}, reverse=True)
-    ]
-    if folds == 1:
-        halves = (problem.training_rows >> halved for halved in range(1, problem.training_rows.bit_length()))
-        choices += [(1, rows) for rows in halves if rows >= LEAST_PART]
     found = []
-    for order, (count, rows) in enumerate(choices):
-        cut = configuration if rows is None else on_part(configuration, rows, problem)
+    for order, (count, rows) in enumerate(benches.shapes(problem)):
+        cut = configuration if rows is None else benches.on_part(configuration, rows, problem)
         once = count * session.price_of(problem, Work("", cut, 0, 0, cut.epochs, rows))
         fixed = once * (SEEDS + (FINALISTS - 1) * (SEEDS - SCREENING_SEEDS))
         each = once * SCREENING_SEEDS * DEARER + NEW_PROGRAMS * session.compiling(1)

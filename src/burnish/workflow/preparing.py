@@ -72,9 +72,16 @@ def prepare(
     return problem
 
 
-def write_fold(session: Session, problem: Problem, number: int) -> None:
-    """Prepare all rows by this fold's preparation and put the fold where the workers read it."""
+def write_fold(session: Session, problem: Problem, number: int, *, dealt_as: int | None = None) -> None:
+    """Prepare all rows by this fold's preparation and put the fold where the workers read it.
+
+    Args:
+        session: Knows where.
+        problem: The question.
+        number: The fold.
+        dealt_as: Its rows stand in the order of this fold, of which it is a variant; None: in one of its own.
+    """
     fold = problem.folds[number]
     prepared = padding.widen(fold.preparation.transform(problem.table), fold.preparation.inputs, problem.inputs)
-    data = problems.assemble(problem, number, prepared, session.settings.seed)
+    data = problems.assemble(problem, number if dealt_as is None else dealt_as, prepared, session.settings.seed)
     fold_files.write(session.folder.scratch, number, data)

@@ -64,3 +64,13 @@ def heeding(execute: Executor, signals: Signals) -> Executor:
             signals.training = False
 
     return executing
+
+
+@contextlib.contextmanager
+def postponed(signals: Signals) -> Iterator[None]:
+    """Let the block end before a signal is heeded: files that belong together are all written, or none."""
+    signals.training = True
+    try:
+        yield
+    finally:
+        signals.training = False

@@ -1,0 +1,60 @@
+"""`burnish ablate`: from options to an ablation, and from its document to what is printed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from burnish import errors
+from burnish.cli import failing
+from burnish.cli.showing import Screen
+from burnish.workflow import ablate as ablation
+from burnish.workflow import ablating, settings
+from burnish.workflow.session import Interrupted
+
+NOTHING_KEPT = "the run is as it was"
+
+
+def ablate(
+    run: Path,
+    *,
+    began: float,
+    as_json: bool,
+    quiet: bool,
+    time_limit: str,
+    seeds: int | None,
+    jobs: int | None,
+    best_network: bool,
+    output: Path | None,
+) -> None:
+    """Take a run's best network apart and print what each technique is worth."""
+    asked = ablation.Asked(
+        run,
+        time_limit=_seconds(time_limit),
+        seeds=ablating.SEEDS if seeds is None else seeds,
+        jobs=jobs,
+        output=output,
+        best=best_network,
+    )
+    with Screen(quiet=quiet) as screen:
+        try:
+            made = ablation.run(asked, emit=screen, began=began)
+        except Interrupted as stopped:
+            again = "Nothing was written; begin again when there is time."
+            raise failing.Signalled(stopped.signal_number, again, kept=NOTHING_KEPT) from stopped
+    if as_json:
+        click.echo(json.dumps(made.document(), allow_nan=False))
+        return
+    for line in made.lines():
+        click.echo(line)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return settings.parse_duration(text)
+    except ValueError as error:
+        raise errors.ConfigError(
+            "The time limit cannot be used.", f"{error}.", "See `burnish ablate --help` for what there is."
+        ) from error
