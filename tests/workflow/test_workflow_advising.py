@@ -74,7 +74,7 @@ def test_what_was_tried_in_vain_is_said_to_be_in_vain_and_is_not_advised(problem
     assert step.startswith("High bias is left. ")
     assert f" gain beyond the noise: {tried[0]}, {tried[1]}, {tried[2]} and {len(tried) - 3} more. " in step
     assert LIMIT not in step
-    assert step.endswith("Columns that tell more about the target are what can.")
+    assert step.endswith("Columns that tell more about the target are what else can lower it.")
 
 
 def test_what_the_limit_left_untried_is_named_with_the_limit(problem, tmp_path):
@@ -85,7 +85,7 @@ def test_what_the_limit_left_untried_is_named_with_the_limit(problem, tmp_path):
     assert made.rounds == []
     assert "Tried" not in step
     assert step.startswith(f"High variance is left. A larger {LIMIT} would try ")
-    assert step.endswith("More rows like these may; how much, no learning curve could tell.")
+    assert step.endswith("More rows like these may lower it; by how much, no learning curve could tell.")
 
 
 def test_what_is_kept_is_not_advised_again(problem, tmp_path):
@@ -121,7 +121,7 @@ def test_more_rows_are_advised_by_the_forecast_alone(problem, in_vain):
     assert "rows" not in second
 
     [only] = told(problem, in_vain, learned(0.05), train=0.05)
-    assert only.endswith("By the learning curve, twice the rows need not.")
+    assert only.endswith("By the learning curve, twice the rows need not lower it.")
 
 
 def test_what_the_audit_found_comes_first_the_worst_in_front():

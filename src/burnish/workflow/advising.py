@@ -108,10 +108,12 @@ def _left(ran: Ran, what: str, code: str, limit: str) -> str:
 
 def _by_people(what: str, learned: Learned | None) -> str:
     if what == "bias":
-        return "Columns that tell more about the target are what can."
+        return "Columns that tell more about the target are what else can lower it."
     if learned is None or not learned.forecast.given:
-        return "More rows like these may; how much, no learning curve could tell."
-    return "" if learned.forecast.points[2.0].gain.low > 0 else "By the learning curve, twice the rows need not."
+        return "More rows like these may lower it; by how much, no learning curve could tell."
+    return (
+        "" if learned.forecast.points[2.0].gain.low > 0 else "By the learning curve, twice the rows need not lower it."
+    )
 
 
 def _tried_in_vain(improved: Improved, code: str) -> list[Remedy]:
