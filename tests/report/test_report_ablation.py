@@ -131,7 +131,7 @@ def test_lines_say_what_helps_what_hurts_and_what_weakens_it():
     assert "Helps here: Weights (+12.0 [11.0, 13.0]) and Normalisation (+0.40 [0.20, 0.60])." in lines
     assert "Hurts here: Noise (−0.50 [−0.70, −0.30])." in lines
     assert "Of 1 technique no difference was seen" in text
-    assert "momentum off 0.1" in text
+    assert "momentum off at 0.1" in text
     assert "3 seeds instead of 6" in text
     assert "Weights: 2 trainings of weights off diverged" in text
     assert "L2 (the time was not enough)" in text

@@ -28,9 +28,9 @@ INITIALIZERS: dict[Initializer, str] = {
     "he": "He",
     "lecun": "LeCun",
     "glorot": "Glorot",
-    "small": "weights × 0.01",
-    "large": "weights × 10",
-    "zeros": "all zero",
+    "small": "× 0.01",
+    "large": "× 10",
+    "zeros": "zeros",
 }
 RIVALS: tuple[Initializer, ...] = ("he", "lecun", "glorot", "small", "zeros")
 BINS = 16  # of a network that has none
@@ -175,9 +175,7 @@ def _decay(n: Network) -> Technique | str:
 def _input_noise(n: Network) -> Technique | str:
     if not n.numbers:
         return "no column is continuous"
-    make = _setting(
-        "input-noise", "Augmentation: input noise", "input_noise", added=remedies.INPUT_NOISE, shown="σ = {:.2g}"
-    )
+    make = _setting("input-noise", "Input noise", "input_noise", added=remedies.INPUT_NOISE, shown="σ = {:.2g}")
     return make(n)
 
 
@@ -193,7 +191,7 @@ def _initialiser(rival: Initializer) -> Maker:
         if not n.configuration.widths:
             return "there is no hidden layer"
         other = replace(n.configuration, initializer=rival)
-        title = f"Initialisation: {INITIALIZERS[own]} against {INITIALIZERS[rival]}"
+        title = f"{INITIALIZERS[own]} initialisation, not {INITIALIZERS[rival]}"
         return Technique(f"init-{rival}", title, INITIALIZERS[own], INITIALIZERS[rival], True, (Arm(other),))
 
     return make
@@ -266,17 +264,17 @@ MAKERS: tuple[tuple[str, Maker], ...] = (
     ("L2", _setting("l2", "L2", "l2", added=remedies.L2, shown="λ = {:.2g}")),
     ("Learning-rate decay", _decay),
     ("Early stopping", _early_stopping),
-    ("Augmentation: input noise", _input_noise),
+    ("Input noise", _input_noise),
     ("Ensembling", _average),
     ("Adam", _adam),
     ("Momentum", _momentum),
     ("Adam's second moment", _without(
-        "second-moment", "Adam's second moment (without: momentum)", "momentum", "momentum", plain=True
+        "second-moment", "Adam's second moment", "momentum", "momentum", plain=True
     )),
     ("Adam's first moment", _without(
-        "first-moment", "Adam's first moment (without: RMSprop)", "rmsprop", "RMSprop", plain=False
+        "first-moment", "Adam's first moment", "rmsprop", "RMSprop", plain=False
     )),
-    ("Adam's both moments", _without("moments", "Adam's both moments (without: SGD)", "sgd", "plain SGD", plain=True)),
+    ("Adam's both moments", _without("moments", "Adam's both moments", "sgd", "plain SGD", plain=True)),
     ("Adam's bias correction", _bias_correction),
     *((f"Initialisation: {INITIALIZERS[rival]}", _initialiser(rival)) for rival in RIVALS),
 )  # fmt: skip

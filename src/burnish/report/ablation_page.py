@@ -42,7 +42,7 @@ def figure(item: Document) -> str:
     if item.unit == "%":
         axes.xaxis.set_major_formatter(lambda value, _: svg.tick(value * 100))
     unit = ablation_text.unit_name(item.unit)
-    svg.x_title(axes, f"← hurts   fall of {item.chosen_by}{f' in {unit}' if unit else ''}   helps →")
+    svg.x_title(axes, f"← hurts · fall of {item.chosen_by}{f' in {unit}' if unit else ''} · helps →")
     said = "; ".join(f"{one.title} {ablation_text.worth(one.worth, item.unit)}, {one.verdict}" for one in ranked)
     return svg.finish(axes, "worth", f"What having each technique is worth, with its interval: {said}.")
 

@@ -69,7 +69,7 @@ def blocks(item: Document) -> list[tuple[str, list[TechniqueRecord]]]:
 
 
 def _table(item: Document, block: Sequence[TechniqueRecord]) -> list[str]:
-    head = ["technique", "with", "without", "worth", "verdict", "would be seen"]
+    head = ["technique", "with", "without", "worth", "verdict", "smallest seen"]
     rows = [head if item.same_error else [*head[:4], f"worth in {item.error}", *head[4:]]]
     for one in block:
         error = [] if item.same_error else [worth(one.worth_error, item.error_unit)]
@@ -129,7 +129,7 @@ def rates(item: Document) -> list[str]:
     found = [one for one in item.techniques if one.rate is not None]
     if not found:
         return []
-    shown = ", ".join(f"{rival(one)} {one.rate:.2g}{_edge(one)}" for one in found)
+    shown = ", ".join(f"{rival(one)} at {one.rate:.2g}{_edge(one)}" for one in found)
     return [
         "A learning rate tuned for one rule means nothing to another, so each rival got the best of its own ladder, "
         f"by a seed that judges nothing: {shown}."

@@ -208,13 +208,21 @@ class _Climbed:
 def _climbed(
     session: Session, problem: Problem, network: Configuration, planned: Plan, techniques: Sequence[Technique]
 ) -> dict[str, _Climbed]:
-    """The learning rates of what needs one of its own, by a seed and a fold; ties to the first."""
+    """The learning rates of what needs one of its own, by a seed and a fold; ties to the first.
+
+    What has to be compiled anew is trained too. Its price is known then, and a worker has the program: workers take
+    first what they need not compile, so that the clock would cut off new programs and not seeds.
+    """
     ladders = [one for one in techniques if one.ladder]
-    if not ladders:
-        return {}
-    session.say(Stage.ABLATION, f"Choosing learning rates for {len(ladders)} rivals, on a seed that judges nothing.")
+    if ladders:
+        session.say(
+            Stage.ABLATION, f"Choosing learning rates for {len(ladders)} rivals, on a seed that judges nothing."
+        )
     bench = _bench(session, problem, replace(planned, folds=1))
     arms = {_rung(one, place): arm.configuration for one in ladders for place, arm in enumerate(one.arms)}
+    new = {arm.configuration.program: arm for one in techniques for arm in one.arms}
+    new.pop(network.program, None)
+    arms |= {f"program{place}": arm.configuration for place, arm in enumerate(new.values())}
     made = bench.train(arms, (RATE_SEED,))
     found = {}
     for one in ladders:
