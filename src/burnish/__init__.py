@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from burnish import techniques
     from burnish.api import ablate, improve, load_model, resume
+    from burnish.diagnose.gradient_check import check_gradients
+    from burnish.diagnose.gradient_record import GradientCheck
     from burnish.errors import BurnishError, ConfigError, DataError, ExtraMissing, StoreError, WorkerError
     from burnish.estimators import BurnishClassifier, BurnishRegressor, FewRowsWarning
     from burnish.train.configuration import Configuration
@@ -31,12 +33,14 @@ _HOMES = {
     "DataError": "burnish.errors",
     "ExtraMissing": "burnish.errors",
     "FewRowsWarning": "burnish.estimators",
+    "GradientCheck": "burnish.diagnose.gradient_record",
     "Interrupted": "burnish.workflow.session",
     "Model": "burnish.workflow.applying",
     "Result": "burnish.workflow.leaving",
     "StoreError": "burnish.errors",
     "WorkerError": "burnish.errors",
     "ablate": "burnish.api",
+    "check_gradients": "burnish.diagnose.gradient_check",
     "improve": "burnish.api",
     "load_model": "burnish.api",
     "resume": "burnish.api",
@@ -52,6 +56,7 @@ __all__ = [
     "DataError",
     "ExtraMissing",
     "FewRowsWarning",
+    "GradientCheck",
     "Interrupted",
     "Model",
     "Result",
@@ -59,6 +64,7 @@ __all__ = [
     "WorkerError",
     "__version__",
     "ablate",
+    "check_gradients",
     "improve",
     "load_model",
     "resume",

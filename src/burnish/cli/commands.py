@@ -151,6 +151,23 @@ def audit(data: str, target: str, as_json: bool) -> None:
 
 
 @burnish.command()
+@click.argument("where", metavar="FILE.py:FUNCTION")
+@click.option("--gradient", metavar="FUNCTION", help="Your own gradient, another function of the file (jax.grad).")
+@click.option("--skip", metavar="LEAF", multiple=True, help="Leave leaves alone whose names begin so; may be repeated.")
+@click.option("--directions", type=int, default=5, metavar="N", help="Random directions of each leaf (5).")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Another seed, other directions (0).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def check(where: str, as_json: bool, **asked: Any) -> int:
+    """Check the gradient of your own cost against its differences. Exit code 1: it is wrong.
+
+    FUNCTION(params, *args) returns the whole cost, and the file's function example() returns (params, *args).
+    """
+    from burnish.cli import checking
+
+    return checking.check(checking.Asked(where, **asked), as_json=as_json)
+
+
+@burnish.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--time-limit", metavar="2m", default="2m", help="Wall time, all included (2m).")
 @click.option("--seeds", type=int, metavar="N", help="Seeds of each side, if the time is enough (6).")
