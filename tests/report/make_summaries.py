@@ -17,7 +17,8 @@ from sklearn import dummy, ensemble, linear_model, model_selection, neural_netwo
 
 from burnish.diagnose.finding import Finding, Severity
 from burnish.report import summary as records
-from burnish.stats.interval import Interval, difference, loss_difference, prediction, proportion, rmse
+from burnish.stats.interval import Interval, difference, loss_difference, proportion, rmse
+from burnish.stats.prediction import of_fresh_rows
 from burnish.train.configuration import Configuration
 
 HERE = Path(__file__).parent
@@ -221,9 +222,8 @@ def final(problem: Problem, models: list) -> tuple[records.Final, records.Predic
         return problem.losses(answer.argmax(axis=1) if problem.task.shares else answer, part)
 
     judged = {name: problem.judge(losses(getattr(problem, name))) for name in ("train", "dev", "test")}
-    raw = judged["dev"]
-    shifted = Interval(raw.value * 1.04, raw.low * 1.04, raw.high * 1.04)
-    promise = prediction(shifted, losses(problem.dev), problem.statistic, rows=len(problem.test.y))
+    raw, found = judged["dev"], of_fresh_rows(losses(problem.dev), problem.statistic, rows=len(problem.test.y))
+    promise = Interval(found.value * 1.04, found.low * 1.04, found.high * 1.04)
     answer = together(problem.test)
     if problem.task.shares:
         cost = -np.log(answer[np.arange(len(answer)), problem.test.y])

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats as distributions
 
 from burnish import errors
-from burnish.stats import design, interval
+from burnish.stats import design, interval, prediction
 
 TRIALS = 400
 # A true coverage of 0.95 falls below this in one of 10,000 such simulations; of 0.92, where heavy tails of few groups
@@ -148,15 +148,8 @@ def test_the_error_of_a_fresh_set_of_groups_is_foretold(statistic, groups, fresh
             )
         found = design.of(len(then), None, others)
         seen = interval.estimate(then, statistic).value
-        foretold = interval.prediction(
-            interval.estimate(now, statistic, groups=ids),
-            now,
-            statistic,
-            rows=len(then),
-            groups=ids,
-            clumping=found.clumping,
-        )
-        alone = interval.prediction(interval.estimate(now, statistic), now, statistic, rows=len(then))
+        foretold = prediction.of_fresh_rows(now, statistic, rows=len(then), groups=ids, clumping=found.clumping)
+        alone = prediction.of_fresh_rows(now, statistic, rows=len(then))
         held += foretold.low <= seen <= foretold.high
         naive += alone.low <= seen <= alone.high
 
@@ -168,19 +161,19 @@ def test_the_error_of_a_fresh_set_of_groups_is_foretold(statistic, groups, fresh
 def test_a_group_of_its_own_for_each_row_changes_nothing(statistic):
     """Whatever the labels; nor do weights that are all alike."""
     losses = (np.random.default_rng(0).random(200) < 0.3).astype(float)
-    labels = np.random.default_rng(1).permutation(200)
-    plain = interval.estimate(losses, statistic)
+    labels, alike = np.random.default_rng(1).permutation(200), np.full(200, 3.0)
+    pairs = [
+        (interval.estimate(losses, statistic), interval.estimate(losses, statistic, groups=labels)),
+        (interval.estimate(losses, statistic), interval.estimate(losses, statistic, weights=alike)),
+    ]
+    pairs += [
+        tuple(prediction.of_fresh_rows(losses, statistic, rows=70, groups=groups) for groups in (None, labels)),
+    ]
 
-    for found in (
-        interval.estimate(losses, statistic, groups=labels),
-        interval.estimate(losses, statistic, weights=np.full(200, 3.0)),
-    ):
+    for plain, found in pairs:
         np.testing.assert_allclose(
             [found.value, found.low, found.high], [plain.value, plain.low, plain.high], rtol=1e-12
         )
-    assert interval.prediction(plain, losses, statistic, rows=70, groups=labels) == interval.prediction(
-        plain, losses, statistic, rows=70
-    )
 
 
 @pytest.mark.parametrize("statistic", ["rmse", "error", "mean"])
@@ -200,8 +193,8 @@ def test_one_group_alone_says_nothing_of_others():
     assert interval.estimate(losses, "error", groups=one) == interval.Interval(0.25, 0.0, 1.0)
     assert interval.estimate(losses, "rmse", groups=one) == interval.Interval(0.5, 0.0, np.inf)
     assert interval.estimate(losses, "mean", groups=one) == interval.Interval(0.25, -np.inf, np.inf)
-    found = interval.estimate(losses, "error", groups=one)
-    assert interval.prediction(found, losses, "error", rows=9, groups=one) == interval.Interval(0.25, 0.0, 1.0)
+    assert prediction.of_fresh_rows(losses, "error", rows=9, groups=one) == interval.Interval(0.25, 0.0, 1.0)
+    assert prediction.of_fresh_rows(losses, "rmse", rows=9, groups=one) == interval.Interval(0.5, 0.0, np.inf)
 
 
 def test_no_wrong_row_of_few_groups_is_not_certain():

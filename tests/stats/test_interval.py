@@ -132,30 +132,3 @@ def test_differences_cover(statistic):
         return interval.loss_difference(one**2, other**2, statistic)
 
     assert coverage(gap, {"rmse": 1.0, "error": 0.2, "mean": 3.0}[statistic]) >= COVERED - 0.02
-
-
-@pytest.mark.parametrize("statistic", ["rmse", "error"])
-@pytest.mark.parametrize("fresh", [50, 2000])
-def test_prediction_covers_the_error_of_a_fresh_set(statistic, fresh):
-    """A fresh test set's own error lies inside, small set or large, for rates near 0 too."""
-    rng = np.random.default_rng(0)
-    hits = 0
-    for _ in range(TRIALS):
-        if statistic == "error":
-            dev, test = (rng.random(rows) < 0.05 for rows in (300, fresh))
-        else:
-            dev, test = (rng.normal(size=rows) ** 2 for rows in (300, fresh))
-        now = interval.estimate(dev, statistic)
-        promise = interval.prediction(now, dev, statistic, rows=fresh)
-        hits += promise.low <= interval.estimate(test, statistic).value <= promise.high
-
-    assert hits / TRIALS >= COVERED
-
-
-def test_prediction_is_wider_than_the_estimate_and_narrows():
-    squares = np.random.default_rng(0).normal(size=300) ** 2
-    now = interval.rmse(squares)
-    small, large = (interval.prediction(now, squares, "rmse", rows=rows) for rows in (50, 10**9))
-
-    assert small.low < now.low < now.high < small.high
-    np.testing.assert_allclose([now.low, now.high], [large.low, large.high], rtol=1e-4)

@@ -10,9 +10,10 @@ import pytest
 import workflow_fake as fake
 
 from burnish.predictor.simple import SimplePredictor
-from burnish.stats import interval
+from burnish.stats import prediction
+from burnish.stats.interval import Interval
 from burnish.train.work import Ending, Outcome, Work
-from burnish.workflow import baselines, candidates, finishing, preparing
+from burnish.workflow import baselines, candidates, finishing, preparing, promising
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.problem import Problem
 
@@ -28,6 +29,12 @@ def competitors(problem: Problem, executor: fake.Fake, count: int) -> list[Candi
         assert found is not None
         pool.append(found)
     return pool
+
+
+def promised_and_raw(problem: Problem, chosen: finishing.Chosen, *, rows: int) -> tuple[Interval, Interval]:
+    """What is promised for so many fresh rows, and the raw error of the same choice."""
+    raw = problem.judge.measured(chosen.dev, problem.dev_rows(chosen.folds))
+    return promising.promise(raw, chosen.errors, promising.Fresh(rows)), raw.estimate
 
 
 def chosen_from(problem: Problem, pool: list[Candidate]) -> finishing.Chosen:
@@ -56,7 +63,7 @@ def test_the_promise_holds_where_many_equal_candidates_compete(task, metric, fol
         )
         executor = fake.Fake(problem, world=world)
         chosen = chosen_from(problem, competitors(problem, executor, 40))
-        found, flattering = finishing.promise(problem, chosen, fresh=(150, 1.0))
+        found, flattering = promised_and_raw(problem, chosen, rows=150)
         said = sum(share * executor.everywhere(member.outcomes[0].work) for member, share in chosen.members)
         test, judge = problem.split.test, problem.judge
         fresh = judge.measured(said[test[:150]], test[:150]).estimate.value
@@ -74,7 +81,7 @@ def test_one_candidate_alone_is_promised_as_it_is():
     """Nothing was chosen, so nothing is corrected: the promise is the raw error, wider by the fresh rows' chance."""
     problem = fake.question()
     chosen = chosen_from(problem, competitors(problem, fake.Fake(problem), 1))
-    promised, raw = finishing.promise(problem, chosen, fresh=(150, 1.0))
+    promised, raw = promised_and_raw(problem, chosen, rows=150)
 
     assert chosen.single
     assert promised.value == pytest.approx(raw.value)
@@ -86,7 +93,7 @@ def test_a_larger_fresh_set_makes_the_promise_narrower():
     """Down to the uncertainty of dev itself."""
     problem = fake.question()
     chosen = chosen_from(problem, competitors(problem, fake.Fake(problem), 3))
-    widths = [finishing.promise(problem, chosen, fresh=(rows, 1.0))[0].half_width for rows in (20, 200, 2_000_000)]
+    widths = [promised_and_raw(problem, chosen, rows=rows)[0].half_width for rows in (20, 200, 2_000_000)]
 
     assert widths[0] > widths[1] > widths[2]
 
@@ -157,7 +164,7 @@ def test_a_simple_model_promises_for_fresh_rows_too(tmp_path):
     judged = finished.judged
     rows = problem.split.primary.dev
     expected = problem.judge.measured(finished.predictor.predict(problem.table.take(rows)), rows)
-    fresh = interval.prediction(expected.estimate, expected.error, "rmse", rows=50)
+    fresh = prediction.of_fresh_rows(expected.error, "rmse", rows=50)
 
     assert finished.delivered.what == "linear"
     assert judged.dev.value == judged.dev_raw.value == pytest.approx(expected.estimate.value)
@@ -211,7 +218,7 @@ def test_the_chosen_are_trained_on_every_rotation_and_chosen_again_by_all_rows(t
     built = finishing.build(problem, chosen)
 
     assert chosen.folds == (0, 1, 2, 3)
-    assert len(chosen.dev) == len(chosen.honest) == len(chosen.honest_errors) == 400
+    assert len(chosen.dev) == len(chosen.honest) == len(chosen.errors.errors) == 400
     assert all(len(member.outcomes) == 4 for member, _ in chosen.members)
     assert len({work.trial.rsplit("-f", 1)[0] for work in executor.done}) == finishing.MOST_ROTATED
     assert len(built.preparations) == 4

@@ -213,7 +213,8 @@ def test_numbers_have_their_measures(concrete):
     for metric in final.test_metrics:
         assert metric.value.low < metric.value.value < metric.value.high
     assert final.dev.low < final.dev.value < final.dev.high
-    assert final.dev.value >= final.dev_raw.value
+    # Chosen as the best, and so too good; but judged by one rotation alone, where the average of five is delivered.
+    assert 0.85 * final.dev_raw.value < final.dev.value < 1.1 * final.dev_raw.value
     assert final.test_openings == 1
 
 
@@ -224,7 +225,6 @@ def test_classes_are_named_and_judged(which, request):
     classes = {"flights": ("no", "yes"), "vehicle": ("bus", "opel", "saab", "van")}[which]
     measures = ["misclassification rate", "log-loss", "1 - balanced accuracy", "1 - AUC"]
     measures += [f"1 - {measure} of 'yes'" for measure in ("precision", "recall", "F1", "average precision")]
-    measures += [f"1 - {name} of 'yes'" for name in ("precision", "recall", "F1", "average precision")]
     final = result.summary.final
 
     assert result.summary.task.classes == result.predictor.target.classes == classes

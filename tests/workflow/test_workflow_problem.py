@@ -51,6 +51,6 @@ def test_a_set_of_larger_groups_is_promised_less_surely():
     judge = Judge("regression", "rmse", np.zeros(400), None, np.arange(400) // 4)
     rng = np.random.default_rng(0)
     found = judge.measured((rng.normal(size=100).repeat(4) + 0.2 * rng.normal(size=400))[:, None], np.arange(400))
-    narrow, wide = (found.promise(100, clumping) for clumping in (1.0, 10.0))
+    narrow, wide = (found.promise(100, clumping=clumping) for clumping in (1.0, 10.0))
 
     assert wide.half_width > 1.5 * narrow.half_width

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.stats import interval
+from burnish.stats import interval, prediction
 
 Task = Literal["classification", "regression"]
 ErrorName = Literal["error rate", "RMSE"]
@@ -54,16 +54,16 @@ class Measured:
             return interval.rmse(self.error, weights=self.weights, groups=self.groups, level=LEVEL)
         return interval.weighted_proportion(self.error, self.weights, groups=self.groups, level=LEVEL)
 
-    def promise(self, rows: int, clumping: float | None = None) -> interval.Interval:
-        """Where the same error will lie on so many fresh rows, of this clumping (`Design.clumping`) if it is known."""
-        return interval.prediction(
-            self.estimate,
+    def promise(self, rows: int, *, clumping: float | None = None, excess: float = 1.0) -> interval.Interval:
+        """Where the same error will lie on so many fresh rows; see `prediction.of_fresh_rows`."""
+        return prediction.of_fresh_rows(
             self.error,
             "rmse" if self.name == "RMSE" else "error",
             rows=max(1, rows),
             weights=self.weights,
             groups=self.groups,
             clumping=clumping,
+            excess=excess,
             level=LEVEL,
         )
 

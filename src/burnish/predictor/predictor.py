@@ -81,6 +81,16 @@ class Predictor:
                 total += member.share * apply(member, widened, self.target.task)
         return total
 
+    def predict_by(self, preparation: int, table: Table) -> NDArray[np.float64]:
+        """The same, of the networks behind one of the preparations alone."""
+        fed = [member for member in self.members if member.preparation == preparation]
+        made = self.preparations[preparation]
+        prepared, total = made.transform(table), np.zeros((table.rows, max(1, len(self.target.classes))))
+        for member in fed:
+            widened = padding.widen(prepared, made.inputs, member.architecture.inputs)
+            total += member.share * apply(member, widened, self.target.task)
+        return total / sum(member.share for member in fed)
+
     def save(self, folder: Path) -> None:
         """Write the model as data: JSON and safetensors."""
         flat = {

@@ -30,6 +30,7 @@ PARTS, DEALS = 5, 3
 class Choice:
     """What some dev rows would choose, to be judged on the others."""
 
+    deal: int  # number of the deal of rows to parts
     scored: NDArray[np.intp]  # places of the others
     shares: Floats  # of each candidate in the average
     best: int  # the one candidate chosen where it has to be one
@@ -50,12 +51,23 @@ class Selection:
             losses: Per-row losses of some predictions: those that chose, or any others.
             single: Of the one candidate chosen instead of an average.
         """
-        total, times = (np.zeros(len(predictions[0])) for _ in range(2))
+        return self.dealt(predictions, losses, single=single).mean(axis=0)
+
+    def dealt(self, predictions: Predictions, losses: RowLosses, *, single: bool) -> Floats:
+        """The same, deal by deal; shape (deals, dev rows)."""
+        found = np.empty((DEALS, len(predictions[0])))
         for choice in self.choices:
             shares = np.eye(len(predictions))[choice.best] if single else choice.shares
-            total[choice.scored] += losses(mixture(predictions, shares, choice.scored), choice.scored)
-            times[choice.scored] += 1
-        return total / times
+            found[choice.deal, choice.scored] = losses(mixture(predictions, shares, choice.scored), choice.scored)
+        return found
+
+    def by_all(self, predictions: Predictions, losses: RowLosses, *, single: bool) -> Floats:
+        """Per-row losses averaged over all choices by parts, also those that the row had a part in; (dev rows,)."""
+        rows, total = np.arange(len(predictions[0])), np.zeros(len(predictions[0]))
+        for choice in self.choices:
+            shares = np.eye(len(predictions))[choice.best] if single else choice.shares
+            total += losses(mixture(predictions, shares), rows)
+        return total / len(self.choices)
 
 
 def greedy(predictions: Floats, losses: RowLosses, rows: NDArray[np.intp]) -> Floats:
@@ -108,10 +120,10 @@ def select(
 
     choices = []
     rng = np.random.default_rng(seed)
-    for _ in range(DEALS):
+    for deal in range(DEALS):
         for scored in _dealt(count, groups, rng):
             choosing = np.setdiff1d(everything, scored) if count > 1 else everything
-            choices.append(Choice(np.sort(scored), *chosen(choosing)))
+            choices.append(Choice(deal, np.sort(scored), *chosen(choosing)))
     return Selection(chosen(everything)[0], tuple(choices))
 
 

@@ -248,7 +248,7 @@ class Final:
 
     train: Interval
     dev: Interval  # corrected for choosing: the promise, for a fresh test set of this size
-    dev_raw: Interval  # as it was chosen by: a little too good
+    dev_raw: Interval  # as it was chosen by: too good as the best of many; of rotations too bad, one judging each row
     train_dev: Interval | None = None
     test: Interval | None = None
     test_metrics: tuple[Metric, ...] = ()

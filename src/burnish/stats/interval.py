@@ -224,66 +224,6 @@ def loss_difference(first: ArrayLike, second: ArrayLike, statistic: Statistic, *
     return difference(estimate(one, statistic, level=level), estimate(other, statistic, level=level))
 
 
-def prediction(
-    now: Interval,
-    losses: ArrayLike,
-    statistic: Statistic,
-    *,
-    rows: int,
-    weights: ArrayLike | None = None,
-    groups: ArrayLike | None = None,
-    clumping: float | None = None,
-    level: float = LEVEL,
-) -> Interval:
-    """Where the same error will lie when it is measured on `rows` fresh rows of the same distribution.
-
-    The interval of `now` says where the true error may lie; a fresh test set adds its own sampling error. Both are
-    independent, so each end moves out by the root of the sum of squares. The fresh set's error is taken at the end in
-    question (the true rate may be `now.high`), which keeps the interval honest for rates near 0.
-
-    Args:
-        now: The error as estimated, with its interval.
-        losses: Per-row losses that say how much one row varies, shape (any rows,).
-        statistic: What the losses are.
-        rows: Size of the fresh set.
-        weights: Of the rows of `losses`.
-        groups: Labels of the rows of `losses` that belong together.
-        clumping: `Design.clumping` of the fresh set; None: that of the rows of `losses`.
-        level: Confidence; the same as that of `now`.
-    """
-    values = _losses(losses)
-    design = designs.of(len(values), weights, groups)
-    if design is not None and design.alone:
-        return Interval(now.value, -np.inf if statistic == "mean" else 0.0, 1.0 if statistic == "error" else np.inf)
-    degrees, effect = _fresh(values, design, statistic, clumping)
-    quantile, worth = _t(level, degrees), rows / effect
-    low, high = (
-        quantile * _row_deviation(now.value, end, values, weights, statistic) / np.sqrt(worth)
-        for end in (now.low, now.high)
-    )
-    bottom = now.value - float(np.hypot(now.value - now.low, low))
-    top = now.value + float(np.hypot(now.high - now.value, high))
-    if statistic == "error":
-        return Interval(now.value, max(bottom, 0.0), min(top, 1.0))
-    return Interval(now.value, max(bottom, 0.0) if statistic == "rmse" else bottom, top)
-
-
-def _fresh(
-    values: NDArray[np.float64], design: Design | None, statistic: Statistic, clumping: float | None
-) -> tuple[float, float]:
-    """Degrees of freedom, and the design effect of a fresh set: how far groups agree here, at its clumping.
-
-    A design effect is 1 + (clumping − 1)·ρ, with ρ the correlation within groups (Kish 1965); without groups to show ρ
-    it is taken to be 1.
-    """
-    if design is None:
-        return np.inf, 1.0 if clumping is None else clumping
-    worth = design.of_rate(values) if statistic == "error" else design.of_mean(values)
-    if clumping is None:
-        return worth.degrees, worth.effect
-    return worth.degrees, 1 + (clumping - 1) * (worth.effect - 1) / max(design.clumping - 1, designs.ALONE)
-
-
 def _hall_inverse(reach: float, skewness: float, rows: float) -> float:
     """Inverse of T ↦ T + γT²/3 + γ²T³/27 + γ/6n at `reach`, with T the standardised mean before multiplying by √n."""
     shifted = reach - skewness / (6 * rows)
@@ -301,23 +241,6 @@ def _wilson(wrong: float, rows: float, *, level: float) -> Interval:
     reach = z * np.sqrt(rate * (1 - rate) / rows + z**2 / (4 * rows**2))
     scale = 1 + z**2 / rows
     return Interval(float(rate), float((centre - reach) / scale), float((centre + reach) / scale))
-
-
-def _row_deviation(
-    value: float, end: float, losses: NDArray[np.float64], weights: ArrayLike | None, statistic: Statistic
-) -> float:
-    """Standard deviation that one fresh row brings into the error, if the true error were `end`; unit of the error."""
-    if statistic == "error":
-        return float(np.sqrt(max(end * (1 - end), 0.0)))
-    if weights is None:
-        spread = float(losses.std())
-    else:
-        shares = designs.shares_of(weights, len(losses))
-        spread = float(np.sqrt((losses - losses @ shares) ** 2 @ shares))
-    if statistic == "mean":
-        return spread
-    # Delta method: d√x = dx / 2√x; the squares' spread grows with the square of the RMSE.
-    return spread / (2 * value) * (end / value) if value > 0 else 0.0
 
 
 def _t(level: float, degrees: float) -> float:

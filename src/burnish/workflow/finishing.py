@@ -22,11 +22,12 @@ from burnish.report.summary import Delivered, Metric
 from burnish.stats import interval
 from burnish.train import hyperparameters
 from burnish.train.fold_data import TargetScale
-from burnish.workflow import candidates, preparing, scoring
+from burnish.workflow import candidates, preparing, promising, scoring
 from burnish.workflow.baselines import DELIVERABLE, Baselines, Simple
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.events import Stage
 from burnish.workflow.problem import Problem
+from burnish.workflow.promising import Honest
 from burnish.workflow.session import Session
 
 # Candidates that the selection chooses from: the best ones; more would slow prediction and add nothing (their shares
@@ -46,7 +47,7 @@ class Chosen:
     dev: NDArray[np.float64]  # dev predictions of the average, folds stacked
     single: bool  # one network is as good as the average
     honest: NDArray[np.float64]  # choosing losses of dev rows under choices that they had no part in
-    honest_errors: NDArray[np.float64]  # their errors under the same choices
+    errors: Honest  # their errors under the same choices
 
 
 def choose(problem: Problem, pool: Sequence[Candidate], *, folds: Sequence[int], seed: int) -> Chosen:
@@ -89,7 +90,9 @@ def choose(problem: Problem, pool: Sequence[Candidate], *, folds: Sequence[int],
         dev=ensemble.mixture(predictions, shares),
         single=single,
         honest=alone if single else averaged,
-        honest_errors=selection.honest(predictions, errors, single=single),
+        errors=Honest(
+            selection.dealt(predictions, errors, single=single), selection.by_all(predictions, errors, single=single)
+        ),
     )
 
 
@@ -170,10 +173,6 @@ def build(problem: Problem, chosen: Chosen) -> Predictor:
     return Predictor(problem.target, tuple(problem.folds[k].preparation for k in chosen.folds), tuple(networks))
 
 
-# Fresh rows that an error is promised for: how many, and how far groups and weights may widen the interval of theirs.
-Fresh = tuple[int, float]
-
-
 @dataclass(frozen=True, slots=True)
 class Judged:
     """Errors of what is delivered."""
@@ -186,19 +185,6 @@ class Judged:
     part: Literal["test", "dev"]  # whose rows and predictions these are: test where there is one
     rows: NDArray[np.int64]
     predictions: NDArray[np.float64]
-
-
-def promise(problem: Problem, chosen: Chosen, *, fresh: Fresh) -> tuple[interval.Interval, interval.Interval]:
-    """The dev error corrected for choosing, as a prediction interval for fresh rows; and the raw one.
-
-    Each row's error is that under choices which it had no part in; they had fewer rows to choose by, so the promise
-    errs, if anything, towards too much.
-    """
-    judge = problem.judge
-    raw = judge.measured(chosen.dev, problem.dev_rows(chosen.folds))
-    honest = replace(raw, error=chosen.honest_errors)
-    worse = honest if honest.estimate.value >= raw.estimate.value else raw
-    return worse.promise(*fresh), raw.estimate
 
 
 def train_predictions(problem: Problem, chosen: Chosen) -> tuple[budgets.Measured, budgets.Measured | None]:
@@ -242,9 +228,6 @@ def finish(session: Session, problem: Problem, chosen: Chosen | None, baselines:
         DataError: There is neither a network nor a simple model.
     """
     simple, error_name = _simpler(problem, chosen, baselines), problem.judge.error_name
-    dev = problem.dev_rows(problem.screening if chosen is None else chosen.folds)
-    promised_for = dev if problem.split.test is None else problem.split.test
-    fresh = len(promised_for), problem.judge.clumping(promised_for)
     predictor: AnyPredictor
     if simple is None and chosen is None:
         raise errors.DataError(
@@ -252,12 +235,12 @@ def finish(session: Session, problem: Problem, chosen: Chosen | None, baselines:
         )
     if simple is None:
         assert chosen is not None
-        predictor, delivered, judged = _network(problem, chosen, fresh=fresh)
+        predictor, delivered, judged = _network(problem, chosen)
         count = delivered.members
         what = f"Delivering {'one network' if count == 1 else f'an average of {count} networks'}"
     else:
         why = "No network was trained" if chosen is None else "No network beat it on rows that did not choose"
-        predictor, delivered, judged = _simple(problem, baselines, simple, why=why, fresh=fresh)
+        predictor, delivered, judged = _simple(problem, baselines, simple, why=why)
         what = delivered.reason.rstrip(".")
     predictor = replace(predictor, counting=Counting(session.settings.group, session.settings.weight))
     session.say(Stage.FINISH, f"{what}; promised {error_name} {_span(judged.dev)}.")
@@ -271,19 +254,19 @@ def finish(session: Session, problem: Problem, chosen: Chosen | None, baselines:
     return Finished(predictor, delivered, judged, scoring.metrics(problem.judge, predictions, test, problem.target))
 
 
-def _network(problem: Problem, chosen: Chosen, *, fresh: Fresh) -> tuple[Predictor, Delivered, Judged]:
+def _network(problem: Problem, chosen: Chosen) -> tuple[Predictor, Delivered, Judged]:
     """The chosen networks, and their errors before the test set is opened."""
-    predictor = build(problem, chosen)
-    promised, raw = promise(problem, chosen, fresh=fresh)
+    predictor, rows = build(problem, chosen), problem.dev_rows(chosen.folds)
+    raw = problem.judge.measured(chosen.dev, rows)
+    promised = promising.promise(raw, chosen.errors, promising.fresh_rows(problem, predictor, rows))
     train, train_dev = train_predictions(problem, chosen)
     held = None if train_dev is None else train_dev.estimate
-    rows = problem.dev_rows(chosen.folds)
-    judged = Judged(train.estimate, held, promised, raw, None, "dev", rows, chosen.dev)
+    judged = Judged(train.estimate, held, promised, raw.estimate, None, "dev", rows, chosen.dev)
     return predictor, Delivered("network", len(predictor.members), predictor.parameters), judged
 
 
 def _simple(
-    problem: Problem, baselines: Baselines, name: Simple, *, why: str, fresh: Fresh
+    problem: Problem, baselines: Baselines, name: Simple, *, why: str
 ) -> tuple[SimplePredictor, Delivered, Judged]:
     """A simple model, and its errors before the test set is opened. Nothing chose it by its dev error but one look."""
     judge, rows = problem.judge, problem.dev_rows(problem.screening)
@@ -302,7 +285,7 @@ def _simple(
     train = learned([fold.sample for fold in folds])
     assert train is not None
     raw = judge.measured(baselines.dev[name], rows)
-    promised = raw.promise(*fresh)
+    promised = promising.promise(raw, promising.plain(raw), promising.fresh_rows(problem, predictor, rows))
     held = learned([fold.rows.train_dev for fold in folds])
     reason = f"{why}, so the {name} baseline is what is delivered."
     judged = Judged(train, held, promised, raw.estimate, None, "dev", rows, baselines.dev[name])
