@@ -202,7 +202,7 @@ def test_two_seeds_of_one_configuration_are_two_networks(tmp_path):
 
 
 def settle(path: Path, problem: Problem, executor: fake.Fake, **asked) -> finishing.Chosen:
-    """More competitors than are trained everywhere, trained as far as screening goes, and all means but what is asked for."""
+    """More competitors than are trained everywhere, screened; and all means but what is asked for."""
     session = fake.session(path, executor, **asked)
     pool = competitors(problem, executor, finishing.MOST_ROTATED + 2)
     session.reached.update({o.work.trial: o.epochs for candidate in pool for o in candidate.outcomes})

@@ -146,10 +146,14 @@ def _rotate(
 def _affordable(
     session: Session, problem: Problem, ordered: Sequence[Candidate], rotations: Sequence[int], until_share: float
 ) -> int:
-    """How many of the ordered candidates, the first in line, can be trained on these rotations."""
+    """How many of the ordered candidates, the first in line, can be trained on these rotations.
+
+    Each is expected to stop as early as it did on the screening folds.
+    """
     left, count = session.budget.left(until_share), 0
     for candidate in ordered:
-        left -= session.price(problem, candidate.configuration, folds=len(rotations))
+        stopped = np.mean([outcome.epochs for outcome in candidate.outcomes]) / candidate.configuration.epochs
+        left -= stopped * session.price(problem, candidate.configuration, folds=len(rotations))
         if left < 0:
             break
         count += 1
