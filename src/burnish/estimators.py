@@ -192,7 +192,7 @@ class BurnishClassifier(ClassifierMixin, _Estimator):
 
     Args:
         time_limit: Wall time of a fit, as seconds or "2m".
-        max_epochs: Epochs over all trainings instead, so that the answer does not depend on the clock.
+        max_epochs: At most so many epochs over all trainings instead: the answer does not depend on the clock.
         metric: What choices are made by: log_loss (the default), accuracy, balanced_accuracy or auc.
         folds: Folds of the rows that choose; None: what the number of rows calls for.
         start: The first network's configuration; None: one that suits the table.
