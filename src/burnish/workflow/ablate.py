@@ -178,6 +178,7 @@ def _leave(session: Session, asked: Asked, record: Document) -> None:
 def _document(session: Session, problem: Problem, past: Past, best: Best, ablated: Ablated) -> Document:
     summary, plan, judge = past.summary, ablated.plan, problem.judge
     regression, unit = problem.task == "regression", summary.task.unit
+    judged = sum(worth.gain is not None for worth in ablated.worths)
     return Document(
         schema_version=ablation.SCHEMA_VERSION,
         run=str(past.folder.path),
@@ -200,7 +201,7 @@ def _document(session: Session, problem: Problem, past: Past, best: Best, ablate
         dev_rows=ablated.dev_rows,
         training_rows=plan.rows or problem.training_rows,
         training_rows_of_run=problem.training_rows,
-        techniques=[_technique(worth, len(ablated.worths)) for worth in ablated.worths],
+        techniques=[_technique(worth, judged) for worth in ablated.worths],
         left_out=[LeftOutRecord(title=title, why=why) for title, why in ablated.left_out],
         trainings=session.trials,
         elapsed_s=round(session.budget.elapsed, 2),
