@@ -197,7 +197,7 @@ def test_what_a_run_has_trained_it_does_not_train_again(files, tmp_path, monkeyp
     problem = fake.question()
     executor = fake.Fake(problem)
     work = candidates.plan("one", fake.CENTRE, seeds=(0, 1), folds=(0,))
-    monkeypatch.setattr(improve, "_workers", lambda *_: nullcontext(executor))
+    monkeypatch.setattr(improve, "workers", lambda *_: nullcontext(executor))
     monkeypatch.setattr(improve, "_stages", lambda session, _: [list(session.execute(work)) for _ in range(2)])
     manner = improve.Manner(in_process=True, files=files)
     request = improve.Request(reading.Sources(None), settings.make(target="y"), tmp_path / "run", manner=manner)

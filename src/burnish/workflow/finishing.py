@@ -152,7 +152,8 @@ def _affordable(
     """
     left, count = session.budget.left(until_share), 0
     for candidate in ordered:
-        stopped = np.mean([outcome.epochs for outcome in candidate.outcomes]) / candidate.configuration.epochs
+        trained = float(np.mean([outcome.epochs for outcome in candidate.outcomes]))
+        stopped = trained / candidate.configuration.epochs
         left -= stopped * session.price(problem, candidate.configuration, folds=len(rotations))
         if left < 0:
             break
