@@ -11,6 +11,7 @@ from typing import Any
 from burnish.errors import ConfigError
 
 PACKAGE = "burnish.techniques"
+WORTH = "`burnish ablate` tells what it is worth on your data."
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ TECHNIQUES = (
         "coupled_l2_is_the_gradient_of_the_whole_cost_under_any_optimiser "
         "decoupled_decay_behind_adam_is_optax_adamw; "
         "train/test_train_optimizer: decoupled_decay_equals_adamw_on_weights_only",
-        "Settings `l2` (coupled) and `weight_decay` (decoupled) of every network; remedies, and searched.",
+        "Settings `l2` (coupled) and `weight_decay` (decoupled) of every network; remedies, and searched. " + WORTH,
     ),
     _technique(
         "B3",
@@ -120,7 +121,8 @@ TECHNIQUES = (
         "regularising: dropout_leaves_the_expected_activation_unchanged "
         "dropout_leaves_out_ten_of_fifty_on_average_and_not_exactly "
         "dropout_has_a_new_mask_for_each_key_and_none_at_one",
-        "Settings `dropout` (one rate, or one a layer) and `input_dropout` of every network; a remedy, and searched.",
+        "Settings `dropout` (one rate, or one a layer) and `input_dropout` of every network; a remedy, and searched. "
+        + WORTH,
     ),
     _technique(
         "B5",
@@ -136,7 +138,8 @@ TECHNIQUES = (
         "Early stopping watches the dev cost, keeps the best weights and stops after some patience.",
         "early_stopping_start early_stopping_step",
         "regularising: early_stopping_does_what_a_plain_loop_does each_member_of_a_population_stops_by_itself",
-        'Every training keeps the weights of its best epoch; setting `patience`, and the remedy "Early stopping".',
+        'Every training keeps the weights of its best epoch; setting `patience`, and the remedy "Early stopping". '
+        + WORTH,
     ),
     _technique(
         "C1",
@@ -146,7 +149,7 @@ TECHNIQUES = (
         "preparing: normalising_is_scikit_learns_standard_scaler a_column_of_tenths_is_constant "
         "the_condition_number_is_that_of_the_hessian gradient_descent_needs_fewer_steps_on_normalised_inputs",
         'Stage "prepare", fitted on training rows only and kept in the model; the conditioning is not in the report '
-        "yet.",
+        "yet. " + WORTH,
     ),
     _technique(
         "C2",
@@ -165,7 +168,7 @@ TECHNIQUES = (
         "preparing: starting_weights_have_the_variance_of_jaxs_initialisers variances_are_those_of_the_formulas "
         "he_keeps_the_signal_of_a_deep_relu_network_and_others_do_not symmetry_is_broken_and_equal_units_are_counted "
         "equal_units_stay_equal_under_gradient_descent",
-        "Setting `initializer` of every network: `he` unless another is asked for.",
+        "Setting `initializer` of every network: `he` unless another is asked for. " + WORTH,
     ),
     _technique(
         "C4",
@@ -203,21 +206,21 @@ TECHNIQUES = (
         "exponentially_weighted_average",
         "optimising: averages_have_the_figures_of_the_list averages_equal_scipys_filter "
         "the_corrected_average_of_a_constant_is_the_constant",
-        "Adam's averages and batch norm's.",
+        "Adam's averages and batch norm's. " + WORTH,
     ),
     _technique(
         "D4",
         "Momentum steps along the average of the gradients, which damps what turns back and forth.",
         "momentum",
         "optimising: optimisers_equal_their_formulas optimisers_equal_optax_as_their_pages_say",
-        'Setting `optimizer` "momentum" or "nesterov", with `beta1`.',
+        'Setting `optimizer` "momentum" or "nesterov", with `beta1`. ' + WORTH,
     ),
     _technique(
         "D5",
         "RMSprop divides each gradient by the root of the average of its squares.",
         "rmsprop",
         "optimising: optimisers_equal_their_formulas optimisers_equal_optax_as_their_pages_say",
-        'Setting `optimizer` "rmsprop", with `beta2` and `epsilon`.',
+        'Setting `optimizer` "rmsprop", with `beta2` and `epsilon`. ' + WORTH,
     ),
     _technique(
         "D6",
@@ -225,7 +228,7 @@ TECHNIQUES = (
         "adam",
         "optimising: optimisers_equal_their_formulas optimisers_equal_optax_as_their_pages_say "
         "the_first_step_of_adam_is_the_learning_rate_whatever_the_gradient",
-        'The optimiser of every network unless another is asked for; the remedy "Adam".',
+        'The optimiser of every network unless another is asked for; the remedy "Adam". ' + WORTH,
     ),
     _technique(
         "D7",
@@ -234,7 +237,8 @@ TECHNIQUES = (
         "one_cycle",
         "optimising: inverse_time_decay_has_the_figures_of_the_list decays_equal_their_formulas "
         "decays_equal_optax_where_it_has_them warm_up_goes_before_any_schedule",
-        "Settings `decay`, `decay_rate` and `warmup`: a cosine unless another is asked for; remedies, and searched.",
+        "Settings `decay`, `decay_rate` and `warmup`: a cosine unless another is asked for; remedies, and searched. "
+        + WORTH,
     ),
     _technique(
         "E1",
@@ -284,7 +288,7 @@ TECHNIQUES = (
         "batch_norm_takes_a_bias_out_again_and_does_not_count_padding "
         "batch_norm_learns_gamma_and_beta_under_each_optimiser "
         "a_training_made_of_the_pieces_equals_the_plain_numpy_twin",
-        'Setting `norm` "batch"; a remedy, and searched.',
+        'Setting `norm` "batch"; a remedy, and searched. ' + WORTH,
     ),
     _technique(
         "E6",
