@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import workflow_fake as fake
 
 from burnish import errors
 from burnish.executors import pool
@@ -158,6 +159,18 @@ def test_the_best_network_is_the_one_with_the_lowest_cost_on_the_most_folds(run)
     ]
     assert reopening.best_network(past, [first, second]).name == "first-s0"
     assert reopening.best_network(past, [first, *others, second]).name == "better-s0"
+
+
+def test_what_trainings_took_in_the_run_is_known_before_the_first_one(run, tmp_path):
+    """Seconds a step, by program."""
+    session = fake.session(tmp_path / "other", lambda *_, **__: iter(()))
+    with session.database, Database(run / "run.sqlite") as database:
+        trials = database.trials()
+        problem = fake.question(rows=200, folds=2)
+        reopening.recall_prices(session, problem, trials)
+
+    steps = trials[-1]["epochs"] * -(-100 // 32)
+    np.testing.assert_allclose(session.costs.per_step[SMALL.program], trials[-1]["seconds"] / steps)
 
 
 @pytest.mark.slow

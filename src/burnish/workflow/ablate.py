@@ -90,14 +90,15 @@ def run(asked: Asked, *, emit: Emit = silent, began: float | None = None) -> Abl
     with folder.lock():
         past = reopening.past(folder)
         with Database(folder.database) as database:
-            best = reopening.best_network(past, database.trials())
+            trials = database.trials()
+        best = reopening.best_network(past, trials)
         if not (best.delivered or asked.best):
             raise _nothing_delivered(past)
         folder.tidy()
         (folder.scratch).mkdir()
         try:
             with signals.caught() as told:
-                return _work(asked, past, best, emit, told, began)
+                return _work(asked, past, (best, trials), emit, told, began=began)
         except pool.Stopped as stopped:
             raise Interrupted(stopped.signal_number, folder.path) from stopped
         finally:
@@ -125,8 +126,16 @@ def _nothing_delivered(past: Past) -> errors.ConfigError:
     )
 
 
-def _work(asked: Asked, past: Past, best: Best, emit: Emit, told: signals.Signals, began: float) -> Ablation:
-    folder = past.folder
+def _work(
+    asked: Asked,
+    past: Past,
+    trained: tuple[Best, list[dict[str, Any]]],
+    emit: Emit,
+    told: signals.Signals,
+    *,
+    began: float,
+) -> Ablation:
+    folder, (best, trials) = past.folder, trained
     settings = past.settings.model_copy(update={"jobs": asked.jobs, "max_epochs": None, "time_limit": asked.time_limit})
     request = improve.Request(past.sources, settings, manner=asked.manner)
     stacked_on = improve.accelerators(settings, asked.manner)
@@ -139,6 +148,7 @@ def _work(asked: Asked, past: Past, best: Best, emit: Emit, told: signals.Signal
             problem = ablating.with_raw_folds(reopening.question(session, past))
             for fold in problem.screening:
                 preparing.write_fold(session, problem, ablating.raw(problem, fold), dealt_as=fold)
+            reopening.recall_prices(session, problem, trials)
             session.emit = emit
             session.say(Stage.ABLATION, f"Taking {best.name} apart: {_kind(best)}.")
             ablated = ablating.ablate(session, problem, best.configuration, seeds=asked.seeds)

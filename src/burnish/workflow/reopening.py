@@ -15,6 +15,7 @@ from burnish.predictor.simple import AnyPredictor
 from burnish.report.summary import Summary
 from burnish.store.run_folder import RunFolder
 from burnish.train.configuration import Configuration
+from burnish.train.work import Work
 from burnish.workflow import applying, leaving, preparing, reading
 from burnish.workflow.problem import Problem
 from burnish.workflow.reading import Sources
@@ -140,6 +141,17 @@ def _changed(run: Past, why: str) -> errors.DataError:
         why,
         "Bring the table back as it was, or start a new run from it as it is now.",
     )
+
+
+def recall_prices(session: Session, problem: Problem, trials: list[dict[str, Any]]) -> None:
+    """Let the session know what a step of each program took in the run: a guess may be wrong by a factor of three."""
+    for trial in trials:
+        configuration = Configuration.from_json(json.loads(trial["configuration"]))
+        known = trial["fold"] < len(problem.folds) and trial["epochs"] >= 1 and trial["seconds"] > 0
+        if known:
+            work = Work(trial["trial"], configuration, trial["fold"], trial["seed"], trial["until"], trial["rows"])
+            steps = trial["epochs"] * session.steps(problem, work) / work.until
+            session.costs.per_step[configuration.program] = trial["seconds"] / steps
 
 
 @dataclass(frozen=True, slots=True)
