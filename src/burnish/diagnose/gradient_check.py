@@ -162,7 +162,7 @@ def _check_leaf(task: Task, given: Point, moved: Point | None, leaf: int, direct
         hint=hint,
     )
     points = _points(check, given, moved)
-    return _walk(task, points, check, _probed(task, points[0], leaf))[0]
+    return _walk(task, points, check, _probed(task, points[0], leaf), leaf=leaf)[0]
 
 
 def _points(check: LeafCheck, given: Point, moved: Point | None) -> tuple[Point, Point | None]:
@@ -214,11 +214,11 @@ def _with_worst_components(task: Task, given: Point, moved: Point | None, leaves
     searched = list(leaves)
     for i in (odd or finite[:1])[:LOCATED]:
         points = _points(leaves[i], given, moved)
-        searched[i], worst = _walk(task, points, leaves[i], _narrowed(task, points[0], i))
+        searched[i], worst = _walk(task, points, leaves[i], _narrowed(task, points[0], i), leaf=i)
         if leaves[i].verdict is Verdict.WRONG and worst is not Verdict.WRONG and moved is not None:
             # A kink hides the wrong component; a little beside there is none.
             again = replace(leaves[i], beside=True)
-            searched[i], _ = _walk(task, (moved, None), again, _narrowed(task, moved, i))
+            searched[i], _ = _walk(task, (moved, None), again, _narrowed(task, moved, i), leaf=i)
     return searched
 
 
@@ -240,11 +240,10 @@ def _narrowed(task: Task, point: Point, leaf: int) -> list[int]:
 
 
 def _walk(
-    task: Task, points: tuple[Point, Point | None], check: LeafCheck, places: list[int]
+    task: Task, points: tuple[Point, Point | None], check: LeafCheck, places: list[int], *, leaf: int
 ) -> tuple[LeafCheck, Verdict]:
     """Check components one by one: the record with the worst, which makes the leaf wrong if it is, and its verdict."""
     point, beside = points
-    leaf = task.cost.names.index(check.name)
     seen = gradient_lines.look(task, point, [gradient_lines.component(point, leaf, place) for place in places])
     verdict = check.verdict
     if seen.verdict is Verdict.WRONG and verdict not in (Verdict.WRONG, Verdict.KINK):

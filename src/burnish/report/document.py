@@ -62,8 +62,8 @@ class FinalRecord(_Record):
     train_dev: ErrorRecord | None
     dev: ErrorRecord | None = Field(description="Corrected for choosing the best of many: the promise for new rows.")
     dev_raw: ErrorRecord | None = Field(
-        description="As it was chosen by: too good as the best of many, and, where networks of several rotations of train "
-        "and dev are averaged, too bad as each row is judged by one of them alone."
+        description="As it was chosen by: too good as the best of many, and, where networks of several rotations of "
+        "train and dev are averaged, too bad as each row is judged by one of them alone."
     )
     test: ErrorRecord | None = Field(description="Opened once, at the end; null without a test set.")
     test_metrics: dict[str, ErrorRecord] = Field(
