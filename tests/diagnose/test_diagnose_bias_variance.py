@@ -21,14 +21,14 @@ def point(value, half_width):
 
 
 def budget_of(train, dev, *, floor=(0.0, 0.0), width=0.005, **others):
-    errors = budget.Errors("error rate", point(train, width), point(dev, width), **others)
+    errors = budget.Errors("misclassification rate", point(train, width), point(dev, width), **others)
     return budget.error_budget(errors, budget.Floor(*floor, "Given."), practical=budget.practical_size(dev))
 
 
 def verdict_from_counts(train_error, train_rows, *, dev_error, dev_rows, baseline_error=0.0):
     """The verdict from four numbers and the baseline error; error rates in 0..1."""
     errors = budget.Errors(
-        "error rate",
+        "misclassification rate",
         train=interval.proportion(train_error * train_rows, train_rows, level=budget.LEVEL),
         dev=interval.proportion(dev_error * dev_rows, dev_rows, level=budget.LEVEL),
     )
@@ -107,10 +107,14 @@ def test_too_few_dev_rows_do_not_silence_variance_by_a_floor_in_reach():
 def test_an_unknown_floor_accuses_of_bias_only_where_another_model_did_better():
     linear = {"linear": point(0.10, 0.01), "majority": point(0.40, 0.01)}
     beaten = budget.error_budget(
-        budget.Errors("error rate", point(0.30, 0.01), point(0.31, 0.01)), budget.floor(None, linear), practical=0.031
+        budget.Errors("misclassification rate", point(0.30, 0.01), point(0.31, 0.01)),
+        budget.floor(None, linear),
+        practical=0.031,
     )
     best = budget.error_budget(
-        budget.Errors("error rate", point(0.09, 0.01), point(0.095, 0.01)), budget.floor(None, linear), practical=0.01
+        budget.Errors("misclassification rate", point(0.09, 0.01), point(0.095, 0.01)),
+        budget.floor(None, linear),
+        practical=0.01,
     )
 
     assert limits(bias_variance.verdict(beaten)) == ["BV1"]
@@ -224,7 +228,7 @@ def test_a_gap_that_few_groups_make_is_not_named():
     train = interval.proportion(20, 2000)
     naive, told = (
         budget.error_budget(
-            budget.Errors("error rate", train, interval.estimate(wrong, "error", groups=groups)),
+            budget.Errors("misclassification rate", train, interval.estimate(wrong, "error", groups=groups)),
             budget.Floor(0.0, 0.0, "Given."),
             practical=budget.practical_size(0.25),
         )

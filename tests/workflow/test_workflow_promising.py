@@ -97,7 +97,7 @@ def test_the_gain_of_classes_is_seen_however_sure_the_predictors_sound(temperatu
     said = tuple(np.exp(blurred / temperature) / np.exp(blurred / temperature).sum(2, keepdims=True))
     theirs = np.mean([(one.argmax(1) != truth).mean() for one in said])
     together = (np.mean(said, axis=0).argmax(1) != truth).mean()
-    found = promising.gain(errors("error rate", theirs), theirs, Fresh(9, 1.0, 3, said))
+    found = promising.gain(errors("misclassification rate", theirs), theirs, Fresh(9, 1.0, 3, said))
 
     assert theirs - together > 0.04
     assert 0.6 * (theirs - together) < found < 1.05 * (theirs - together)
@@ -107,8 +107,8 @@ def test_no_more_is_gained_than_there_is():
     """Rotations that hardly err and disagree: their error is all that averaging can take."""
     said = tuple(np.random.default_rng(0).dirichlet(np.ones(2), (3, 200)))
 
-    assert 0 <= promising.gain(errors("error rate", 0.01), 0.01, Fresh(9, 1.0, 3, said)) <= 0.01
-    assert promising.gain(errors("error rate", 0.9), 0.9, Fresh(9, 1.0, 3, said)) >= 0
+    assert 0 <= promising.gain(errors("misclassification rate", 0.01), 0.01, Fresh(9, 1.0, 3, said)) <= 0.01
+    assert promising.gain(errors("misclassification rate", 0.9), 0.9, Fresh(9, 1.0, 3, said)) >= 0
     assert promising.gain(errors("RMSE", 0.1), 0.1, Fresh(9, 1.0, 3, tuple(9 * RNG.normal(size=(3, 50, 1))))) == 0.1
 
 

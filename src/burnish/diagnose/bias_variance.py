@@ -146,7 +146,7 @@ def _sayer(name: ErrorName) -> Callable[[float], str]:
     def say(value: float) -> str:
         if not math.isfinite(value):  # of a single group nothing tells how far others may lie
             return "unknown"
-        return f"{100 * value:.1f} %" if name == "error rate" else f"{value:.4g}"
+        return f"{100 * value:.1f} %" if name == "misclassification rate" else f"{value:.4g}"
 
     return say
 

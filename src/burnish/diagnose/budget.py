@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from burnish.stats import interval, prediction
 
 Task = Literal["classification", "regression"]
-ErrorName = Literal["error rate", "RMSE"]
+ErrorName = Literal["misclassification rate", "RMSE"]
 
 # Probabilities below this count as this in the log-loss, so that one row costs at most 13.8 nats. The usual clip of
 # public benchmarks; float32 probabilities can be exactly zero.
@@ -93,7 +93,7 @@ class ErrorBudget:
     """Where the dev error comes from, each part with its 95 % interval.
 
     The bias's value is the distance of the train error from the floor's range (0 inside it), its interval covers
-    every floor in the range. The keys of the two dictionaries are "bias", "variance" and "mismatch".
+    every floor in the range. The keys of the two dictionaries are "bias", "variance", "mismatch" and "dev overfitting".
     """
 
     errors: Errors
@@ -138,7 +138,7 @@ def measure(
     codes = np.asarray(y).astype(np.int64)
     of_truth = np.asarray(predictions, np.float64)[np.arange(len(codes)), codes]
     wrong = (np.argmax(predictions, axis=1) != codes).astype(np.float64)
-    return Measured("error rate", wrong, -np.log(np.clip(of_truth, PROBABILITY_FLOOR, 1.0)), scaled, groups)
+    return Measured("misclassification rate", wrong, -np.log(np.clip(of_truth, PROBABILITY_FLOOR, 1.0)), scaled, groups)
 
 
 def floor(
@@ -188,10 +188,11 @@ def practical_size(dev_error: float, target_deviation: float | None = None) -> f
 
 
 def error_budget(errors: Errors, floor: Floor, *, practical: float) -> ErrorBudget:
-    """Divides the dev error into avoidable bias, variance and mismatch.
+    """Divides the dev error into avoidable bias, variance and mismatch; with test rows, theirs, overfitting to dev too.
 
     Args:
-        errors: Of one network. Without `train_dev`, train and dev rows come from one distribution and mismatch is None.
+        errors: Of one network. Without `train_dev`, train and dev rows come from one distribution and mismatch is None;
+            without `test` nothing tells whether choosing has used up the dev rows.
         floor: Where the best possible model stands.
         practical: See `practical_size`; in the errors' unit.
     """
@@ -201,7 +202,9 @@ def error_budget(errors: Errors, floor: Floor, *, practical: float) -> ErrorBudg
     )
     variance = interval.difference(held_out, train)
     mismatch = None if errors.train_dev is None else interval.difference(errors.dev, errors.train_dev)
+    overfit = None if errors.test is None else interval.difference(errors.test, errors.dev)
     gaps = {"variance": variance} | ({} if mismatch is None else {"mismatch": mismatch})
+    gaps |= {} if overfit is None else {"dev overfitting": overfit}
     detectable = {name: practical + _reach(gap) for name, gap in gaps.items()}
     return ErrorBudget(
         errors=errors,
@@ -210,7 +213,7 @@ def error_budget(errors: Errors, floor: Floor, *, practical: float) -> ErrorBudg
         avoidable_bias=bias,
         variance=variance,
         mismatch=mismatch,
-        dev_overfit=None if errors.test is None else interval.difference(errors.test, errors.dev),
+        dev_overfit=overfit,
         largest=_probability_of_largest(errors, floor),
         smallest_detectable={"bias": practical + _reach(train)} | detectable,
     )
@@ -241,5 +244,7 @@ def _probability_of_largest(errors: Errors, floor: Floor) -> dict[str, float]:
     parts = {"bias": bias, "variance": held_out - train}
     if errors.train_dev is not None:
         parts["mismatch"] = dev - held_out
+    if errors.test is not None:
+        parts["dev overfitting"] = draws(errors.test) - dev
     winner = np.argmax(np.stack(list(parts.values())), axis=0)
     return {name: float(np.mean(winner == index)) for index, name in enumerate(parts)}

@@ -12,7 +12,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
-from scipy import stats as distributions
 
 from burnish import errors
 from burnish.stats import design as designs
@@ -141,6 +140,28 @@ def rmse(
     return Interval(*(float(np.sqrt(max(end, 0.0))) for end in (centre, min(low, centre), max(high, centre))))
 
 
+def normal_rmse(error: float, rows: float, *, level: float = LEVEL) -> Interval:
+    """The interval of an RMSE of which nothing is known but its number of rows, if the errors are normal.
+
+    rows · MSE / σ² then follows χ² with as many degrees of freedom. Errors with heavier tails make it too narrow, by
+    √((κ − 1) / 2) of their kurtosis κ: prefer `rmse`, which sees each row.
+
+    Args:
+        error: RMSE, in any unit.
+        rows: That it is taken over.
+        level: Confidence of the interval.
+    """
+    if not (error >= 0 and np.isfinite(error) and rows >= 1):
+        raise errors.DataError(
+            f"An RMSE of {error} on {rows} rows cannot be judged.",
+            "It is finite and at least 0, and taken over at least one row.",
+            "Give the root of the mean squared error, and the number of rows.",
+        )
+    tail = (1 - level) / 2
+    low, high = (float(error * np.sqrt(rows / special.chdtri(rows, q))) for q in (tail, 1 - tail))
+    return Interval(error, low, high)
+
+
 def _moments(squares: NDArray[np.float64], shares: NDArray[np.float64]) -> tuple[float, float, float, float]:
     """Mean, number, spread and skewness of rows that stand for themselves."""
     rows = _effective_rows(shares)
@@ -247,7 +268,7 @@ def _t(level: float, degrees: float) -> float:
     """Quantile of Student's t for a two-sided interval; the normal quantile where `degrees` is infinite."""
     if np.isinf(degrees):
         return float(special.ndtri((1 + level) / 2))
-    return float(distributions.t.ppf((1 + level) / 2, degrees))
+    return float(special.stdtrit(degrees, (1 + level) / 2))
 
 
 def _losses(values: ArrayLike) -> NDArray[np.float64]:

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats as distributions
 
-from burnish import errors
 from burnish.diagnose import bias_variance as verdicts
 from burnish.diagnose import budget as budgets
-from burnish.diagnose import learning_curve
+from burnish.diagnose import figures, learning_curve
 from burnish.diagnose.finding import Finding
 from burnish.recipe import prescribe
 from burnish.recipe.remedies import Remedy
@@ -24,14 +21,12 @@ from burnish.stats import interval, paired
 from burnish.stats.interval import Interval
 from burnish.train.configuration import Configuration
 
-Label = Literal["high bias", "high variance", "high bias and high variance", "neither"]
-
 
 @dataclass(frozen=True, slots=True)
 class BiasVariance:
     """A verdict with its evidence; errors are rates (0 to 1), or RMSE in the target's units."""
 
-    label: Label
+    label: figures.Label
     findings: tuple[Finding, ...]  # in plain sentences, mismatch and "dev is too small" too
     budget: budgets.ErrorBudget  # avoidable bias, variance, …, each with its 95 % interval
 
@@ -100,34 +95,11 @@ def bias_variance(
     >>> bias_variance((0.15, 20_000), (0.16, 5_000), baseline=0.15).label
     'neither'
     """
-    name: budgets.ErrorName = "error rate" if target_deviation is None else "RMSE"
-    held_out = None if train_dev is None else _estimated(train_dev, name)
-    errors_of = budgets.Errors(name, _estimated(train, name), _estimated(dev, name), held_out)
-    floor = budgets.floor(baseline, {"this network": errors_of.dev})
-    practical = budgets.practical_size(errors_of.dev.value, target_deviation)
-    parts = budgets.error_budget(errors_of, floor, practical=practical)
+    name: budgets.ErrorName = "misclassification rate" if target_deviation is None else "RMSE"
+    known = figures.Figures(name, train, dev, train_dev)
+    parts = figures.error_budget(known, baseline=baseline, target_deviation=target_deviation)
     findings = verdicts.verdict(parts)
-    codes = {finding.code for finding in findings}
-    bias, variance = bool(codes & {"BV1", "BV3"}), bool(codes & {"BV2", "BV3"})
-    label: Label = "high bias and high variance" if bias and variance else "neither"
-    if bias != variance:
-        label = "high bias" if bias else "high variance"
-    return BiasVariance(label, findings, parts)
-
-
-def _estimated(part: tuple[float, int] | Interval, name: budgets.ErrorName) -> Interval:
-    if isinstance(part, Interval):
-        return part
-    error, rows = part
-    if name == "error rate":
-        return interval.proportion(error * rows, rows)
-    if not (error >= 0 and np.isfinite(error) and rows >= 1):
-        raise errors.DataError(
-            f"An RMSE of {error} on {rows} rows cannot be judged.", "It is finite, at least 0, on at least one row.", ""
-        )
-    tail = (1 - interval.LEVEL) / 2  # rows · MSE / σ² follows χ² with as many degrees of freedom, for normal errors
-    low, high = (float(error * np.sqrt(rows / distributions.chi2.isf(q, rows))) for q in (tail, 1 - tail))
-    return Interval(error, low, high)
+    return BiasVariance(figures.label(findings), findings, parts)
 
 
 def prescription(
@@ -160,7 +132,7 @@ def prescription(
     >>> sorted({remedy.cause for remedy in prescription(verdict, limit=4)})
     ['bias', 'optimisation']
     """
-    task: prescribe.Task = "classification" if verdict.budget.errors.name == "error rate" else "regression"
+    task: prescribe.Task = "classification" if verdict.budget.errors.name == "misclassification rate" else "regression"
     return prescribe.prescribe(verdict.findings, configuration or Configuration(), tried, limit=limit, task=task)
 
 
