@@ -16,6 +16,9 @@ RUFF = (PYTHON, "-m", "ruff")
 # Two workers: the smallest machine this has to pass on has two cores. Doctests of src run with the tests.
 PYTEST = (PYTHON, "-m", "pytest", "-q", "-n", "2", "--doctest-modules", "src", "tests")
 
+# Every page is read anew: a page that is not would not warn again.
+SPHINX = (PYTHON, "-m", "sphinx", "-q", "-E", "-a", "-c", "docs/site", "-W", "--keep-going")
+
 VERBS: dict[str, tuple[tuple[str, ...], ...]] = {
     "check": (
         (*RUFF, "format", "--check", "."),
@@ -28,7 +31,7 @@ VERBS: dict[str, tuple[tuple[str, ...], ...]] = {
     "test": ((*PYTEST, "-m", "not slow"),),
     "test-full": (PYTEST,),
     "bench": ((PYTHON, "bench/search_speed.py"),),
-    "docs": ((PYTHON, "docs/make_docs.py"),),
+    "docs": ((PYTHON, "docs/make_docs.py"), (*SPHINX, "-d", "build/doctrees", ".", "build/site")),
 }
 
 
