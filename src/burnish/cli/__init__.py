@@ -7,8 +7,11 @@ import warnings
 
 from burnish.cli.commands import burnish
 from burnish.cli.failing import guarded
+from burnish.cli.judging import verdict
 
 __all__ = ["burnish", "main"]
+
+burnish.add_command(verdict)
 
 
 def main() -> None:
