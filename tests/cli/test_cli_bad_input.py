@@ -181,6 +181,7 @@ def test_a_dev_file_that_does_not_fit_is_refused(case: str, here: Command, tmp_p
         ('{"widths": [0]}', "widths must be at least 1 each"),
         ('{"widths": "wide"}', "widths should be"),
         ('{"learning_rate": -1}', "learning_rate must be above 0, not -1"),
+        ('{"norm": "batch", "batch_size": 2}', "batch_size must be at least 3 with batch norm"),
         ('{"dropout": [0.1, 0.2, 0.3]}', "dropout has 3 rates for 2 hidden layers"),
         ('{"dropout": 1.0}', "dropout must be at least 0 and below 1"),
         ('{"activation": "wow"}', "activation should be 'relu'"),

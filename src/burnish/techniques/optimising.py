@@ -36,8 +36,9 @@ def mini_batches(key: Array, rows: int, *, batch_size: int) -> MiniBatches:
     """D1: the rows in a new order, cut into mini-batches: each row once an epoch.
 
     The last mini-batch may be smaller and counts for its rows: weigh the losses by `counted` and divide by its sum. If
-    a single row were left for it, it takes one from the mini-batch before: batch norm has no variance of one row.
-    `batch_size = m` is batch gradient descent, 1 is stochastic.
+    a single row were left for it, it takes one from the mini-batch before: batch norm has no variance of one row. (In
+    batches of two an odd number of rows leaves one row alone in any case.) `batch_size = m` is batch gradient descent,
+    1 is stochastic.
 
     Args:
         key: JAX random key; a new one for each epoch.

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from burnish.train import batches
 from burnish.train.configuration import Configuration
 
 ABOVE_ZERO = ("batch_size", "learning_rate", "epsilon", "frequency_scale", "epochs")
@@ -48,6 +49,11 @@ def _check_ranges(found: Configuration) -> None:
         raise ValueError(f"widths must be at least 1 each, not {list(found.widths)}")
     if isinstance(found.dropout, tuple) and len(found.dropout) != len(found.widths):
         raise ValueError(f"dropout has {len(found.dropout)} rates for {len(found.widths)} hidden layers")
+    if found.norm == "batch" and found.batch_size < batches.LEAST_WITH_BATCH_NORM:
+        raise ValueError(
+            f"batch_size must be at least {batches.LEAST_WITH_BATCH_NORM} with batch norm, which has no variance of "
+            f"one row, not {found.batch_size}"
+        )
     for field in fields(Configuration):
         value = getattr(found, field.name)
         for number in value if isinstance(value, tuple) else (value,):
