@@ -11,10 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from burnish import techniques
 from burnish.techniques import register
 
 PAGE = Path(__file__).with_name("commands.md")
 TECHNIQUES = Path(__file__).with_name("techniques.md")
+ERRATA = Path(__file__).with_name("errata.md")
 PROGRAM = Path(sys.executable).with_name("burnish")
 HEADER = """# Commands
 
@@ -67,7 +69,7 @@ TECHNIQUES_HEADER = """# Techniques
 Written by `make docs` from the register that `burnish techniques` prints; do not edit. Each technique is there on its
 own, for your own arrays, your own JAX function and your own training loop: `from burnish import techniques`. The help
 of each name, such as `help(techniques.adam)`, has the formula, shapes, units, source and an example that is run as a
-test. Augmentation of images and ONNX are to come.
+test. Augmentation of images and ONNX are to come. What is often written wrong about them is in the [errata](errata.md).
 """
 SECTIONS = {
     "A": "Setting up",
@@ -87,6 +89,17 @@ def techniques_page() -> str:
     return "\n".join(parts)
 
 
+def errata() -> dict[str, list[str]]:
+    """Links to the entries of docs/errata.md by the technique that they name."""
+    found: dict[str, list[str]] = {}
+    entry = re.compile(r"^### ([^\n]+)\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
+    for title, text in entry.findall(ERRATA.read_text("utf-8")):
+        anchor = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        for name in re.findall(r"\(techniques\.md#(\w+)\)", text):
+            found.setdefault(name.upper(), []).append(f"[{title}](errata.md#{anchor})")
+    return found
+
+
 def _entry(technique: register.Technique) -> str:
     files: dict[str, list[str]] = {}
     for test in technique.tests:
@@ -94,9 +107,12 @@ def _entry(technique: register.Technique) -> str:
         files.setdefault(path, []).append(f"`{name}`")
     proofs = "; ".join(f"[{Path(path).name}](../{path}): {', '.join(names)}" for path, names in files.items())
     names = ", ".join(f"`{name.removeprefix(register.PACKAGE + '.')}`" for name in technique.api)
+    homes = dict.fromkeys(techniques._HOMES.get(name.rsplit(".", 1)[1], "burnish") for name in technique.api)
+    helps = ", ".join(f"[help](reference/{home}.md)" for home in homes)
     return (
-        f"### {technique.id}\n\n{technique.title}\n\n- In Python: {names}\n- In the main job: {technique.where}\n"
-        f"- Proof: {proofs}\n"
+        f"### {technique.id}\n\n{technique.title}\n\n- In Python: {names} ({helps})\n"
+        f"- In the main job: {technique.where}\n- Proof: {proofs}\n"
+        + "".join(f"- Errata: {link}\n" for link in errata().get(technique.id, ()))
     )
 
 

@@ -17,6 +17,7 @@ project = "burnish"
 author = "The burnish authors"
 version = release = metadata.version("burnish")
 language = "en"
+smartquotes = False  # they make a dash of the two of an option
 
 extensions = [
     "sphinx.ext.autodoc",
@@ -36,6 +37,8 @@ myst_heading_anchors = 4
 
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
+# By their names, which say more than the unions behind them.
+autodoc_type_aliases = {name: name for name in ("optax.ScalarOrSchedule", "optax.Schedule", "ArrayLike", "Scales")}
 autodoc_member_order = "bysource"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88

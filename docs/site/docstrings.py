@@ -43,6 +43,12 @@ def _markup(match: re.Match[str], homes: Mapping[str, str]) -> str:
     return (f":py:obj:`{code} <{homes[code]}>`" if code in homes else f"``{code}``") + after
 
 
+def untyped_returns(lines: list[str]) -> list[str]:
+    """What is returned, without a type before a colon: napoleon takes what stands there for one."""
+    pairs = zip(["", *lines], lines, strict=False)
+    return [re.sub(r"(?=\S)", ": ", line, count=1) if before.strip() == "Returns:" else line for before, line in pairs]
+
+
 def field_comments(record: type) -> dict[str, str]:
     """What the comments behind a record's fields say, by field; "" where there is none."""
     names = getattr(record, "_fields", None)
@@ -65,12 +71,13 @@ def _process(app: Any, what: str, name: str, value: Any, options: Any, lines: li
     if is_record(value) and not any(line.strip() in ("Attributes:", "Args:") for line in lines):
         fields = field_comments(value).items()
         lines += ["", *(f"- `{field}`" + (f": {comment}" if comment else "") for field, comment in fields), ""]
-    lines[:] = restructured(lines, HOMES)
+    lines[:] = restructured(untyped_returns(lines), HOMES)
 
 
 def _skip(app: Any, what: str, name: str, value: Any, skip: bool, options: Any) -> bool | None:
-    """Fields of records are in the list that `_process` adds."""
-    return True if inspect.isdatadescriptor(value) and not isinstance(value, property) else None
+    """Fields of records are in the list that `_process` adds; scikit-learn writes requests of metadata by itself."""
+    field = inspect.isdatadescriptor(value) and not isinstance(value, property)
+    return True if field or re.fullmatch(r"set_\w+_request", name) else None
 
 
 def setup(app: Any) -> dict[str, Any]:

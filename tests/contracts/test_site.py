@@ -16,6 +16,7 @@ import pytest
 import burnish
 from burnish import techniques
 from burnish.cli import commands
+from burnish.techniques import register
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -23,6 +24,7 @@ NAVIGATION = runpy.run_path(str(DOCS / "site" / "navigation.py"))
 DOCSTRINGS = runpy.run_path(str(DOCS / "site" / "docstrings.py"))
 REFERENCE = runpy.run_path(str(DOCS / "site" / "reference.py"))
 SPHINX = runpy.run_path(str(ROOT / "dev.py"))["SPHINX"]
+ERRATA = (DOCS / "errata.md").read_text()
 LISTED = [path for group in NAVIGATION["groups"]((DOCS / "README.md").read_text()).values() for _, path in group]
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "examples" / "README.md"])
 VERBS: dict[str, click.Command] = commands.burnish.commands
@@ -87,6 +89,16 @@ def test_options_that_a_page_names_exist(page):
             assert set(OPTION.findall(code)) - known == set(), code
 
 
+@pytest.mark.parametrize("entry", re.split(r"^### ", ERRATA, flags=re.MULTILINE)[1:], ids=lambda text: text[:30])
+def test_tests_of_an_erratum_are_those_of_its_technique(entry):
+    """Each entry names at least one technique of the register, and only tests that the register has for these."""
+    ids = re.findall(r"\(techniques\.md#(\w+)\)", entry)
+    proofs = {test.split("::")[1] for id in ids for test in register.find(id).tests}
+
+    assert ids != []
+    assert set(re.findall(r"`(test_\w+)`", entry)) - proofs == set()
+
+
 def test_reference_has_every_public_name_once():
     """Each part of the package has its fence on a page, and a fence becomes a directive for each of its names."""
     text = "\n".join(path.read_text() for path in DOCS.glob("reference/*.md"))
@@ -108,6 +120,13 @@ def test_docstrings_become_markup_of_sphinx():
         "",
         r"``y``\ s",
     ]
+
+
+def test_what_is_returned_is_no_type():
+    """A colon in the first line of what is returned stays a colon."""
+    lines = ["Returns:", "    `value`, `low`: a rate.", "    More: of it.", ""]
+
+    assert DOCSTRINGS["untyped_returns"](lines) == ["Returns:", "    : `value`, `low`: a rate.", "    More: of it.", ""]
 
 
 class Sample(NamedTuple):
@@ -137,7 +156,7 @@ def test_three_searches_print_what_their_page_shows():
 
     assert done.returncode == 0, done.stderr
     words, values = numbers_apart(done.stdout)
-    shown, expected = numbers_apart("".join(blocks(page, "text")))
+    shown, expected = numbers_apart("".join(blocks(page, "console")))
     assert words == shown
     assert values == pytest.approx(expected, rel=0.1)
 
