@@ -265,3 +265,16 @@ def test_text_has_enough_contrast_in_light_dark_and_print():
             for ground in ("--page", "--panel", "--tint"):
                 one, other = sorted((_luminance(colors[text]), _luminance(colors[ground])))
                 assert (other + 0.05) / (one + 0.05) >= 4.5, (text, ground)
+
+
+def test_the_error_budget_names_the_errors_that_it_reaches(vehicle):
+    """From the lowest possible error over those on train and dev rows to that on test rows, which may be lower."""
+    steps = {"avoidable bias": 0.06, "variance": 0.09, "dev overfitting": -0.01}
+    gaps = tuple(
+        summary.Gap(name, Interval(size, size - 0.02, size + 0.02), size > 0.02) for name, size in steps.items()
+    )
+    told = summary.Budget("the delivered model", Interval(0.05, 0.05, 0.05), "Given", gaps, "High variance.")
+    page = render.render(replace(vehicle, budgets=(told,)))
+
+    assert [error in page for error in ("train 11.0 %", "dev 20.0 %", "test 19.0 %")] == [True] * 3
+    assert "floor 5.00 %;" in page

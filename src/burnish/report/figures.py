@@ -16,6 +16,10 @@ from burnish.stats.interval import Interval
 ROW = 38.0  # units from one row to the next: a line of text, and the mark below it
 TEXT_AT, MARK_AT = 13.0, 25.0  # within a row
 LINE_OF_TEXT = 51  # characters of TEXT size that fit the width
+# Units of a character of SMALL size, and between a mark and the text beside it.
+CHARACTER, SPACE = 6.0, 8.0
+# The error that the waterfall has reached after each gap.
+REACHED = {"avoidable bias": "train", "variance": "dev", "mismatch": "dev", "dev overfitting": "test"}
 OVERFLOW = (
     3.0  # a whisker longer than this times the greatest |value| is cut, with an arrow, so that the rest stays legible
 )
@@ -74,13 +78,19 @@ def axis_name(summary: Summary) -> str:
 
 
 def budget(summary: Summary, item: Budget, name: str) -> str:
-    """A waterfall from the floor to the last error: each gap starts where the one before ended."""
+    """A waterfall from the floor to the last error: each gap starts where the one before ended, at a named error."""
     unit = wording.unit_of(summary.task)
     axes = _canvas(len(item.gaps) + 1)
     floor = item.floor
-    _label(axes, 0, Row("Lowest possible error (range)", _range(floor, unit), ()))
+    known = floor.low == floor.high
+    least = _level(floor.low, unit) if known else _range(floor, unit)
+    _label(axes, 0, Row(f"Lowest possible error{'' if known else ' (range)'}", least, ()))
     _bar(axes, MARK_AT, (floor.low, floor.high), svg.SOFT, alpha=1.0)
+    if known:
+        axes.plot([floor.low, floor.low], [MARK_AT - 6, MARK_AT + 6], color=svg.MUTED, linewidth=2)
     level, ends = floor.value, [floor.high]
+    names = {**REACHED, "variance": "held-out" if any(part.name == "mismatch" for part in item.gaps) else "dev"}
+    reached: list[tuple[float, tuple[float, ...], str]] = []
     for index, part in enumerate(item.gaps, start=1):
         color = svg.ACCENT if part.found else svg.MUTED
         _label(axes, index, Row(_gap_name(part), wording.difference(part.gap, unit), ()))
@@ -90,13 +100,33 @@ def budget(summary: Summary, item: Budget, name: str) -> str:
         axes.plot([level, level], [y - ROW, y + 6], color=svg.MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
         _bar(axes, y, (level, end), color)
         _whisker(axes, y, Mark(Interval(end, level + part.gap.low, level + part.gap.high), color))
+        taken = (level, end, level + part.gap.low, level + part.gap.high)
+        reached.append((y, taken, f"{names.get(part.name, '')} {_level(end, unit)}"))
         ends += [level + part.gap.high, end]
         level = end
     axes.set_xlim(0, _furthest(ends))
+    for y, drawn, text in reached:
+        _beside(axes, y, drawn, text)
     svg.ticks(axes, "x", shares=summary.task.shares)
     svg.x_title(axes, f"{summary.task.error}, adding up")
     said = "; ".join(f"{part.name} {wording.difference(part.gap, unit)}" for part in item.gaps)
-    return svg.finish(axes, name, f"Error budget of {item.of}: floor {_range(floor, unit)}; {said}.")
+    return svg.finish(axes, name, f"Error budget of {item.of}: floor {least}; {said}.")
+
+
+def _level(value: float, unit: str) -> str:
+    """An error that the waterfall reaches."""
+    return f"{wording.number(100 * value if unit == '%' else value)} {unit}".rstrip()
+
+
+def _beside(axes: Axes, y: float, taken: Sequence[float], text: str) -> None:
+    """Small text to the right of what is drawn on this line, or to its left; none where neither side has room."""
+    edge = axes.get_xlim()[1]
+    gap, width = edge * SPACE / svg.WIDTH, edge * len(text) * CHARACTER / svg.WIDTH
+    drawn = [min(max(end, 0.0), edge) for end in taken if math.isfinite(end)]
+    if max(drawn) + gap + width <= edge:
+        svg.write(axes, (max(drawn) + gap, y), text, color=svg.MUTED, size=svg.SMALL, va="center")
+    elif min(drawn) - gap - width >= 0:
+        svg.write(axes, (min(drawn) - gap, y), text, color=svg.MUTED, align="right", size=svg.SMALL, va="center")
 
 
 def _gap_name(part: Gap) -> str:
@@ -104,6 +134,7 @@ def _gap_name(part: Gap) -> str:
     name = f"{part.name[:1].upper()}{part.name[1:]}"
     if part.found:
         return name
+    name = name.replace("overfitting", "overfit")  # beside what follows there is no room
     if part.gap.low > 0:
         return f"{name}, small"
     return f"{name}, within noise" if part.gap.high >= 0 else f"{name}, none"

@@ -122,6 +122,7 @@ class Gap:
     gap: Interval
     found: bool  # whether its interval excludes 0 and its lower end exceeds the practical size
     smallest: float | None = None  # the smallest gap that could have been found
+    largest: float | None = None  # probability that it is the largest part of the error
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,13 +66,14 @@ def errors(budget: BudgetRecord) -> list[str]:
 def gaps(budget: BudgetRecord) -> list[str]:
     """Where the error comes from: a waterfall, each bar beginning where the one above ends."""
     unit, floor = unit_of(budget), budget.floor
-    level, ends = floor.low, [floor.high]
+    start = budget.errors[0].value - budget.gaps[0].value  # of the floor's range, what is nearest to the train error
+    level, ends = start, [floor.high]
     for one in budget.gaps:
         ends += [level, level := level + one.value]
     scale = BAR / (max(ends) or 1.0)
     known = _amount(floor.low, unit) if floor.low == floor.high else _range(floor.low, floor.high, unit)
-    rows = [(FLOOR, known, _bar(0.0, floor.high, scale, "░"), "given" if floor.given else "not known")]
-    level = floor.low
+    rows = [(FLOOR, known, _bar(floor.low, floor.high, scale, "░"), "given" if floor.given else "not known")]
+    level = start
     for one in budget.gaps:
         span = wording.difference(Interval(one.value, one.low, one.high), unit)
         rows.append((one.name, span, _bar(level, level + one.value, scale, "█"), _said(one, floor.given)))
