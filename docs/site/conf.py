@@ -27,6 +27,7 @@ extensions = [
     "docstrings",
     "navigation",
     "reference",
+    "typography",
 ]
 root_doc = "docs/README"
 include_patterns = ["docs/**", "*.md", "bench/README.md", "examples/README.md"]

@@ -62,6 +62,22 @@ def field_comments(record: type) -> dict[str, str]:
     return found
 
 
+def with_fields(lines: list[str], comments: Mapping[str, str]) -> list[str]:
+    """The docstring with a list of fields before its example; as it is if no field has a comment."""
+    if not any(comments.values()):
+        return lines
+    listed = [f"- `{name}`" + (f": {comment}" if comment else "") for name, comment in comments.items()]
+    place = next((at for at, line in enumerate(lines) if line.startswith(">>>")), len(lines))
+    return [*lines[:place], "", *listed, "", *lines[place:]]
+
+
+def shortened(signature: str) -> str:
+    """A signature by the names that people write: of aliases, of arrays, and of defaults that are made anew."""
+    signature = re.sub(r"TypeAliasForwardRef\('([\w.]+)'\)", r"\1", signature)
+    signature = re.sub(r"~(?:\w+\.)*(\w+)", r"\1", signature)
+    return signature.replace("jaxlib._jax.Array", "Array").replace("<factory>", "...")
+
+
 def is_record(value: Any) -> bool:
     """Whether it is a NamedTuple or a dataclass."""
     return inspect.isclass(value) and (dataclasses.is_dataclass(value) or hasattr(value, "_fields"))
@@ -69,8 +85,7 @@ def is_record(value: Any) -> bool:
 
 def _process(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
     if is_record(value) and not any(line.strip() in ("Attributes:", "Args:") for line in lines):
-        fields = field_comments(value).items()
-        lines += ["", *(f"- `{field}`" + (f": {comment}" if comment else "") for field, comment in fields), ""]
+        lines[:] = with_fields(lines, field_comments(value))
     lines[:] = restructured(untyped_returns(lines), HOMES)
 
 
@@ -80,8 +95,13 @@ def _skip(app: Any, what: str, name: str, value: Any, skip: bool, options: Any) 
     return True if field or re.fullmatch(r"set_\w+_request", name) else None
 
 
+def _signature(app: Any, what: str, name: str, value: Any, options: Any, signature: Any, returns: Any) -> Any:
+    return (signature and shortened(signature), returns and shortened(returns))
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Sphinx's entry: before napoleon reads the sections."""
     app.connect("autodoc-process-docstring", _process, priority=400)
     app.connect("autodoc-skip-member", _skip)
+    app.connect("autodoc-process-signature", _signature)
     return {"parallel_read_safe": True}

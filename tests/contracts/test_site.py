@@ -141,6 +141,22 @@ def test_comments_behind_fields_are_their_help():
     assert DOCSTRINGS["field_comments"](Sample) == {"rows": "which rows", "other": ""}
 
 
+def test_fields_stand_before_the_example_if_one_is_explained():
+    """Names alone are in the signature already."""
+    lines = ["A record.", "", ">>> 1", "1"]
+
+    listed = ["A record.", "", "", "- `rows`: which rows", "- `other`", "", ">>> 1", "1"]
+    assert DOCSTRINGS["with_fields"](lines, {"rows": "which rows", "other": ""}) == listed
+    assert DOCSTRINGS["with_fields"](lines, {"other": ""}) == lines
+
+
+def test_signatures_name_what_people_write():
+    """Aliases, arrays and defaults by factory."""
+    signature = "(y: TypeAliasForwardRef('ArrayLike') | None, x: ~a.b.Map[jaxlib._jax.Array, 'row'] = <factory>)"
+
+    assert DOCSTRINGS["shortened"](signature) == "(y: ArrayLike | None, x: Map[Array, 'row'] = ...)"
+
+
 def numbers_apart(text: str) -> tuple[str, list[float]]:
     number = re.compile(r"\d+\.\d+|\d+")
     return re.sub(r"\s+", " ", number.sub("N", text)), [float(found) for found in number.findall(text)]
