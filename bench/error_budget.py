@@ -1,9 +1,13 @@
 """Do the intervals of the error budget hold? Networks on Gaussian mixtures, whose best possible error is known.
 
 Each mixture has its own number of inputs, classes, rows and overlap. burnish's engine trains a network on it, for too
-few epochs, enough, or too many; its errors and those of the baselines go through the error budget as in the main job;
-the truth is this network's error on all its training rows, and on 100,000 fresh ones. In a part of the mixtures the dev
-rows come from elsewhere, and rows held out of the training ones tell mismatch from variance.
+few epochs, enough, or too many; its errors and those of the baselines go through the error budget as in the main job.
+In a part of the mixtures the dev rows come from elsewhere, and rows held out of the training ones tell mismatch from
+variance. The truth is this network's error on 100,000 fresh rows, and on all its training rows.
+
+Training rows happen to be easier or harder than others, by what the best possible rule has on them above its average.
+Their interval allows for that, since no cure could change it: so the truth of what rests on the train error is without
+this luck. The same with the luck left in is shown below it.
 
 Prints for each quantity how often its 95 % interval held the truth, with the interval of Clopper and Pearson (1934) of
 that share, and whether it is consistent with 95 %. Each mixture is one line of --out, and those that are there are not
@@ -160,14 +164,12 @@ def experiment(number: int, folder: Path) -> dict[str, Any]:
         test=error(test).estimate,
     )
     like_train, like_dev = rows(mixture.draw(FRESH_ROWS, rng)), rows(mixture.draw(FRESH_ROWS, rng), shift)
-    # How hard the training rows happen to be: the best rule's own error on them.
-    luck = float(np.mean(mixture.posterior(x).argmax(axis=1) != y))
     truth = {
         "train": float(error(train).error.mean()),
         "train-dev": float(error(like_train).error.mean()),
         "dev": float(error(like_dev).error.mean()),
         "bayes": bayes,
-        "bayes on train": luck,
+        "bayes on train": float(np.mean(mixture.posterior(x).argmax(axis=1) != y)),
     }
     rivals = _rivals(train, dev if held is None else held, len(mixture.shares), number)
     return {
@@ -226,19 +228,25 @@ def _judged(estimates: budget.Errors, truth: Mapping[str, float], rivals: Mappin
     unknown = budget.floor(None, {**rivals, "the network": held_out})
     practical = budget.practical_size(estimates.dev.value)
     known = budget.error_budget(estimates, budget.floor(truth["bayes"], {}), practical=practical)
+    # By how much the training rows happen to be harder than others: what no rule could have avoided.
+    luck = truth["bayes on train"] - truth["bayes"]
+    gap, bias = truth["train-dev"] - truth["train"], truth["train"] - truth["bayes"]
     pairs = {
-        "train error": (estimates.train, truth["train"]),
+        "train error": (estimates.train, truth["train"] - luck),
         "dev error": (estimates.dev, truth["dev"]),
-        "variance": (known.variance, truth["train-dev"] - truth["train"]),
-        "avoidable bias, Bayes error given": (known.avoidable_bias, truth["train"] - truth["bayes"]),
+        "variance": (known.variance, gap + luck),
+        "avoidable bias, Bayes error given": (known.avoidable_bias, bias - luck),
         "overfitting to dev": (known.dev_overfit, 0.0),  # of one network, which no dev rows chose among others
+        "train error, luck left in": (estimates.train, truth["train"]),
+        "variance, luck left in": (known.variance, gap),
+        "avoidable bias, luck left in": (known.avoidable_bias, bias),
     }
     if estimates.train_dev is not None:
         pairs["train-dev error"] = (estimates.train_dev, truth["train-dev"])
         pairs["mismatch"] = (known.mismatch, truth["dev"] - truth["train-dev"])
     true = {
-        "bias": max(truth["train"] - truth["bayes"], 0.0),
-        "variance": truth["train-dev"] - truth["train"],
+        "bias": max(bias - luck, 0.0),
+        "variance": gap + luck,
         "mismatch": truth["dev"] - truth["train-dev"],
         "dev overfitting": 0.0,
     }

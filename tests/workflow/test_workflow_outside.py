@@ -190,6 +190,7 @@ def test_curves_alone_tell_of_the_training(tmp_path):
 
     assert (slow.label, slow.budget, codes(slow)[0]) == (None, None, "BV10")
     assert codes(overfitted) == ["BV11"]
+    assert "last weights are not the best" in overfitted.findings[0].evidence  # nobody knows that they were kept
     assert codes(healthy) == []
     assert {remedy.name for remedy in slow.remedies} >= {"longer", "faster"}
     assert "loss as train_loss" in healthy.remarks[0]

@@ -2,7 +2,7 @@
 
 A curve is a signal, not a proof: only divergence is certain. All else is called suspected, and the remedy's
 experiment decides. The delivered weights are always those of the best dev cost, so that training on too long costs
-time, not error.
+time, not error; of a training elsewhere nobody knows.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class _Rise:
     share: float  # how much higher the end is than the lowest point, as a share of it
 
 
-def read(curve: Curve, ending: Ending, *, uninformed: float | None = None) -> tuple[Finding, ...]:
+def read(
+    curve: Curve, ending: Ending, *, uninformed: float | None = None, best_kept: bool = True
+) -> tuple[Finding, ...]:
     """What the curve of one training shows; () where it is healthy or too short to tell.
 
     Args:
@@ -52,6 +54,7 @@ def read(curve: Curve, ending: Ending, *, uninformed: float | None = None) -> tu
         ending: How the training ended.
         uninformed: Training cost without looking at the inputs (the entropy of the class shares, or the target's
             variance, in the curve's unit); None: not known.
+        best_kept: Whether the weights of the best dev cost are what the training gave.
     """
     if ending is Ending.DIVERGED:
         return (_diverged(curve),)
@@ -66,7 +69,7 @@ def read(curve: Curve, ending: Ending, *, uninformed: float | None = None) -> tu
     dev_rises = _rise(curve.dev_loss)
     if dev_rises is not None:
         fell = _smooth(curve.train_loss)[-1] < _smooth(curve.train_loss)[dev_rises.place]
-        return (_too_many_epochs(curve, dev_rises),) if fell else ()
+        return (_too_many_epochs(curve, dev_rises, best_kept=best_kept),) if fell else ()
     if ending is Ending.STOPPED_EARLY:
         return ()
     straight = _straight(curve)
@@ -168,14 +171,16 @@ def _steps_too_large(curve: Curve, rise: _Rise) -> Finding:
     )
 
 
-def _too_many_epochs(curve: Curve, rise: _Rise) -> Finding:
+def _too_many_epochs(curve: Curve, rise: _Rise, *, best_kept: bool) -> Finding:
+    kept = "The weights of the best epoch were kept." if best_kept else "The last weights are not the best ones."
+    stop = "saves the time" if best_kept else "with the weights of the best epoch kept saves time and error"
     return Finding(
         "BV11",
         "It was trained for too many epochs",
         Severity.NOTE,
         f"After epoch {curve.epoch[rise.place]:g} the dev cost rose by {rise.share:.0%} while the training cost fell. "
-        "The weights of the best epoch were kept.",
-        "Early stopping saves the time; regularisation may turn it into a gain.",
+        + kept,
+        f"Early stopping {stop}; regularisation may turn it into a gain.",
     )
 
 

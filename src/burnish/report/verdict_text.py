@@ -10,6 +10,7 @@ from burnish.stats.interval import Interval
 BAR = 30  # characters of the longest bar
 NAME = 22  # of the column of names
 FLOOR = "lowest possible"
+LIKELY = 0.2  # probability from which on it is told that a gap may be the largest
 SEVERAL = 4  # remedies that are listed for one cause; more at once are no advice
 # The steps of the recipe: causes of remedies, findings that call for them, and how a person calls it.
 _STEPS = (
@@ -86,7 +87,8 @@ def gaps(budget: BudgetRecord) -> list[str]:
 
 def _said(one: GapRecord, known: bool) -> str:
     """What the gap comes to; how likely it is the largest is told where the floor is known, on which that depends."""
-    largest = f"; the largest with {100 * one.largest:.0f} % probability" if known else ""
+    likely = known and one.largest >= LIKELY
+    largest = f"; the largest with {100 * one.largest:.0f} % probability" if likely else ""
     if one.smallest_found is None:
         return "not known"
     if one.found:

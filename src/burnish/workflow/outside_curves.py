@@ -61,4 +61,5 @@ def read(path: Path) -> Trained:
     names = ("epoch", "train_loss", "dev_loss", "gradient_norm", "learning_rate")
     curve = Curve(*(file.column(name) for name in names))
     diverged = not (np.isfinite(curve.train_loss[-1]) and np.isfinite(curve.dev_loss[-1]))
-    return Trained(file, training.read(curve, Ending.DIVERGED if diverged else Ending.COMPLETED))
+    ending = Ending.DIVERGED if diverged else Ending.COMPLETED
+    return Trained(file, training.read(curve, ending, best_kept=False))
