@@ -31,6 +31,7 @@ def improve(
     dev: Any = None,
     test: Any = None,
     out: str | PathLike[str] | None = None,
+    model: Any = None,
     emit: Emit | None = None,
     **settings: Any,
 ) -> Result:
@@ -43,6 +44,8 @@ def improve(
         dev: Rows that choose, in any of these forms; None: some of `data`.
         test: Rows that are opened once; None: some of `data`; False: no test set.
         out: A new folder for the run; None: `burnish-runs/<data>-<time>`.
+        model: Your own JAX model in place of burnish's network: a pair of functions (init, apply), or "FILE.py:NAME"
+            of such a pair. docs/own-models.md says what they get and give.
         emit: Called with each `Line` and `Progress`; None: lines go to the logger "burnish".
         settings: What `burnish improve --help` lists, with underscores: time_limit="2m", metric="accuracy", seed=1, ….
 
@@ -57,7 +60,7 @@ def improve(
     settings |= {name: _text(settings[name]) for name in NAMING if name in settings}
     if isinstance(settings.get("drop"), list | tuple):
         settings["drop"] = tuple(map(_text, settings["drop"]))
-    asked = all_settings.make(target=_text(target), **settings)
+    asked = all_settings.make(target=_text(target), model=model, **settings)
     request = main_job.Request(Sources(data, dev, test), asked, None if out is None else Path(out))
     return main_job.run(request, emit=emit or _log, began=began)
 
@@ -66,15 +69,20 @@ def _text(name: Any) -> Any:
     return name if name is None else str(name)
 
 
-def resume(run: str | PathLike[str], *, emit: Emit | None = None) -> Result:
+def resume(run: str | PathLike[str], *, model: Any = None, emit: Emit | None = None) -> Result:
     """Go on with a run that was stopped.
+
+    Args:
+        run: Its folder.
+        model: Its own model, (init, apply) or "FILE.py:NAME", where the file is not there as it was.
+        emit: Called with each `Line` and `Progress`; None: lines go to the logger "burnish".
 
     Raises:
         ConfigError: It has finished, or its data came from memory and are gone.
         StoreError: There is no such run, or it is damaged.
         Interrupted: By Ctrl+C or SIGTERM, again.
     """
-    return main_job.resume(Path(run), emit=emit or _log, began=time.monotonic())
+    return main_job.resume(Path(run), model=model, emit=emit or _log, began=time.monotonic())
 
 
 def ablate(
@@ -114,13 +122,19 @@ def ablate(
     return ablation.run(asked, emit=emit or _log, began=began)
 
 
-def load_model(path: str | PathLike[str]) -> Model:
+def load_model(path: str | PathLike[str], *, model: Any = None) -> Model:
     """The model of a run folder, or of the model folder in it.
+
+    Args:
+        path: The folder.
+        model: Your own model, (init, apply) or "FILE.py:NAME", if the run trained one: its code is not in the folder.
+            None: from the file that the run was given, if it is there as it was.
 
     Raises:
         StoreError: There is none, or it cannot be read.
+        ConfigError: It is of an own model, and that is missing or another one.
     """
-    return Model(applying.model_in(Path(path)))
+    return Model(applying.model_in(Path(path), model=model))
 
 
 def _log(event: Line | Progress) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from burnish.data.inputs import InputSpec
 from burnish.model import initialise, layers, network
-from burnish.model.architecture import Architecture
+from burnish.model.architecture import Perceptron
 
-MIXED = Architecture(
+MIXED = Perceptron(
     inputs=InputSpec(numbers=3, flags=2, vocabularies=(5, 40)),
     outputs=4,
     task="classification",
@@ -54,7 +54,7 @@ def test_starting_weights_are_a_function_of_the_seed_alone():
 
 
 def test_parameters_are_counted_as_they_are_made():
-    """Architecture.parameters, which the planner reads, counts all that learns; bins do not learn."""
+    """Perceptron.parameters, which the planner reads, counts all that learns; bins do not learn."""
     for shape in (MIXED, replace(MIXED, norm="none", frequencies=0, residual=False)):
         made = initialise.parameters(shape, 0)
         del made["bins"]
@@ -71,7 +71,7 @@ def test_hidden_layers_under_batch_norm_have_no_bias():
 def test_linear_layers_scale_activations_by_their_factor_to_the_depth(factor):
     """Layers of factor · I give activations factor^L: vanishing and exploding in closed form."""
     depth, width = 20, 4
-    shape = Architecture(InputSpec(width), width, "regression", (width,) * depth, "identity", "none", 0, 0, False, 8)
+    shape = Perceptron(InputSpec(width), width, "regression", (width,) * depth, "identity", "none", 0, 0, False, 8)
     eye, zeros = factor * np.eye(width, dtype=np.float32), np.zeros(width, np.float32)
     params = {"hidden": ({"w": eye, "b": zeros},) * depth, "output": {"w": np.eye(width, dtype=np.float32), "b": zeros}}
     out = network.apply_evaluation(shape, params, (), np.ones((1, width), np.float32), np.zeros((1, 0), np.int32))

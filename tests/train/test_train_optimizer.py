@@ -12,7 +12,7 @@ import pytest
 
 from burnish.data.inputs import InputSpec
 from burnish.model import initialise
-from burnish.model.architecture import Architecture
+from burnish.model.architecture import Perceptron
 from burnish.train import optimizer
 from burnish.train.configuration import Configuration
 from burnish.train.hyperparameters import OPTIMIZERS, Hyperparameters, hyperparameters
@@ -20,7 +20,7 @@ from reference import optimizers_twin
 
 STEPS = 50
 RATE, BETA1, BETA2, EPSILON, DECAY = (np.float32(v) for v in (3e-3, 0.85, 0.98, 1e-6, 0.02))
-ARCHITECTURE = Architecture(
+ARCHITECTURE = Perceptron(
     inputs=InputSpec(numbers=3, flags=1, vocabularies=(6,)),
     outputs=2,
     task="classification",

@@ -7,14 +7,11 @@ parameters and the further arguments.
 from __future__ import annotations
 
 import contextlib
-import difflib
-import importlib.util
 import inspect
 import json
 import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -24,13 +21,14 @@ import click
 
 from burnish import errors
 from burnish.diagnose import gradient_check
+from burnish.load import code
 from burnish.report import wording
 
 RIGHT, WRONG = 0, 1  # exit codes
 EXAMPLE = "example"
 # A long check tells where it is this often, in seconds.
 PULSE = 10.0
-SHOWN = 8  # functions that an error lists
+WANTED = code.Wanted("function", "to check", "train.py:cost", "Name the function that returns the cost.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +47,9 @@ def check(asked: Asked, *, as_json: bool) -> int:
 
     What the person's file prints goes to stderr: stdout holds the answer alone.
     """
-    path, name = _parts(asked.where)
+    path, name = code.parts(asked.where, WANTED)
     with contextlib.redirect_stdout(sys.stderr):
-        module = _imported(path)
+        module = code.imported(path, "checked")
         function = _function(module, path, name)
         gradient = None if asked.gradient is None else _function(module, path, asked.gradient)
         params, *args = _example(module, path, name, function)
@@ -82,68 +80,9 @@ class _Pulse:
             click.echo(f"burnish: {done} of {leaves} leaves checked", err=True)
 
 
-def _parts(where: str) -> tuple[Path, str]:
-    """The file and the function's name."""
-    file, colon, name = where.rpartition(":")
-    if not colon or not file or not name.isidentifier():
-        path = Path(where.rstrip(":"))
-        names = f"; it has {_names(_functions_written_in(path))}" if path.is_file() else ""
-        raise errors.ConfigError(
-            f"{where} does not say which function of which file to check.",
-            f"The argument is FILE.py:FUNCTION{names}.",
-            f"Write it like {path.name if path.suffix == '.py' else 'train.py'}:cost.",
-        )
-    path = Path(file)
-    if not path.is_file():
-        raise errors.ConfigError(
-            f"There is no file {path}.", f"It was looked for in {Path.cwd()}.", "Check the spelling and the folder."
-        )
-    return path, name
-
-
-def _imported(path: Path) -> ModuleType:
-    """The file as a module, with its folder on the path as for `python FILE.py`; its `__main__` part stays asleep."""
-    sys.path.insert(0, str(path.resolve().parent))
-    spec = importlib.util.spec_from_file_location(f"checked_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise errors.ConfigError(
-            f"{path} is no Python file.", "Its name has to end in .py.", "Give the file with the function."
-        )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise errors.ConfigError(
-            f"{path} cannot be imported{_line(error, path)}.",
-            _said(error),
-            f"Run `python {path}` to see it alone; what is to run only then belongs under `if __name__ == '__main__'`.",
-        ) from error
-    return module
-
-
 def _function(module: ModuleType, path: Path, name: str) -> Callable[..., Any]:
-    found = getattr(module, name, None)
-    if callable(found):
-        return found
-    names = [key for key, value in vars(module).items() if _written_here(value, module) and not key.startswith("_")]
-    close = difflib.get_close_matches(name, names, n=1)
-    what = "is no function" if hasattr(module, name) else "is not there"
-    raise errors.ConfigError(
-        f"{name} {what} in {path}.",
-        f"The file has {_names(names)}.",
-        f"Did you mean {close[0]}?" if close else "Name the function that returns the cost.",
-    )
-
-
-def _written_here(value: Any, module: ModuleType) -> bool:
-    return callable(value) and getattr(value, "__module__", None) == module.__name__
-
-
-def _functions_written_in(path: Path) -> list[str]:
-    """Names of the functions, read without running the file."""
-    words = (line.split("(")[0].split() for line in path.read_text("utf-8", errors="replace").splitlines())
-    return [pair[1] for pair in words if len(pair) == 2 and pair[0] == "def"]
+    found: Callable[..., Any] = code.named(module, path, name, fits=callable, wanted=WANTED)
+    return found
 
 
 def _example(module: ModuleType, path: Path, name: str, function: Callable[..., Any]) -> tuple[Any, ...]:
@@ -161,8 +100,8 @@ def _example(module: ModuleType, path: Path, name: str, function: Callable[..., 
         made = maker()
     except Exception as error:
         raise errors.ConfigError(
-            f"{maker.__name__}() of {path} fails{_line(error, path)}.",
-            _said(error),
+            f"{maker.__name__}() of {path} fails{code.line(error, path)}.",
+            code.said(error),
             "It is called without arguments and returns (params, *args).",
         ) from error
     # A named tuple is a tree of parameters, a plain one is (params, *args).
@@ -192,26 +131,5 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except errors.ConfigError as error:
         cause = error.__cause__
-        where = "" if cause is None else _line(cause, path)
+        where = "" if cause is None else code.line(cause, path)
         raise errors.ConfigError(f"{path}: {error.what.rstrip('.')}{where}.", error.why, error.remedy) from cause
-
-
-def _line(error: BaseException, path: Path) -> str:
-    """ " (line 12)" where the error passed through the file."""
-    if isinstance(error, SyntaxError) and error.lineno:
-        return f" (line {error.lineno})"
-    own = path.resolve()
-    lines = [
-        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).resolve() == own
-    ]
-    return f" (line {lines[-1]})" if lines else ""
-
-
-def _said(error: BaseException) -> str:
-    message = wording.plain(str(error).strip().split("\n")[0])
-    return f"{type(error).__name__}: {message}" if message else f"{type(error).__name__}."
-
-
-def _names(names: Sequence[str]) -> str:
-    more = [f"{len(names) - SHOWN} more"] if len(names) > SHOWN else []
-    return wording.listing([*names[:SHOWN], *more]) or "no functions"

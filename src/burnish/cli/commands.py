@@ -16,6 +16,9 @@ import click
 BEGAN = time.monotonic() - time.process_time()
 
 
+OWN_MODEL = "The run's own model, where its file is not there as it was."
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="burnish")
 def burnish() -> None:
@@ -51,6 +54,11 @@ def burnish() -> None:
 )
 @click.option("--folds", type=int, metavar="K", help="Folds of cross-validation, instead of what the rows call for.")
 @click.option("--start", metavar="FILE", help="Begin from your own configuration (JSON or TOML).")
+@click.option(
+    "--model",
+    metavar="FILE.py:NAME",
+    help="Train your own JAX model, a pair (init, apply), in place of burnish's network (docs/own-models.md).",
+)
 @click.option("--require", metavar="'error<=0.05'", help="Exit 4 unless the upper end of the test interval passes.")
 @click.option("--jobs", type=int, metavar="N", help="Worker processes (one per core).")
 @click.option(
@@ -105,13 +113,14 @@ def improve(
 
 @burnish.command()
 @click.argument("run", type=click.Path(path_type=Path))
+@click.option("--model", metavar="FILE.py:NAME", help=OWN_MODEL)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Warnings only.")
-def resume(run: Path, as_json: bool, quiet: bool) -> None:
+def resume(run: Path, model: str | None, as_json: bool, quiet: bool) -> None:
     """Go on with a run that was stopped."""
     from burnish.cli import running
 
-    running.resume(run, began=BEGAN, as_json=as_json, quiet=quiet)
+    running.resume(run, own=model, began=BEGAN, as_json=as_json, quiet=quiet)
 
 
 @burnish.command()
@@ -119,11 +128,12 @@ def resume(run: Path, as_json: bool, quiet: bool) -> None:
 @click.argument("data")
 @click.option("-o", "--output", metavar="FILE", help="Where to (standard output).")
 @click.option("--proba", is_flag=True, help="A probability for each class instead of the class.")
-def predict(model: Path, data: str, output: str | None, proba: bool) -> None:
+@click.option("--model", "own", metavar="FILE.py:NAME", help=OWN_MODEL)
+def predict(model: Path, data: str, output: str | None, proba: bool, own: str | None) -> None:
     """Predict: one row out for each row in, in order. MODEL is a run folder or its model folder."""
     from burnish.cli import using
 
-    using.predict(model, data, output, proba=proba)
+    using.predict(model, data, output, proba=proba, own=own)
 
 
 @burnish.command()
@@ -131,12 +141,13 @@ def predict(model: Path, data: str, output: str | None, proba: bool) -> None:
 @click.argument("data")
 @click.option("--group", metavar="COL", help="Rows with one value here are one piece of evidence (as in the run).")
 @click.option("--weight", metavar="COL", help="Weight of each row (as in the run).")
+@click.option("--model", "own", metavar="FILE.py:NAME", help=OWN_MODEL)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def evaluate(model: Path, data: str, group: str | None, weight: str | None, as_json: bool) -> None:
+def evaluate(model: Path, data: str, as_json: bool, **how: Any) -> None:
     """Judge a model on rows with known targets, with intervals."""
     from burnish.cli import using
 
-    using.evaluate(model, data, group=group, weight=weight, as_json=as_json)
+    using.evaluate(model, data, as_json=as_json, **how)
 
 
 @burnish.command()

@@ -103,11 +103,11 @@ def improve(ask: Ask, *, began: float, as_json: bool, quiet: bool, verbose: bool
     _check_gate(ask.settings, result)
 
 
-def resume(path: Path, *, began: float, as_json: bool, quiet: bool) -> None:
+def resume(path: Path, *, own: str | None, began: float, as_json: bool, quiet: bool) -> None:
     """Go on with a run and print its result."""
     with Screen(quiet=quiet) as screen:
         try:
-            result = main_job.resume(path, emit=screen, began=began)
+            result = main_job.resume(path, model=own, emit=screen, began=began)
         except Interrupted as stopped:
             raise _signalled(stopped, resumable=True) from stopped
     _print(result, as_json=as_json, verbose=False)

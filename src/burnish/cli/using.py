@@ -13,9 +13,9 @@ from burnish.store import atomic, run_folder
 from burnish.workflow import applying, leaving, looking, remarks
 
 
-def predict(model: Path, data: str, output: str | None, *, proba: bool) -> None:
+def predict(model: Path, data: str, output: str | None, *, proba: bool, own: str | None = None) -> None:
     """Predictions as CSV."""
-    predictor = applying.model_in(model)
+    predictor = applying.model_in(model, model=own)
     if proba and not predictor.target.classes:
         raise applying.no_probabilities(predictor)
     rows = applying.rows_for(predictor, data)
@@ -28,9 +28,11 @@ def predict(model: Path, data: str, output: str | None, *, proba: bool) -> None:
         atomic.write_text(Path(output), text)
 
 
-def evaluate(model: Path, data: str, *, group: str | None, weight: str | None, as_json: bool) -> None:
+def evaluate(
+    model: Path, data: str, *, group: str | None, weight: str | None, as_json: bool, own: str | None = None
+) -> None:
     """Errors of a model on rows with known targets."""
-    judged = applying.evaluate(model, data, group=group, weight=weight)
+    judged = applying.evaluate(model, data, group=group, weight=weight, own=own)
     if as_json:
         click.echo(json.dumps(judged.document(), allow_nan=False))
         return

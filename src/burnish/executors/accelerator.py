@@ -24,6 +24,7 @@ from burnish.executors import compile_cache, exhaustion, trials
 from burnish.executors.pool import Stopped
 from burnish.executors.trials import Trial
 from burnish.model.architecture import Architecture
+from burnish.model.own_model import OwnModel
 from burnish.train import slice
 from burnish.train.work import Ending, Outcome, Work
 
@@ -43,8 +44,6 @@ UNKNOWN_MEMORY = 2**31
 
 # A stack holds its states three times: as it was given them, as the loop carries them, and as the step makes them anew.
 STATES_AT_ONCE = 3
-# Arrays of (rows, widest layer) that evaluating a network holds at once beside its encoded inputs.
-LAYERS_AT_ONCE = 2
 
 # Bytes of a fold up to which each place has a copy of its own, so that trials of all folds stand in one stack. Tables
 # of up to some thousand rows are judged on several folds; a copy in each of 64 places is little for a GPU.
@@ -83,6 +82,7 @@ class Accelerator:
         devices: What to train on; at least one, all alike.
         cache: Folder of compiled programs, if they are to be kept.
         interrupted: Signals that the process received; once it is not empty, the running trials' states are kept.
+        own: The person's own model, where one is trained.
     """
 
     def __init__(
@@ -93,11 +93,13 @@ class Accelerator:
         devices: Sequence[jax.Device],
         cache: Path | None = None,
         interrupted: Sequence[int] = (),
+        own: OwnModel | None = None,
     ) -> None:
         self._devices = Mesh(np.asarray(devices), (AXIS,))
         self._dealt = NamedSharding(self._devices, PartitionSpec(AXIS))
         everywhere = NamedSharding(self._devices, PartitionSpec())
-        self._trials = trials.Trials(data_folder, state_folder, place=partial(jax.device_put, device=everywhere))
+        place = partial(jax.device_put, device=everywhere)
+        self._trials = trials.Trials(data_folder, state_folder, place=place, own=own)
         self._memory = MEMORY_SHARE * min(_memory(device) for device in devices)
         self._cache, self._interrupted = cache, interrupted
         self._programs: dict[Any, Callable[..., slice.Result]] = {}
@@ -244,7 +246,7 @@ class Accelerator:
 def bytes_of(trial: Trial) -> int:
     """About what a place for this trial takes of its device's memory: states, a network's evaluation, copied data."""
     rows = max(len(trial.data.dev.y), len(trial.data.probe_x), trial.shape.batch_size)
-    numbers = rows * (trial.shape.fan_in + LAYERS_AT_ONCE * max(trial.shape.sizes[1:]))
+    numbers = rows * trial.shape.row_numbers
     copies = _bytes(trial.data) if _is_copied(trial.data) else 0
     return STATES_AT_ONCE * _bytes(trial.state) + np.dtype(np.float32).itemsize * numbers + copies
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from burnish.executors import trainer
 from burnish.executors.pool import Stopped
+from burnish.model.own_model import OwnModel
 from burnish.train.work import Outcome, Work
 
 # Programs that this process keeps, at some megabytes each; when there are more, the oldest go.
@@ -40,12 +41,15 @@ class InProcess:
         data_folder: Where `fold_files.write` puts the folds; they may be written later.
         state_folder: Where weights and the states of paused trials go.
         interrupted: Signals that the process received; once it is not empty, the running trial's state is kept.
+        own: The person's own model, where one is trained.
     """
 
-    def __init__(self, data_folder: Path, state_folder: Path, *, interrupted: Sequence[int] = ()) -> None:
+    def __init__(
+        self, data_folder: Path, state_folder: Path, *, interrupted: Sequence[int] = (), own: OwnModel | None = None
+    ) -> None:
         for oldest in list(_PROGRAMS)[:-MOST_PROGRAMS]:
             _PROGRAMS.pop(oldest, None)  # another thread's fit may have been quicker
-        self._trainer = trainer.Trainer(data_folder, state_folder, programs=_PROGRAMS, capacity=capacity)
+        self._trainer = trainer.Trainer(data_folder, state_folder, programs=_PROGRAMS, capacity=capacity, own=own)
         self._interrupted = interrupted
 
     def __enter__(self) -> InProcess:

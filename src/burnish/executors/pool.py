@@ -73,6 +73,7 @@ class Pool:
         memory_limit: Bytes of resident memory at which a worker's trial is ended as FAILED; None: no limit.
         interrupted: Signals that the process received; once it is not empty, `__call__` keeps all states and raises
         Stopped.
+        own: What a worker makes the person's own model from, where one is trained: see `worker.serve`.
     """
 
     def __init__(
@@ -84,7 +85,9 @@ class Pool:
         cache: Path,
         memory_limit: int | None = None,
         interrupted: Sequence[int] = (),
+        own: bytes | None = None,
     ) -> None:
+        self._own = own
         self._data_folder, self._state_folder, self._cache = data_folder, state_folder, cache
         self._memory_limit, self._interrupted = memory_limit, interrupted
         self._deaths = 0
@@ -172,7 +175,10 @@ class Pool:
                 pass_fds=[theirs.fileno()],
                 process_group=0,  # a signal to the terminal's group is the driver's to answer, states kept
             )
-        return _Worker(process, Connection(ours.detach()))
+        worker = _Worker(process, Connection(ours.detach()))
+        if self._own is not None:
+            _send(worker, ("model", self._own))
+        return worker
 
     def _give(self, worker: _Worker, waiting: deque[Work]) -> None:
         """The next work for this worker: what it has compiled already, else what nobody has, else the first."""
@@ -207,6 +213,12 @@ class Pool:
             if message[0] == "ready":
                 worker.ready = True
                 continue
+            if message[0] == "refused":
+                raise errors.ConfigError(
+                    "A worker process cannot make the model from what it was given.",
+                    message[1],
+                    'Write its functions into a file and give model="FILE.py:NAME".',
+                )
             work, worker.busy, self._deaths = worker.busy, None, 0
             if message[0] == "exhausted" and work is not None:
                 yield failed(work)

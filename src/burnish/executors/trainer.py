@@ -15,6 +15,7 @@ from burnish.data.inputs import InputSpec, Prepared
 from burnish.executors import compile_cache, trials
 from burnish.model import rules
 from burnish.model.architecture import Architecture
+from burnish.model.own_model import OwnModel
 from burnish.train import hyperparameters, packing, slice
 from burnish.train.configuration import Configuration
 from burnish.train.fold_data import FoldData, Part, TargetScale
@@ -39,6 +40,7 @@ class Trainer:
             compiling.
         programs: Compiled ones, where several trainers of a process share them.
         capacity: The padded number of rows of each part.
+        own: The person's own model, where one is trained.
     """
 
     def __init__(
@@ -49,8 +51,9 @@ class Trainer:
         cache: Path | None = None,
         programs: Programs | None = None,
         capacity: Callable[[int], int] = packing.capacity,
+        own: OwnModel | None = None,
     ) -> None:
-        self._trials = trials.Trials(data_folder, state_folder, capacity=capacity)
+        self._trials = trials.Trials(data_folder, state_folder, capacity=capacity, own=own)
         self._programs: Programs = {} if programs is None else programs
         self._cache = cache
 

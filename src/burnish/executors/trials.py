@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.executors import fold_files
-from burnish.model import initialise, layers
-from burnish.model.architecture import Architecture
+from burnish.model import initialise, kinds, layers
+from burnish.model.architecture import Architecture, Perceptron
+from burnish.model.own_model import OwnModel
 from burnish.predictor import outputs, weights
 from burnish.train import hyperparameters, packing, slice
 from burnish.train.configuration import Configuration
@@ -63,6 +64,7 @@ class Trials:
         state_folder: Where weights and the states of paused trials go.
         capacity: The padded number of rows of each part.
         place: Puts an array of a fold where it is trained on.
+        own: The person's own model, where one is trained.
     """
 
     def __init__(
@@ -72,7 +74,9 @@ class Trials:
         *,
         capacity: Callable[[int], int] = packing.capacity,
         place: Callable[[Any], Any] = jax.device_put,
+        own: OwnModel | None = None,
     ) -> None:
+        self._own = own
         self._data_folder, self._state_folder = data_folder, state_folder
         self._capacity, self._place = capacity, place
         self._folds: dict[int, tuple[FoldData, slice.Data]] = {}
@@ -81,8 +85,10 @@ class Trials:
     def shapes(self, work: Work) -> tuple[Architecture, slice.Data]:
         """What shapes the program of a piece of work: its network, and the arrays of its fold."""
         fold, data = self._fold(work.fold)
-        inputs, task = fold.inputs, fold.task
-        return hyperparameters.architecture(work.configuration, inputs, outputs=fold.outputs, task=task), data
+        shape = hyperparameters.architecture(
+            work.configuration, fold.inputs, outputs=fold.outputs, task=fold.task, own=self._own
+        )
+        return shape, data
 
     def begin(self, work: Work) -> Trial:
         """The trial, going on from its saved state where there is one.
@@ -149,7 +155,7 @@ class Trials:
 
     def _quantile_bins(self, work: Work, shape: Architecture) -> initialise.Params | None:
         """Bins of the training rows, found once: a second of sorting for 400,000 rows would come with each trial."""
-        if not shape.bins:
+        if not isinstance(shape, Perceptron) or not shape.bins:
             return None
         key = work.fold, work.rows, shape.bins
         if key not in self._bins:
@@ -191,7 +197,7 @@ def start_parameters(
     configuration: Configuration, shape: Architecture, seed: int, bins: initialise.Params | None = None
 ) -> initialise.Params:
     """Starting weights of a trial; `bins` are those of its training rows, where the architecture has bins."""
-    return initialise.parameters(
+    return kinds.of(shape).parameters(
         shape,
         seed,
         initializer=configuration.initializer,

@@ -9,6 +9,7 @@ guard, a notebook that has already imported JAX works, and nothing is ever forke
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 import traceback
@@ -25,8 +26,10 @@ AT_ONCE = 0.02
 def serve(connection: Connection, data_folder: Path, state_folder: Path, cache: Path) -> None:
     """Answer messages until the driver says to end, or is gone.
 
-    Messages in: ("work", Work), ("stop",), ("end",). Messages out: ("ready",), ("outcome", Outcome), ("exhausted",
-    trial) where memory ran out, ("files", trial, text) where the disk refused, ("failed", trial, text).
+    Messages in: ("model", bytes) before any work where a person's own model is trained (a pickled function without
+    arguments that makes it: it comes from the driver, never from a file), ("work", Work), ("stop",), ("end",).
+    Messages out: ("ready",), ("outcome", Outcome), ("exhausted", trial) where memory ran out, ("files", trial, text)
+    where the disk refused, ("failed", trial, text), ("refused", text) where the model cannot be made.
     """
     # JAX may be imported only here, in the worker, after its environment was set.
     from burnish.executors import trainer as training
@@ -42,6 +45,14 @@ def serve(connection: Connection, data_folder: Path, state_folder: Path, cache: 
             return
         if message[0] == "stop":
             continue  # it crossed the outcome of the work that it meant to stop
+        if message[0] == "model":
+            try:
+                own = pickle.loads(message[1])()
+            except Exception as error:  # a person's code may raise anything
+                connection.send(("refused", f"{type(error).__name__}: {error}"))
+                raise
+            trainer = training.Trainer(data_folder, state_folder, cache=cache, own=own)
+            continue
         work = message[1]
 
         def should_stop() -> bool:

@@ -1,12 +1,17 @@
-"""What shapes a compiled program: another value here is another program."""
+"""What shapes a compiled program: another value here is another program.
+
+There are two kinds of network, and `kinds` has the functions of each.
+"""
 
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from burnish.data.inputs import InputSpec
+from burnish.model.own_model import OwnModel
 
 Task = Literal["classification", "regression"]
 
@@ -15,8 +20,12 @@ Task = Literal["classification", "regression"]
 EMBEDDING_COLUMNS = 8
 
 
+# Arrays of (rows, widest layer) that evaluating a network holds at once beside its encoded inputs.
+LAYERS_AT_ONCE = 2
+
+
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Perceptron:
     """A multi-layer perceptron with optional batch norm, skip connections and embeddings; hashable."""
 
     inputs: InputSpec
@@ -61,3 +70,39 @@ class Architecture:
             size * columns for size, columns in zip(self.inputs.vocabularies, self.embedding_columns, strict=True)
         )
         return dense + offsets + embedded + self.frequencies * self.inputs.numbers
+
+    @property
+    def row_numbers(self) -> int:
+        """About how many numbers evaluating one row holds at once."""
+        return self.fan_in + LAYERS_AT_ONCE * max(self.sizes[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A person's own model (`own_network`); hashable."""
+
+    inputs: InputSpec
+    outputs: int
+    task: Task
+    batch_size: int
+    model: OwnModel
+    leaves: tuple[tuple[str, tuple[int, ...]], ...]  # name and shape of each array that is learned
+
+    @property
+    def columns(self) -> int:
+        """Columns that the model reads: numbers, flags, and one for each level of a coded category; at least 1."""
+        return max(1, self.inputs.width + sum(self.inputs.vocabularies))
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are learned."""
+        return sum(math.prod(shape) for _, shape in self.leaves)
+
+    @property
+    def row_numbers(self) -> int:
+        """About how many numbers evaluating one row holds at once: as if the longest side of an array were a layer."""
+        longest = max(max(shape, default=1) for _, shape in self.leaves)
+        return self.columns + LAYERS_AT_ONCE * longest
+
+
+Architecture = Perceptron | Own

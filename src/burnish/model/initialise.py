@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.model.architecture import Architecture
+from burnish.model.architecture import Perceptron
 
 # σ of the two wrong initialisations that exist to be compared with, as in the common course: weights ×0.01 and ×10.
 SMALL, LARGE = 0.01, 10.0
@@ -40,7 +40,7 @@ def variance(name: str, fan_in: int, fan_out: int) -> float:
 
 
 def parameters(
-    architecture: Architecture,
+    architecture: Perceptron,
     seed: int,
     *,
     initializer: str = "he",
@@ -89,7 +89,7 @@ def parameters(
     return params
 
 
-def _quieten(w: NDArray[np.float32], architecture: Architecture) -> None:
+def _quieten(w: NDArray[np.float32], architecture: Perceptron) -> None:
     """Start the first layer, in place, as if the encodings of the continuous inputs were hardly there.
 
     They repeat what the inputs say already; as loud as the inputs they would drown them, being many times as many.
@@ -99,14 +99,14 @@ def _quieten(w: NDArray[np.float32], architecture: Architecture) -> None:
     w[begin:end] *= np.float32(ENCODED_SCALE)
 
 
-def statistics(architecture: Architecture) -> Stats:
+def statistics(architecture: Perceptron) -> Stats:
     """Running averages of batch norm before the first step: nothing seen yet."""
     if architecture.norm != "batch":
         return ()
     return tuple({"mean": np.zeros(n, np.float32), "variance": np.zeros(n, np.float32)} for n in architecture.widths)
 
 
-def is_weight(path: tuple[Any, ...]) -> bool:
+def is_weight(path: tuple[Any, ...], leaf: Any = None) -> bool:
     """Whether a leaf is decayed: weights and embeddings are; biases, γ and β, frequencies and bins are not."""
     names = [getattr(entry, "key", None) for entry in path]
     return "w" in names or "embedding" in names

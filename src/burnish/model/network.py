@@ -1,32 +1,21 @@
-"""Applying a network to a mini-batch: two functions, training and evaluation, over one body."""
+"""Applying a multi-layer perceptron to a mini-batch: two functions, training and evaluation, over one body."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
-from jax import lax
-from jaxtyping import Array, Float, Int32, UInt32
+from jaxtyping import Array, Float, Int32
 
 from burnish.model import layers, random_bits
-from burnish.model.architecture import Architecture
-
-# Streams of one step: hidden layer l takes l + 1, so these lie above any depth.
-INPUT_NOISE_STREAM, INPUT_DROPOUT_STREAM = 1001, 1002
-
-
-class Noise(NamedTuple):
-    """What makes training differ from evaluation; every field is traced."""
-
-    start: UInt32[Array, ""]  # random stream of this step
-    dropout: Float[Array, " layer"]  # rate of each hidden layer
-    input_dropout: Float[Array, ""]
-    input_noise: Float[Array, ""]  # standard deviation, in the inputs' standardised units
+from burnish.model import noise as noises
+from burnish.model.architecture import Perceptron
+from burnish.model.noise import Noise as Noise
 
 
 def _features(
-    architecture: Architecture, params: dict[str, Any], x: Float[Array, "row d"], codes: Int32[Array, "row c"]
+    architecture: Perceptron, params: dict[str, Any], x: Float[Array, "row d"], codes: Int32[Array, "row c"]
 ) -> Float[Array, "row fan_in"]:
     parts = [x]
     if architecture.bins:
@@ -39,7 +28,7 @@ def _features(
 
 
 def _body(
-    architecture: Architecture,
+    architecture: Perceptron,
     params: dict[str, Any],
     features: Float[Array, "row fan_in"],
     *,
@@ -56,7 +45,7 @@ def _body(
 
 
 def apply_training(
-    architecture: Architecture,
+    architecture: Perceptron,
     params: dict[str, Any],
     x: Float[Array, "row d"],
     codes: Int32[Array, "row c"],
@@ -74,29 +63,13 @@ def apply_training(
     def thin(index: int, a: Array) -> Array:
         return layers.dropout(a, noise.dropout[index], random_bits.stream(noise.start, index + 1))
 
-    numbers = architecture.inputs.numbers
-    if numbers:
-        added = lax.cond(
-            noise.input_noise > 0,
-            lambda: (
-                noise.input_noise
-                * random_bits.normals(random_bits.stream(noise.start, INPUT_NOISE_STREAM), (x.shape[0], numbers))
-            ),
-            lambda: jnp.zeros((x.shape[0], numbers), x.dtype),
-        )
-        x = jnp.concatenate([x[:, :numbers] + added, x[:, numbers:]], axis=1) if numbers < x.shape[1] else x + added
-    features = _features(architecture, params, x, codes)
-    features = lax.cond(
-        noise.input_dropout > 0,
-        lambda f: layers.dropout(f, noise.input_dropout, random_bits.stream(noise.start, INPUT_DROPOUT_STREAM)),
-        lambda f: f,
-        features,
-    )
+    x = noises.noisy(noise, x, architecture.inputs.numbers)
+    features = noises.thinned(noise, _features(architecture, params, x, codes))
     return _body(architecture, params, features, normalise=normalise, thin=thin), tuple(moments)
 
 
 def apply_evaluation(
-    architecture: Architecture,
+    architecture: Perceptron,
     params: dict[str, Any],
     statistics: tuple[dict[str, Array], ...],
     x: Float[Array, "row d"],

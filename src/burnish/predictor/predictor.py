@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from burnish import errors
 from burnish.data.counting import ALIKE, Counting
-from burnish.data.inputs import InputSpec, Prepared
+from burnish.data.inputs import Prepared
 from burnish.data.table import Physical, Table
-from burnish.model import network, rules
+from burnish.model import kinds, rules
 from burnish.model.architecture import Architecture
-from burnish.predictor import outputs, weights
+from burnish.model.own_model import OwnModel
+from burnish.predictor import outputs, shapes, weights
 from burnish.preprocess import padding
 from burnish.preprocess.preparation import Preparation
 from burnish.preprocess.target import TargetCoding
@@ -67,6 +68,11 @@ class Predictor:
         return sum(member.architecture.parameters for member in self.members)
 
     @property
+    def own(self) -> OwnModel | None:
+        """The person's own model, if the networks are of one."""
+        return shapes.own_of(self.members[0].architecture)
+
+    @property
     def schema(self) -> dict[str, Physical]:
         """Columns that prediction needs, and how a reader must give them."""
         return joint_schema(self.preparations)
@@ -105,7 +111,7 @@ class Predictor:
         described = [
             {
                 "preparation": member.preparation,
-                "architecture": asdict(member.architecture),
+                "architecture": shapes.to_json(member.architecture),
                 "scale": {k: v if np.isfinite(v) else None for k, v in asdict(member.scale).items()},
                 "share": member.share,
             }
@@ -118,18 +124,19 @@ class Predictor:
             "preparations": [p.to_json() for p in self.preparations],
             "members": described,
             "counting": asdict(self.counting),
+            "own_model": None if self.own is None else self.own.to_json(),
         }
         (folder / MODEL_FILE).write_text(json.dumps(model, allow_nan=False), "utf-8")
 
     @classmethod
-    def from_json(cls, model: dict[str, Any], folder: Path) -> Predictor:
-        """The predictor that `save` wrote into `folder`."""
+    def from_json(cls, model: dict[str, Any], folder: Path, own: OwnModel | None = None) -> Predictor:
+        """The predictor that `save` wrote into `folder`; `own` is the person's own model, if it is of one."""
         flat = weights.load(folder / WEIGHTS_FILE)
         members = []
         for index, described in enumerate(model["members"]):
             prefix = f"{index}."
             arrays = {k.removeprefix(prefix): v for k, v in flat.items() if k.startswith(prefix)}
-            shape = _architecture(described["architecture"])
+            shape = shapes.from_json(described["architecture"], own)
             weights.unflatten(shape, arrays)  # refuses arrays that do not fit
             bounds = {"low": -np.inf, "high": np.inf}
             scale = TargetScale(**{k: bounds[k] if v is None else v for k, v in described["scale"].items()})
@@ -145,12 +152,6 @@ class Predictor:
 def joint_schema(preparations: Sequence[Preparation]) -> dict[str, Physical]:
     """The columns that any of these preparations reads: a fold may have left out one that is constant in its rows."""
     return {name: physical for preparation in preparations for name, physical in preparation.schema.items()}
-
-
-def _architecture(values: dict[str, Any]) -> Architecture:
-    inputs = values["inputs"]
-    spec = InputSpec(inputs["numbers"], inputs["flags"], tuple(inputs["vocabularies"]))
-    return Architecture(**{**values, "inputs": spec, "widths": tuple(values["widths"])})
 
 
 def read_model(folder: Path) -> dict[str, Any]:
@@ -203,5 +204,5 @@ _PROGRAMS: dict[Architecture, Any] = {}
 def _program(shape: Architecture) -> Any:
     """Compiled once per architecture: jax.jit forgets what it compiled when its function goes."""
     if shape not in _PROGRAMS:
-        _PROGRAMS[shape] = jax.jit(partial(network.apply_evaluation, shape))
+        _PROGRAMS[shape] = jax.jit(partial(kinds.of(shape).evaluation, shape))
     return _PROGRAMS[shape]

@@ -15,6 +15,7 @@ from burnish.baseline.fitted import Fitted
 from burnish.data.counting import ALIKE, Counting
 from burnish.data.inputs import InputSpec
 from burnish.data.table import Physical, Table
+from burnish.model.own_model import OwnModel
 from burnish.predictor import predictor
 from burnish.preprocess import padding
 from burnish.preprocess.preparation import Preparation
@@ -88,9 +89,18 @@ class SimplePredictor:
 AnyPredictor = predictor.Predictor | SimplePredictor
 
 
-def load(folder: Path) -> AnyPredictor:
-    """The model in a folder, network or not; StoreError where there is none that can be read."""
+def load(folder: Path, own: OwnModel | None = None) -> AnyPredictor:
+    """The model in a folder, network or not.
+
+    Args:
+        folder: Where it lies.
+        own: The functions of a person's own model, if it is of one.
+
+    Raises:
+        StoreError: There is none that can be read.
+        ConfigError: It is of a person's own model, and that is missing or another one.
+    """
     model = predictor.read_model(folder)
     if model["kind"] == "simple":
         return SimplePredictor.from_json(model)
-    return predictor.Predictor.from_json(model, folder)
+    return predictor.Predictor.from_json(model, folder, own)

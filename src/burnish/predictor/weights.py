@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from burnish import errors
-from burnish.model import initialise
+from burnish.model import kinds
 from burnish.model.architecture import Architecture
 
 Flat = dict[str, NDArray[np.float32]]
@@ -30,7 +30,7 @@ def flatten(params: Any, statistics: Any) -> Flat:
             for index, child in enumerate(node):
                 walk(f"{prefix}.{index}", child)
         else:
-            flat[prefix] = np.ascontiguousarray(node, np.float32)
+            flat[prefix] = np.asarray(node, np.float32, order="C")
 
     walk("", params)
     walk("statistics", statistics)
@@ -39,7 +39,8 @@ def flatten(params: Any, statistics: Any) -> Flat:
 
 def unflatten(architecture: Architecture, flat: Mapping[str, NDArray[np.float32]]) -> tuple[Any, Any]:
     """Parameters and batch norm's averages; DataError where an array is missing or of another shape."""
-    params, statistics = initialise.parameters(architecture, 0), initialise.statistics(architecture)
+    kind = kinds.of(architecture)
+    params, statistics = kind.like(architecture), kind.statistics(architecture)
     expected = flatten(params, statistics)
     for name, like in expected.items():
         found = flat.get(name)

@@ -34,6 +34,7 @@ INITIALIZERS: dict[Initializer, str] = {
 }
 RIVALS: tuple[Initializer, ...] = ("he", "lecun", "glorot", "small", "zeros")
 BINS = 16  # of a network that has none
+OWN_MATTER = "it is a matter of the model, which is your own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +105,17 @@ def _normalisation(n: Network) -> Technique | str:
 def _dropout(n: Network) -> Technique | str:
     c = n.configuration
     if not c.widths:
-        return "there is no hidden layer"
+        return _no_layers(c)
     rates = c.dropout if isinstance(c.dropout, tuple) else (c.dropout,)
     if any(rates):
         shown = ", ".join(f"{rate:.2g}" for rate in dict.fromkeys(rates))
         return Technique("dropout", "Dropout", f"dropout {shown}", "no dropout", True, (Arm(replace(c, dropout=0.0)),))
     rate = remedies.STRONG_DROPOUT
     return Technique("dropout", "Dropout", f"dropout {rate:g}", "no dropout", False, (Arm(replace(c, dropout=rate)),))
+
+
+def _no_layers(c: Configuration) -> str:
+    return OWN_MATTER if c.model else "there is no hidden layer"
 
 
 def _setting(name: str, title: str, field: str, *, added: float, shown: str) -> Callable[[Network], Technique]:
@@ -128,7 +133,7 @@ def _setting(name: str, title: str, field: str, *, added: float, shown: str) -> 
 def _batch_norm(n: Network) -> Technique | str:
     c = n.configuration
     if not c.widths:
-        return "there is no hidden layer"
+        return _no_layers(c)
     there = c.norm == "batch"
     if not there and c.batch_size == 1:
         return "a mini-batch of one row has no variance"
@@ -142,6 +147,8 @@ def _bins(n: Network) -> Technique | str:
     if not n.numbers:
         return "no column is continuous"
     c = n.configuration
+    if c.model:
+        return OWN_MATTER
     other = replace(c, bins=0 if c.bins else BINS)
     return Technique("bins", "Binned inputs", f"{c.bins or BINS} bins", "none", c.bins > 0, (Arm(other),))
 
@@ -186,10 +193,10 @@ def _average(n: Network) -> Technique | str:
 def _initialiser(rival: Initializer) -> Maker:
     def make(n: Network) -> Technique | str:
         own = n.configuration.initializer
+        if not n.configuration.widths:
+            return _no_layers(n.configuration)
         if rival == own:
             return "it is the network's own"
-        if not n.configuration.widths:
-            return "there is no hidden layer"
         other = replace(n.configuration, initializer=rival)
         title = f"{INITIALIZERS[own]} initialisation, not {INITIALIZERS[rival]}"
         return Technique(f"init-{rival}", title, INITIALIZERS[own], INITIALIZERS[rival], True, (Arm(other),))

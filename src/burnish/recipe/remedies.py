@@ -74,7 +74,7 @@ def _wider(c: Configuration) -> Configuration | None:
 
 
 def _deeper(c: Configuration) -> Configuration | None:
-    if len(c.widths) >= MAX_DEPTH:
+    if c.model or len(c.widths) >= MAX_DEPTH:
         return None
     return _with_widths(c, (*c.widths, c.widths[-1] if c.widths else FIRST_WIDTH))
 
@@ -134,7 +134,7 @@ def _batch_norm(c: Configuration) -> Configuration | None:
 
 
 def _periodic(c: Configuration) -> Configuration | None:
-    return replace(c, frequencies=FREQUENCIES) if c.frequencies == 0 else None
+    return replace(c, frequencies=FREQUENCIES) if c.frequencies == 0 and not c.model else None
 
 
 def _residual(c: Configuration) -> Configuration | None:

@@ -236,7 +236,11 @@ def model_sentence(summary: Summary) -> str:
     if model.what != "network":
         names = {"linear": "A linear model", "majority": "The majority class", "mean": "The mean of the target"}
         return f"{names[model.what]}. {model.reason}".rstrip()
-    what = "One network" if model.members == 1 else f"An ensemble of {model.members} networks"
+    own = "" if summary.first is None else summary.first.configuration.model
+    if own:
+        what = f"Your own model {own}" + ("" if model.members == 1 else f", an ensemble of {model.members} of it,")
+    else:
+        what = "One network" if model.members == 1 else f"An ensemble of {model.members} networks"
     return (
         f"{what} with {model.parameters:,} parameters{' in all' if model.members > 1 else ''}. {model.reason}".rstrip()
     )

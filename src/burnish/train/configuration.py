@@ -12,9 +12,17 @@ Decay = Literal["none", "cosine", "one_cycle", "inverse", "exponential", "sqrt_e
 Initializer = Literal["he", "lecun", "glorot", "zeros", "small", "large"]
 
 
+# What only burnish's own network has: a person's own model settles such things itself.
+OF_THE_PERCEPTRON = (
+    *("widths", "activation", "norm", "bins", "frequencies", "residual"),
+    *("dropout", "initializer", "init_scale", "frequency_scale"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One network and how to train it. The first seven fields shape the compiled program; the rest flow through it."""
+    """One network and how to train it. The first seven fields shape the compiled program, and so does the last; the
+    rest flow through it."""
 
     widths: tuple[int, ...] = (128, 128)
     activation: Activation = "relu"
@@ -46,6 +54,8 @@ class Configuration:
     epochs: int = 100
     patience: int = 0  # epochs without a better dev cost before training stops (0: never)
 
+    model: str = ""  # a person's own model, by its name: then the fields in OF_THE_PERCEPTRON say nothing
+
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON values; `from_json` reads it back."""
         return asdict(self)
@@ -59,4 +69,5 @@ class Configuration:
     @property
     def program(self) -> tuple[Any, ...]:
         """What decides which compiled program runs it: trials that agree here share one compilation."""
-        return (self.widths, self.activation, self.norm, self.bins, self.frequencies, self.residual, self.batch_size)
+        shape = (self.widths, self.activation, self.norm, self.bins, self.frequencies, self.residual, self.batch_size)
+        return (*shape, self.model)

@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int32, UInt32
 
 from burnish.data.inputs import InputSpec
-from burnish.model.architecture import Architecture, Task
+from burnish.model import own_network
+from burnish.model.architecture import Architecture, Perceptron, Task
+from burnish.model.own_model import OwnModel
 from burnish.train.configuration import Configuration
 
 
@@ -112,10 +114,24 @@ def hyperparameters(configuration: Configuration, seed: int) -> Hyperparameters:
     )
 
 
-def architecture(configuration: Configuration, inputs: InputSpec, *, outputs: int, task: Task) -> Architecture:
-    """The static half of a configuration."""
+def architecture(
+    configuration: Configuration, inputs: InputSpec, *, outputs: int, task: Task, own: OwnModel | None = None
+) -> Architecture:
+    """The static half of a configuration.
+
+    Args:
+        configuration: What was chosen.
+        inputs: The prepared columns.
+        outputs: Classes, or 1.
+        task: What is learned.
+        own: The model that the configuration names, if it names one.
+    """
     c = configuration
-    return Architecture(
+    if c.model:
+        if own is None:
+            raise ValueError(f"the configuration is of the model {c.model}, which was not given")
+        return own_network.architecture(own, inputs, outputs=outputs, task=task, batch_size=c.batch_size)
+    return Perceptron(
         inputs=inputs,
         outputs=outputs,
         task=task,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -14,6 +14,7 @@ from burnish.train.hyperparameters import Hyperparameters
 
 Tree = Any  # parameters, or another tree of arrays of the same shapes
 Number = Array | float
+IsWeight = Callable[[tuple[Any, ...], Array], bool]
 
 
 class Rule(Protocol):
@@ -70,6 +71,7 @@ def update(
     *,
     step: Int32[Array, ""],
     rate: Array,
+    is_weight: IsWeight = initialise.is_weight,
 ) -> tuple[Tree, tuple[Tree, Tree]]:
     """One step of the chosen optimiser.
 
@@ -85,12 +87,13 @@ def update(
         hp: Coefficients.
         step: Number of this step, from 1.
         rate: Learning rate of this step.
+        is_weight: Whether a leaf is decayed.
     """
     at = reading(hp, step.astype(jnp.float32))
 
     def leaf(path: Any, p: Array, g: Array, v: Array, s: Array) -> tuple[Array, Array, Array]:
         moved, v, s = direction(hp, at, g, v, s)
-        if initialise.is_weight(path):
+        if is_weight(path, p):
             moved = moved + hp.weight_decay * p
         return p - rate * moved, v, s
 
@@ -99,14 +102,14 @@ def update(
     return new_params, (v, s)
 
 
-def squared_weights(params: Tree) -> Float[Array, ""]:
+def squared_weights(params: Tree, is_weight: IsWeight = initialise.is_weight) -> Float[Array, ""]:
     """Σ‖W‖²_F over weights and embeddings; biases and batch norm's parameters are left alone."""
-    return squares([p for path, p in jax.tree_util.tree_leaves_with_path(params) if initialise.is_weight(path)])
+    return squares([p for path, p in jax.tree_util.tree_leaves_with_path(params) if is_weight(path, p)])
 
 
 def squares(arrays: Sequence[Array]) -> Float[Array, ""]:
     """Σ‖W‖²_F over these arrays."""
-    return jnp.stack([jnp.square(array).sum() for array in arrays]).sum()
+    return jnp.stack([jnp.square(array).sum() for array in arrays]).sum() if arrays else jnp.float32(0)
 
 
 def global_norm(tree: Tree) -> Float[Array, ""]:

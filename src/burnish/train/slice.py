@@ -15,8 +15,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int32
 
-from burnish.model import ewa, initialise, losses, network, random_bits
+from burnish.model import ewa, kinds, losses, random_bits
 from burnish.model.architecture import Architecture
+from burnish.model.noise import Noise
 from burnish.train import batches, optimizer, schedule, stopping
 from burnish.train.hyperparameters import Hyperparameters
 from burnish.train.work import Ending
@@ -91,7 +92,7 @@ def start(architecture: Architecture, params: Any, dev_rows: int) -> State:
     halves: Any = np.full(2, np.inf, np.float32)
     outputs: Any = np.zeros((dev_rows, architecture.outputs), np.float32)
     zeros = jax.tree.map(np.zeros_like, params)
-    statistics = initialise.statistics(architecture)
+    statistics = kinds.of(architecture).statistics(architecture)
     return State(
         params=params,
         averages=(zeros, zeros),
@@ -122,7 +123,7 @@ def train_step(architecture: Architecture, hp: Hyperparameters, state: State, da
     Batch norm's averages count a smaller last mini-batch for its rows: it stands right before the evaluation, where two
     rows with the weight of a full mini-batch would be most of what the averages say.
     """
-    batch, rows = architecture.batch_size, data.rows
+    batch, rows, kind = architecture.batch_size, data.rows, kinds.of(architecture)
     per_epoch = batches.steps_per_epoch(batch, rows)
     epoch, index = lax.div(state.step, per_epoch), lax.rem(state.step, per_epoch)
     places, counted = batches.positions(batch, index, rows)
@@ -134,14 +135,12 @@ def train_step(architecture: Architecture, hp: Hyperparameters, state: State, da
         chosen = order[jnp.minimum(places, data.train.y.shape[0] - 1)]
     x, codes, y = data.train.x[chosen], data.train.codes[chosen], data.train.y[chosen]
     weight = data.train.weight[chosen] * counted
-    noise = network.Noise(
-        random_bits.stream(hp.seed, NOISE_STREAM, state.step), hp.dropout, hp.input_dropout, hp.input_noise
-    )
+    noise = Noise(random_bits.stream(hp.seed, NOISE_STREAM, state.step), hp.dropout, hp.input_dropout, hp.input_noise)
 
     def cost(params: Any) -> tuple[Array, tuple[Array, Any]]:
-        z, moments = network.apply_training(architecture, params, x, codes, counted, noise)
+        z, moments = kind.training(architecture, params, x, codes, counted, noise)
         mean_loss = (row_losses(architecture, z, y, hp.label_smoothing) * weight).sum() / counted.sum()
-        penalty = 0.5 * hp.l2 / rows.astype(jnp.float32) * optimizer.squared_weights(params)
+        penalty = 0.5 * hp.l2 / rows.astype(jnp.float32) * optimizer.squared_weights(params, kind.is_weight)
         return mean_loss + penalty, (mean_loss, moments)
 
     gradients, (mean_loss, moments) = jax.grad(cost, has_aux=True)(state.params)
@@ -150,7 +149,9 @@ def train_step(architecture: Architecture, hp: Hyperparameters, state: State, da
     gradients = jax.tree.map(lambda g: g * clipped, gradients)
     step = state.step + 1
     rate = schedule.learning_rate(hp, step, per_epoch)
-    params, averages = optimizer.update(state.params, gradients, state.averages, hp, step=step, rate=rate)
+    params, averages = optimizer.update(
+        state.params, gradients, state.averages, hp, step=step, rate=rate, is_weight=kind.is_weight
+    )
     keep = hp.average_decay ** (counted.sum() / jnp.minimum(batch, rows))
     statistics = jax.tree.map(lambda old, new: ewa.step(old, new, keep), state.statistics, moments)
     return state._replace(
@@ -180,7 +181,7 @@ def evaluate(
     seen = epoch * (data.rows / jnp.minimum(architecture.batch_size, data.rows))
     correction = ewa.correction(hp.average_decay, seen)
     statistics = jax.tree.map(lambda a: a * correction, state.statistics)
-    z = network.apply_evaluation(architecture, state.params, statistics, data.dev.x, data.dev.codes)
+    z = kinds.of(architecture).evaluation(architecture, state.params, statistics, data.dev.x, data.dev.codes)
     loss = row_losses(architecture, z, data.dev.y) * data.dev.weight * data.dev.counted
     in_a, in_b = data.half * data.dev.counted, (1.0 - data.half) * data.dev.counted
     half_loss = jnp.stack([(loss * m).sum() / jnp.maximum(m.sum(), 1.0) for m in (in_a, in_b)])
@@ -267,7 +268,7 @@ def train_slice(
     state, record = lax.while_loop(going, part_of_epoch, (state, record))
     probe = lax.cond(
         probing,
-        lambda s: network.apply_evaluation(
+        lambda s: kinds.of(architecture).evaluation(
             architecture, s.best_params, s.best_statistics, data.probe_x, data.probe_codes
         ),
         lambda _: jnp.zeros((data.probe_x.shape[0], architecture.outputs), jnp.float32),

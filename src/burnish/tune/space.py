@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from burnish.data import inputs as input_shapes
 from burnish.errors import ConfigError
-from burnish.train.configuration import Configuration
+from burnish.train.configuration import OF_THE_PERCEPTRON, Configuration
 from burnish.tune.scales import Choice, Log, OneMinusLog, OrZero, Scale, Uniform, window
 
 __all__ = [
@@ -31,6 +31,9 @@ __all__ = [
 
 # What shapes the compiled program; `width` and `depth` stand for `widths`.
 STRUCTURE = ("depth", "width", "batch_size", "activation", "norm", "bins", "frequencies", "residual")
+
+# What a person's own model settles itself.
+OF_OWN_NETWORK = ("depth", "width", *OF_THE_PERCEPTRON)
 
 # Trainings as long as the centre's, and shorter: classifiers often find their best epoch early.
 EPOCH_SHARES = (0.5, 1.0)
@@ -147,6 +150,8 @@ def default(
     }
     if inputs.numbers:
         scales["bins"] = Choice((0, *BINS))
+    if centre.model:
+        scales = {name: scale for name, scale in scales.items() if name not in OF_OWN_NETWORK}
     space = Space(scales, centre)
     return space.within(programs) if programs else space
 
@@ -154,6 +159,9 @@ def default(
 def _learning_rates(centre: Configuration) -> Log:
     # Adam and RMSprop move each weight by about α a step, whatever the gradient; from 0.03 on a unit-variance input
     # is swept away within a few dozen steps. Steps that follow the gradient's size need, and bear, larger rates.
+    # Nobody knows how deep a person's own model is: deep ones, transformers above all, want a tenth of a shallow one's.
+    if centre.model and centre.optimizer in ("adam", "rmsprop"):
+        return Log(1e-4, 1e-2)
     return Log(5e-4, 1e-2) if centre.optimizer in ("adam", "rmsprop") else Log(1e-3, 1.0)
 
 

@@ -16,7 +16,8 @@ from burnish import errors, load
 from burnish.data import split as splits
 from burnish.data.counting import Counting
 from burnish.data.table import Table
-from burnish.predictor import simple
+from burnish.load import own_models
+from burnish.predictor import predictor, simple
 from burnish.predictor.predictor import MODEL_FILE
 from burnish.predictor.simple import AnyPredictor
 from burnish.preprocess import numbers
@@ -27,14 +28,27 @@ from burnish.workflow.problem import Judge
 PREDICTION = "prediction"  # name of the column that holds the class or the number
 
 
-def model_in(path: Path) -> AnyPredictor:
-    """The model of a run folder or of a model folder."""
+def model_in(path: Path, *, model: Any = None) -> AnyPredictor:
+    """The model of a run folder or of a model folder.
+
+    Args:
+        path: The folder.
+        model: The functions of a person's own model (see `own_models.of`); None: from the file that the folder names,
+            if it is there as it was.
+
+    Raises:
+        StoreError: There is none, or it cannot be read.
+        ConfigError: It is of a person's own model, and that is missing or another one.
+    """
     folder = path if (path / MODEL_FILE).exists() else path / "model"
     if not path.exists():
         raise errors.StoreError(
             f"There is no run or model at {path}.", "The folder does not exist.", "See `burnish runs`."
         )
-    return simple.load(folder)
+    kept = predictor.read_model(folder).get("own_model")
+    if kept is None:
+        return simple.load(folder)
+    return simple.load(folder, own_models.again(kept) if model is None else own_models.of(model))
 
 
 def rows_for(model: AnyPredictor, source: Any) -> Table:
@@ -141,7 +155,9 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def evaluate(path: Path, source: Any, *, group: str | None = None, weight: str | None = None) -> Evaluation:
+def evaluate(
+    path: Path, source: Any, *, group: str | None = None, weight: str | None = None, own: Any = None
+) -> Evaluation:
     """Errors of a model on the rows of a source that have a target.
 
     Args:
@@ -149,8 +165,9 @@ def evaluate(path: Path, source: Any, *, group: str | None = None, weight: str |
         source: The rows.
         group: Column whose rows of one value are one piece of evidence; None: the one that the run was told of, if any.
         weight: Column of row weights, likewise.
+        own: The functions of a person's own model, as for `model_in`.
     """
-    model = model_in(path)
+    model = model_in(path, model=own)
     table = load.read(source, types={**model.schema, **model.target_schema})
     name = model.target.name
     if name not in table.names:

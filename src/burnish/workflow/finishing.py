@@ -20,7 +20,6 @@ from burnish.predictor.simple import AnyPredictor, SimplePredictor
 from burnish.recipe import ensemble
 from burnish.report.summary import Delivered, Metric
 from burnish.stats import interval
-from burnish.train import hyperparameters
 from burnish.train.fold_data import TargetScale
 from burnish.workflow import candidates, preparing, promising, scoring
 from burnish.workflow.baselines import DELIVERABLE, Baselines, Simple
@@ -165,9 +164,7 @@ def build(problem: Problem, chosen: Chosen) -> Predictor:
     """The delivered predictor: each member's networks, one a fold, share its share."""
     networks = []
     for candidate, share in chosen.members:
-        shape = hyperparameters.architecture(
-            candidate.configuration, problem.inputs, outputs=problem.outputs, task=problem.task
-        )
+        shape = problem.architecture(candidate.configuration)
         for place, (fold, outcome) in enumerate(zip(chosen.folds, candidate.outcomes, strict=True)):
             coding = problem.folds[fold].target
             scale = TargetScale()

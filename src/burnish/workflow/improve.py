@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from burnish import errors
 from burnish.executors import accelerator, compile_cache, devices, inprocess, pool
 from burnish.executors.devices import Devices
+from burnish.load import own_models
 from burnish.store import outcomes, run_folder
 from burnish.store.database import Database
 from burnish.store.run_folder import RunFolder
@@ -83,8 +85,14 @@ def run(request: Request, *, emit: Emit = silent, began: float | None = None) ->
         raise
 
 
-def resume(path: Path, *, emit: Emit = silent, began: float | None = None) -> Result:
+def resume(path: Path, *, model: Any = None, emit: Emit = silent, began: float | None = None) -> Result:
     """Go on with a stopped run: what was trained is read back, what the clock decided is taken from the log.
+
+    Args:
+        path: The run's folder.
+        model: Its own model, where it trains one whose file is not there as it was; see `own_models.of`.
+        emit: Told of everything worth showing.
+        began: When the process started.
 
     Raises:
         ConfigError: The run has finished, or its data came from memory and are gone.
@@ -99,7 +107,7 @@ def resume(path: Path, *, emit: Emit = silent, began: float | None = None) -> Re
             raise errors.ConfigError(
                 f"The run in {path} has finished.", "There is nothing left to do.", f"Look at {folder.report}."
             )
-        sources, settings, command = leaving.read_request(folder)
+        sources, settings, command = leaving.read_request(folder, model=model)
         request = Request(sources, settings, command=command)
         stacked_on = accelerators(settings, request.manner)
         with Database(folder.database) as database:
@@ -157,12 +165,12 @@ def workers(
     folder: RunFolder, request: Request, stacked_on: Devices, received: Sequence[int]
 ) -> accelerator.Accelerator | inprocess.InProcess | pool.Pool:
     """What trains: an accelerator, this process, or one worker process per core."""
-    settings, scratch = request.settings, folder.scratch
+    settings, scratch, own = request.settings, folder.scratch, request.settings.model
     if stacked_on:
         cache = compile_cache.folder()
-        return accelerator.Accelerator(scratch, scratch, devices=stacked_on, cache=cache, interrupted=received)
+        return accelerator.Accelerator(scratch, scratch, devices=stacked_on, cache=cache, interrupted=received, own=own)
     if request.manner.in_process:
-        return inprocess.InProcess(scratch, scratch, interrupted=received)
+        return inprocess.InProcess(scratch, scratch, interrupted=received, own=own)
     return pool.Pool(
         scratch,
         scratch,
@@ -170,6 +178,7 @@ def workers(
         cache=compile_cache.folder(),
         memory_limit=None if settings.memory_limit is None else settings.memory_limit // settings.workers,
         interrupted=received,
+        own=None if own is None else own_models.packed(own),
     )
 
 
@@ -178,7 +187,9 @@ def _stages(session: Session, request: Request) -> Result:
     loaded = reading.read(session, request.sources) if request.loaded is None else request.loaded
     audited, about_data = reading.audit(session, loaded)
     split, straddling = reading.divide(session, loaded, audited)
-    problem = preparing.prepare(session, loaded, split, copies=audited.keep_together, roomy=request.manner.in_process)
+    # A person's own model sees the columns that there are, and no empty ones.
+    roomy = request.manner.in_process and request.settings.model is None
+    problem = preparing.prepare(session, loaded, split, copies=audited.keep_together, roomy=roomy)
     baselines = train_baselines(session, problem, yardstick=request.manner.yardstick)
     problem, configuration, first = diagnosis.first(session, problem)
     baselines = baselines.on(problem)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from burnish import errors
 from burnish.diagnose.finding import Finding
+from burnish.load import own_models
 from burnish.predictor.simple import AnyPredictor
 from burnish.report import document, model_card, render
 from burnish.report import summary as records
@@ -27,6 +28,10 @@ from burnish.workflow.settings import Settings
 from burnish.workflow.telling import Story
 
 SUMMARY_FILE = "summary.json"  # what `report` renders anew
+
+
+class DataGone(errors.ConfigError):
+    """The data of a run came from memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +152,16 @@ def write_request(folder: RunFolder, sources: Sources, settings: Settings, comma
     atomic.write_text(folder.config, json.dumps(kept, indent=1))
 
 
-def read_request(folder: RunFolder) -> tuple[Sources, Settings, str]:
+def read_request(folder: RunFolder, *, model: Any = None) -> tuple[Sources, Settings, str]:
     """What `write_request` kept.
 
+    Args:
+        folder: The run's.
+        model: Its own model, where it trains one and the file is not there as it was.
+
     Raises:
-        ConfigError: The data came from memory.
+        DataGone: The data came from memory.
+        ConfigError: The run's own model did, or its file has changed.
         StoreError: The file is missing or damaged.
     """
     try:
@@ -163,10 +173,11 @@ def read_request(folder: RunFolder) -> tuple[Sources, Settings, str]:
         ) from error
     gone = [name for name in given if places[name] is None]
     if gone:
-        raise errors.ConfigError(
+        raise DataGone(
             f"The run in {folder.path} cannot be resumed.",
             "Its data came from memory and are gone.",
             "Start a new run.",
         )
-    settings = all_settings.make(**kept["settings"])
+    own = own_models.restored(kept["settings"].pop("model", None), model)
+    settings = all_settings.make(**kept["settings"], model=own)
     return Sources(places["main"], places["dev"], places["test"]), settings, kept["command"]

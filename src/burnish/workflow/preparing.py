@@ -9,9 +9,10 @@ from burnish.data import deal
 from burnish.data import split as splits
 from burnish.data.fold import Split
 from burnish.executors import fold_files
+from burnish.model.own_model import OwnModel
 from burnish.preprocess import padding, preparation
 from burnish.preprocess import target as targets
-from burnish.workflow import checking
+from burnish.workflow import checking, own_check
 from burnish.workflow import problem as problems
 from burnish.workflow.events import Stage
 from burnish.workflow.problem import Judge, PreparedFold, Problem
@@ -56,20 +57,34 @@ def prepare(
         folds=tuple(folds),
         inputs=padding.roomy(inputs) if roomy else inputs,
         judge=Judge(loaded.task, loaded.metric, truth, judge_weights, groups, weights),
+        own=settings.model,
     )
     said = first.why_positive(asked=settings.positive is not None)
     if said:
         session.say(Stage.PREPARE, said)
     for sentence in folds[0].preparation.warnings:
         session.say(Stage.PREPARE, sentence, warning=True)
+    if settings.model is not None:
+        _look_at(session, problem, settings.model)
     for number in problem.screening:
         write_fold(session, problem, number)
     spec = problem.inputs
-    embedded = f", {len(spec.vocabularies)} embedded categories" if spec.vocabularies else ""
+    how = "embedded" if problem.own is None else "one-hot"
+    embedded = f", {len(spec.vocabularies)} {how} categories" if spec.vocabularies else ""
     session.say(
         Stage.PREPARE, f"{spec.numbers} continuous inputs, {spec.flags} flags{embedded}; fitted on training rows only."
     )
     return problem
+
+
+def _look_at(session: Session, problem: Problem, own: OwnModel) -> None:
+    """Refuse an own model that cannot be trained on these columns, before anything is; say what it is."""
+    shape = own_check.check(own, problem.inputs, outputs=problem.outputs, task=problem.task)
+    session.say(
+        Stage.PREPARE,
+        f"Your own model {own.name}: {shape.parameters:,} parameters in {len(shape.leaves)} arrays, "
+        f"{shape.columns} columns in, {shape.outputs} out.",
+    )
 
 
 def write_fold(session: Session, problem: Problem, number: int, *, dealt_as: int | None = None) -> None:

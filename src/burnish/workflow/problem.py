@@ -14,10 +14,13 @@ from burnish.data.inputs import InputSpec, Prepared
 from burnish.data.kinds import Profile
 from burnish.data.table import Table
 from burnish.diagnose import budget
+from burnish.model.architecture import Architecture
+from burnish.model.own_model import OwnModel
 from burnish.preprocess.preparation import Preparation
 from burnish.preprocess.target import TargetCoding
 from burnish.stats import design, interval
-from burnish.train import fold_data
+from burnish.train import fold_data, hyperparameters
+from burnish.train.configuration import Configuration
 from burnish.train.fold_data import FoldData, Part, TargetScale
 
 Task = Literal["classification", "regression"]
@@ -109,6 +112,13 @@ class Problem:
     folds: tuple[PreparedFold, ...]  # one for each of split.folds
     inputs: InputSpec  # common to all folds
     judge: Judge
+    own: OwnModel | None = None  # the person's own model, where it is trained in place of the perceptron
+
+    def architecture(self, configuration: Configuration) -> Architecture:
+        """What shapes the program of a configuration on these data."""
+        return hyperparameters.architecture(
+            configuration, self.inputs, outputs=self.outputs, task=self.task, own=self.own
+        )
 
     @property
     def task(self) -> Task:

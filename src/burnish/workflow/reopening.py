@@ -37,8 +37,12 @@ class Past:
     model: AnyPredictor
 
 
-def past(folder: RunFolder) -> Past:
+def past(folder: RunFolder, *, model: Any = None) -> Past:
     """What a run left, its data not yet read.
+
+    Args:
+        folder: The run's.
+        model: Its own model, where it trained one whose file is not there as it was.
 
     Raises:
         ConfigError: It has not finished, or its data came from memory or have been moved.
@@ -51,8 +55,8 @@ def past(folder: RunFolder) -> Past:
             f"Go on with it: `burnish resume {folder.path}`.",
         )
     try:
-        sources, settings, _ = leaving.read_request(folder)
-    except errors.ConfigError as error:
+        sources, settings, _ = leaving.read_request(folder, model=model)
+    except leaving.DataGone as error:
         raise errors.ConfigError(
             f"The networks of the run in {folder.path} cannot be trained again.",
             error.why,
@@ -65,7 +69,9 @@ def past(folder: RunFolder) -> Past:
                 f"There is no {place} any more.",
                 "Put the file back there, or start a new run.",
             )
-    return Past(folder, sources, settings, leaving.read_summary(folder), applying.model_in(folder.path))
+    return Past(
+        folder, sources, settings, leaving.read_summary(folder), applying.model_in(folder.path, model=settings.model)
+    )
 
 
 def question(session: Session, run: Past) -> Problem:

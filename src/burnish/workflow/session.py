@@ -11,7 +11,6 @@ import numpy as np
 
 from burnish.store.database import Database
 from burnish.store.run_folder import RunFolder
-from burnish.train import hyperparameters
 from burnish.train.configuration import Configuration
 from burnish.train.work import Ending, Executor, Outcome, Work
 from burnish.workflow.budget import LEAST_COMPILE_SECONDS, Budget, Costs
@@ -55,7 +54,7 @@ class Session:
 
     def operations(self, problem: Problem, configuration: Configuration) -> float:
         """Floating-point operations of one training step: three matrix products for each weight."""
-        shape = hyperparameters.architecture(configuration, problem.inputs, outputs=problem.outputs, task=problem.task)
+        shape = problem.architecture(configuration)
         return 6.0 * shape.batch_size * shape.parameters
 
     def steps(self, problem: Problem, work: Work) -> float:

@@ -9,10 +9,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from burnish import errors
+from burnish.load import own_models
+from burnish.model.own_model import OwnModel
 from burnish.train.configuration import Configuration
 from burnish.workflow import own_configuration
 
@@ -73,6 +75,7 @@ class Settings(BaseModel):
     test: bool = True
     folds: int | None = Field(default=None, ge=2, le=50)
     start: Configuration | None = None
+    model: OwnModel | None = None
     require: str | None = None
     jobs: int | None = Field(default=None, ge=1, le=1024)
     device: Literal["auto", "cpu", "gpu"] = "auto"
@@ -103,6 +106,10 @@ class Settings(BaseModel):
     def _start(cls, value: Any) -> Any:
         return own_configuration.parse(value) if isinstance(value, dict) else value
 
+    @field_serializer("model")
+    def _origin(self, value: OwnModel | None) -> dict[str, str] | None:
+        return None if value is None else value.to_json()
+
     @field_validator("metric")
     @classmethod
     def _metric(cls, value: str | None) -> str | None:
@@ -126,6 +133,8 @@ class Settings(BaseModel):
             )
         if self.time is not None and self.group is not None:
             raise ValueError("time and group cannot both order the split: give the one that matters for new rows")
+        if self.start is not None and self.start.model:
+            raise ValueError("a configuration to start from names no model: give it as model, beside start")
         return self
 
     @property
@@ -143,6 +152,8 @@ class Settings(BaseModel):
 
 def make(**values: Any) -> Settings:
     """Settings from plain values; ConfigError names the first one that is wrong."""
+    if values.get("model") is not None:
+        values["model"] = own_models.of(values["model"])
     try:
         return Settings(**values)
     except ValidationError as error:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from burnish.train.configuration import Configuration
+from burnish import errors
+from burnish.model.own_model import OwnModel
+from burnish.train.configuration import OF_THE_PERCEPTRON, Configuration
 from burnish.workflow.problem import Problem, Task
 
 # Mini-batches of a training: enough to converge at these learning rates, whatever the number of rows.
@@ -48,6 +50,8 @@ def bins(numbers: int) -> int:
 def configuration(problem: Problem, given: Configuration | None) -> Configuration:
     """The first network: the person's own, or two hidden layers over binned inputs, under Adam."""
     rows = problem.training_rows
+    if problem.own is not None:
+        return _of_own_model(problem, problem.own, given)
     if given is not None:
         return replace(given, batch_size=min(given.batch_size, rows))
     batch = batch_size(rows)
@@ -66,3 +70,25 @@ def configuration(problem: Problem, given: Configuration | None) -> Configuratio
     plenty = rows >= PLENTY * max(1, problem.inputs.width)
     dropout = 0.0 if plenty else CLASS_DROPOUT
     return replace(plain, learning_rate=2e-3, dropout=dropout, patience=max(LEAST_PATIENCE, plain.epochs // 4))
+
+
+def _of_own_model(problem: Problem, own: OwnModel, given: Configuration | None) -> Configuration:
+    """Adam at its usual rate and nothing that regularises: what a person would try first on a model of his own.
+
+    Raises:
+        ConfigError: The person's own configuration says how burnish's own network is built.
+    """
+    rows, plain = problem.training_rows, Configuration()
+    if given is not None:
+        ours = [name for name in OF_THE_PERCEPTRON if getattr(given, name) != getattr(plain, name)]
+        if ours:
+            raise errors.ConfigError(
+                f"--start sets {ours[0]}, which {own.name} does not have.",
+                "Layers, activations, dropout and starting weights are the own model's matter.",
+                f"Leave {', '.join(ours)} out of it, or leave --model out.",
+            )
+        return replace(given, model=own.name, widths=(), batch_size=min(given.batch_size, rows))
+    batch = batch_size(rows)
+    count = epochs(problem.task, rows, batch)
+    patience = max(LEAST_PATIENCE, count // 4) if problem.task == "classification" else 0
+    return replace(plain, model=own.name, widths=(), batch_size=batch, epochs=count, patience=patience)

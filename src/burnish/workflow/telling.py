@@ -13,7 +13,6 @@ from burnish.diagnose.budget import ErrorBudget
 from burnish.diagnose.finding import Finding
 from burnish.report import summary as records
 from burnish.stats import interval
-from burnish.train import hyperparameters
 from burnish.tune import guarantee, importance, shape_table
 from burnish.workflow import advising, diagnosis, learning
 from burnish.workflow.baselines import Baselines
@@ -249,14 +248,14 @@ def _importance(searched: Search, seed: int) -> tuple[records.Importance, ...]:
 
 
 def _shapes(problem: Problem, survivors: Sequence[Candidate]) -> tuple[records.Shape, ...]:
+    if problem.own is not None:
+        return ()  # its layers are its own matter
     tried, weights, rows = [], None, problem.dev_rows(problem.screening)
     for candidate in survivors:
         dev = problem.judge.measured(candidate.dev, rows)
         weights = dev.weights
         widths = candidate.configuration.widths
-        shape = hyperparameters.architecture(
-            candidate.configuration, problem.inputs, outputs=problem.outputs, task=problem.task
-        )
+        shape = problem.architecture(candidate.configuration)
         tried.append(shape_table.Tried(len(widths), round(np.mean(widths)), shape.parameters, dev.error))
     groups = problem.dev_groups(problem.screening)
     made = shape_table.table(tried, problem.judge.error_statistic, weights=weights, groups=groups)

@@ -97,7 +97,9 @@ def _shapes(free: space.Space, centre: Configuration, limit: int) -> tuple[Confi
 
     With and without batch norm, with and without binned inputs: an average gains most from networks that differ.
     """
-    unlike = [replace(centre, norm="none" if centre.norm == "batch" else "batch")]
+    unlike = []
+    if "norm" in free.scales:
+        unlike.append(replace(centre, norm="none" if centre.norm == "batch" else "batch"))
     if "bins" in free.scales:
         unlike.append(replace(centre, bins=0 if centre.bins else space.BINS[-1]))
     near = sampler.programs(free, limit, centre)
