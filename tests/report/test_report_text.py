@@ -155,3 +155,10 @@ def test_residual_quantiles_are_of_predicted_minus_observed():
         ("75%", 75.0),
         ("95%", 95.0),
     )
+
+
+def test_the_terminal_says_in_one_line_where_the_last_error_comes_from(full):
+    unit = wording.unit_of(full.task)
+    [line] = [line for line in terminal.summary(full) if line.startswith("Error of the final model: ")]
+
+    assert all(f"{part.name} {wording.difference(part.gap, unit)}" in line for part in full.budgets[-1].gaps)

@@ -45,8 +45,17 @@ def _errors(item: Summary) -> list[str]:
     ]
 
 
+def _budget(item: Summary) -> list[str]:
+    """Where the error of what is delivered comes from, in a line."""
+    if item.final is None or not item.budgets:
+        return []
+    last, unit = item.budgets[-1], wording.unit_of(item.task)
+    parts = "; ".join(f"{part.name} {wording.difference(part.gap, unit)}" for part in last.gaps)
+    return [_field(f"Error of {last.of}", parts)]
+
+
 def _why(item: Summary) -> list[str]:
     helped = wording.helped(item)[:HELPED_SHOWN]
-    lines = [_field("What held it back", wording.held_back(item))]
+    lines = [_field("What held it back", wording.held_back(item)), *_budget(item)]
     lines.append(_field("What helped", "; ".join(helped) if helped else wording.helped_without(item)))
     return lines + [_field("Next", step) for step in wording.next_steps(item)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,9 +28,9 @@ BIAS = "avoidable bias"
 
 def of_networks(first: Verdict, last: Verdict) -> tuple[records.Budget, ...]:
     """Those of the first network and, where the recipe has changed it, of the last one."""
-    made = [_told("the first network", first.budget, diagnosis.worth_saying(first.findings))]
+    made = [_told("the first network", first.budget, _sentence(first.findings))]
     if last is not first:
-        made.append(_told("the network after the recipe", last.budget, diagnosis.worth_saying(last.findings)))
+        made.append(_told("the network after the recipe", last.budget, _sentence(last.findings)))
     return tuple(made)
 
 
@@ -53,7 +54,7 @@ def of_delivered(
     made = budgets.error_budget(errors, floor, practical=practical)
     findings = bias_variance.verdict(made)
     unit = "%" if problem.task == "classification" else ""
-    sentence = f"{_sentence(diagnosis.worth_saying(findings))} {_corrected(judged.dev_raw, judged.dev, unit)}"
+    sentence = f"{_sentence(findings)} {_corrected(judged.dev_raw, judged.dev, unit)}"
     overfit = tuple(finding for finding in findings if finding.code == OVERFIT)
     return _told("the delivered model", made, sentence), overfit
 
@@ -62,8 +63,9 @@ def _lowered(floor: Floor, promised: Interval) -> Floor:
     return replace(floor, high=max(floor.low, min(floor.high, promised.high)))
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+def _sentence(findings: Sequence[Finding]) -> str:
+    text = diagnosis.worth_saying(findings)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _corrected(raw: Interval, promised: Interval, unit: str) -> str:
