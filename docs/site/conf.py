@@ -57,5 +57,6 @@ html_additional_pages = {"index": "start.html"}
 html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
+highlight_language = "none"  # of blocks that name none
 pygments_style = "tango"
 pygments_dark_style = "native"

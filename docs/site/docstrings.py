@@ -75,6 +75,7 @@ def shortened(signature: str) -> str:
     """A signature by the names that people write: of aliases, of arrays, and of defaults that are made anew."""
     signature = re.sub(r"TypeAliasForwardRef\('([\w.]+)'\)", r"\1", signature)
     signature = re.sub(r"~(?:\w+\.)*(\w+)", r"\1", signature)
+    signature = re.sub(r"' (?=\w)", "'", signature)  # jaxtyping's axes of one name, as in Float[Array, " unit"]
     return signature.replace("jaxlib._jax.Array", "Array").replace("<factory>", "...")
 
 

@@ -152,7 +152,7 @@ def test_fields_stand_before_the_example_if_one_is_explained():
 
 def test_signatures_name_what_people_write():
     """Aliases, arrays and defaults by factory."""
-    signature = "(y: TypeAliasForwardRef('ArrayLike') | None, x: ~a.b.Map[jaxlib._jax.Array, 'row'] = <factory>)"
+    signature = "(y: TypeAliasForwardRef('ArrayLike') | None, x: ~a.b.Map[jaxlib._jax.Array, ' row'] = <factory>)"
 
     assert DOCSTRINGS["shortened"](signature) == "(y: ArrayLike | None, x: Map[Array, 'row'] = ...)"
 
