@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from burnish import techniques
-    from burnish.api import ablate, improve, load_model, resume
+    from burnish.api import ablate, explain, improve, load_model, resume
     from burnish.diagnose.gradient_check import check_gradients
     from burnish.diagnose.gradient_record import GradientCheck
     from burnish.errors import BurnishError, ConfigError, DataError, ExtraMissing, StoreError, WorkerError
     from burnish.estimators import BurnishClassifier, BurnishRegressor, FewRowsWarning
+    from burnish.explaining.explained import Explained
     from burnish.train.configuration import Configuration
     from burnish.workflow.ablate import Ablation
     from burnish.workflow.applying import Model
@@ -31,6 +32,7 @@ _HOMES = {
     "ConfigError": "burnish.errors",
     "Configuration": "burnish.train.configuration",
     "DataError": "burnish.errors",
+    "Explained": "burnish.explaining.explained",
     "ExtraMissing": "burnish.errors",
     "FewRowsWarning": "burnish.estimators",
     "GradientCheck": "burnish.diagnose.gradient_record",
@@ -41,6 +43,7 @@ _HOMES = {
     "WorkerError": "burnish.errors",
     "ablate": "burnish.api",
     "check_gradients": "burnish.diagnose.gradient_check",
+    "explain": "burnish.api",
     "improve": "burnish.api",
     "load_model": "burnish.api",
     "resume": "burnish.api",
@@ -54,6 +57,7 @@ __all__ = [
     "ConfigError",
     "Configuration",
     "DataError",
+    "Explained",
     "ExtraMissing",
     "FewRowsWarning",
     "GradientCheck",
@@ -65,6 +69,7 @@ __all__ = [
     "__version__",
     "ablate",
     "check_gradients",
+    "explain",
     "improve",
     "load_model",
     "resume",

@@ -6,7 +6,7 @@ import logging
 import time
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from burnish import errors
 from burnish.workflow import ablate as ablation
@@ -18,6 +18,9 @@ from burnish.workflow.applying import Model
 from burnish.workflow.events import Emit, Line, Progress
 from burnish.workflow.leaving import Result
 from burnish.workflow.reading import Sources
+
+if TYPE_CHECKING:
+    from burnish.explaining.explained import Explained
 
 _LOGGER = logging.getLogger("burnish")
 # Settings that name a column. A data frame's columns may be numbers: the table's are their texts.
@@ -113,13 +116,43 @@ def ablate(
         Interrupted: By Ctrl+C or SIGTERM; the run is as it was.
     """
     began = time.monotonic()
+    place = None if output is None else Path(output)
+    asked = ablation.Asked(Path(run), _limit(time_limit), seeds, jobs, place, best_network)
+    return ablation.run(asked, emit=emit or _log, began=began)
+
+
+def explain(
+    run: str | PathLike[str],
+    *,
+    time_limit: float | str | None = "90s",
+    jobs: int | None = None,
+    emit: Emit | None = None,
+) -> Explained:
+    """Why techniques work, on a run's own rows and from its best network: a finding, numbers and curves for each.
+
+    Args:
+        run: The folder of a finished run; the page and the document are written there.
+        time_limit: Wall time such as "90s", or seconds, after which no further panel is begun; None: as long as it
+            takes.
+        jobs: Trainings at once; None: one for each core.
+        emit: Called with each `Line`; None: lines go to the logger "burnish".
+
+    Raises:
+        ConfigError: The run has not finished or trained no network, or its data are gone.
+        DataError: Its data have changed.
+        StoreError: There is no such run, or it is damaged.
+        Interrupted: By Ctrl+C or SIGTERM; the run is as it was.
+    """
+    from burnish.explaining import explained  # imports JAX, which nothing else here needs in this process
+
+    return explained.run(explained.Asked(Path(run), _limit(time_limit), jobs), emit=emit or _log)
+
+
+def _limit(text: float | str | None) -> float | None:
     try:
-        limit = all_settings.parse_duration(time_limit) if isinstance(time_limit, str) else time_limit
+        return all_settings.parse_duration(text) if isinstance(text, str) else text
     except ValueError as error:
         raise errors.ConfigError("The time limit cannot be used.", f"{error}.", 'Write "90s", "2m" or "1h".') from error
-    place = None if output is None else Path(output)
-    asked = ablation.Asked(Path(run), limit, seeds, jobs, place, best_network)
-    return ablation.run(asked, emit=emit or _log, began=began)
 
 
 def load_model(path: str | PathLike[str], *, model: Any = None) -> Model:

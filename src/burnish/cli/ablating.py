@@ -10,6 +10,7 @@ import click
 from burnish import errors
 from burnish.cli import failing
 from burnish.cli.showing import Screen
+from burnish.report import explain_page
 from burnish.workflow import ablate as ablation
 from burnish.workflow import ablating, settings
 from burnish.workflow.session import Interrupted
@@ -28,8 +29,9 @@ def ablate(
     jobs: int | None,
     best_network: bool,
     output: Path | None,
+    explain: bool,
 ) -> None:
-    """Take a run's best network apart and print what each technique is worth."""
+    """Take a run's best network apart and print what each technique is worth; with `explain`, why too."""
     asked = ablation.Asked(
         run,
         time_limit=_seconds(time_limit),
@@ -44,11 +46,28 @@ def ablate(
         except Interrupted as stopped:
             again = "Nothing was written; begin again when there is time."
             raise failing.Signalled(stopped.signal_number, again, kept=NOTHING_KEPT) from stopped
+        if explain:
+            made = _explained(asked, made, screen)
     if as_json:
         click.echo(json.dumps(made.document(), allow_nan=False))
         return
     for line in made.lines():
         click.echo(line)
+    if made.record.explain is not None:
+        click.echo()
+        for line in explain_page.lines(made.record.explain):
+            click.echo(line)
+
+
+def _explained(asked: ablation.Asked, made: ablation.Ablation, screen: Screen) -> ablation.Ablation:
+    from burnish.explaining import explained  # imports JAX, which an ablation leaves to its workers
+
+    try:
+        found = explained.run(explained.Asked(asked.run, jobs=asked.jobs), emit=screen)
+    except Interrupted as stopped:
+        again = "Begin again for the explanation; `burnish.explain` in Python makes it alone."
+        raise failing.Signalled(stopped.signal_number, again, kept="the ablation is kept") from stopped
+    return ablation.explained(asked, made, found.record)
 
 
 def _seconds(text: str) -> float:

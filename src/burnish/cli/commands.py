@@ -180,7 +180,7 @@ def check(where: str, as_json: bool, **asked: Any) -> int:
 
 @burnish.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--time-limit", metavar="2m", default="2m", help="Wall time, all included (2m).")
+@click.option("--time-limit", metavar="2m", default="2m", help="Wall time, all included but for --explain (2m).")
 @click.option("--seeds", type=int, metavar="N", help="Seeds of each side, if the time is enough (6).")
 @click.option("--jobs", type=int, metavar="N", help="Worker processes (one per core).")
 @click.option("--best-network", is_flag=True, help="Also where a simple model is delivered: the run's best network.")
@@ -191,6 +191,11 @@ def check(where: str, as_json: bool, **asked: Any) -> int:
     type=click.Path(path_type=Path),
     help="Another place for the page, beside RUN/ablation.html.",
 )
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Then also show why, as curves and sentences: RUN/explain.html, about a minute beyond the time limit.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Warnings only.")
 def ablate(run: Path, as_json: bool, quiet: bool, **asked: Any) -> None:
@@ -198,6 +203,9 @@ def ablate(run: Path, as_json: bool, quiet: bool, **asked: Any) -> None:
 
     Input normalisation, initialisation, dropout, L2, weight decay, batch norm, momentum, Adam's parts, learning-rate
     decay, early stopping, input noise, binned inputs and ensembling, one at a time and on the same seeds.
+
+    With --explain also why: conditioning, signals through the layers, the paths of optimisers, averages, batch sizes,
+    decay, L2, batch norm, early stopping, and grid against random search, each on your own rows with its finding.
     """
     from burnish.cli import ablating
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from burnish.data.harmless import harmless
-from burnish.report import render, wording
+from burnish.report import wording
 from burnish.store import atomic, run_folder
-from burnish.workflow import applying, leaving, looking, remarks
+from burnish.workflow import appendix, applying, looking, remarks
 
 
 def predict(model: Path, data: str, output: str | None, *, proba: bool, own: str | None = None) -> None:
@@ -56,6 +56,5 @@ def audit(data: str, target: str, *, as_json: bool) -> None:
 def report(run: Path) -> None:
     """Render a run's report anew."""
     folder = run_folder.open(run)
-    summary = leaving.read_summary(folder)
-    atomic.write_text(folder.report, render.render(summary))
+    appendix.write_report(folder)
     click.echo(str(folder.report))

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from burnish.report.panel import Explanation
+
 SCHEMA_VERSION = 1  # grows when a field is renamed, removed or changes its meaning; new fields do not count
 
 Verdict = Literal["helps", "hurts", "no difference seen", "not judged"]
@@ -94,6 +96,7 @@ class Document(_Record):
     elapsed_s: float
     limit_s: float | None = Field(description="Null without a time limit.")
     page: str = Field(description="Path of the HTML page.")
+    explain: Explanation | None = Field(default=None, description="Why it works, where `--explain` asked for it.")
 
     @property
     def same_error(self) -> bool:

@@ -18,14 +18,26 @@ REACH = 4.0
 COLORS = {"helps": svg.ACCENT, "hurts": svg.COOL}
 
 
-def render(item: Document) -> str:
-    """The page as text; every name from the data is escaped, and the same document gives the same text."""
+def render(item: Document, *, appendix: str = "explain.html") -> str:
+    """The page as text; every name from the data is escaped, and the same document gives the same text.
+
+    Args:
+        item: The document.
+        appendix: Where the page of its explanation lies, if it has one, as the page leads there.
+    """
     with svg.look():
         drawn = Markup(figure(item) if item.judged else "")
     return (
         environment()
         .get_template("ablation.html.j2")
-        .render(d=item, t=ablation_text, words=wording, figure=drawn, configuration=_settings(item))
+        .render(
+            d=item,
+            t=ablation_text,
+            words=wording,
+            figure=drawn,
+            configuration=_settings(item),
+            appendix=appendix,
+        )
     )
 
 

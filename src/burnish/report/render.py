@@ -22,10 +22,20 @@ CONTENTS = (
     ("final", "Final model"),
     ("again", "Doing it again"),
 )
+# Pages that may lie beside a report, and what they show.
+BESIDE = {
+    "ablation.html": "What each technique is worth: the network with each taken away or put in, one at a time",
+    "explain.html": "Why it works, on your own data: the curves behind each technique, and what they show here",
+}
 
 
-def render(summary: Summary) -> str:
-    """The page as text. Every name from the data is escaped; the same summary gives the same text."""
+def render(summary: Summary, *, beside: Sequence[str] = ()) -> str:
+    """The page as text. Every name from the data is escaped; the same arguments give the same text.
+
+    Args:
+        summary: What the run found.
+        beside: Files in the report's folder, of BESIDE, that the page leads to.
+    """
     depths, shape_rows = _shapes(summary.search.shapes if summary.search else ())
     final = summary.final
     with svg.look():
@@ -40,7 +50,8 @@ def render(summary: Summary) -> str:
             task=summary.task,
             unit=wording.unit_of(summary.task),
             words=wording,
-            contents=CONTENTS,
+            contents=(*CONTENTS, *([("beside", "Appendix")] if beside else [])),
+            beside=[(name, BESIDE[name]) for name in beside],
             figures=drawn,
             budgets=budgets,
             helped=wording.helped(summary),

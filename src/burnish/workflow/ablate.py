@@ -12,10 +12,12 @@ from burnish import errors
 from burnish.executors import pool
 from burnish.report import ablation, ablation_page, ablation_text
 from burnish.report.ablation import Document, LeftOutRecord, RateRecord, TechniqueRecord, WorthRecord
+from burnish.report.panel import Explanation
 from burnish.stats import paired
 from burnish.store import atomic, run_folder
 from burnish.store.database import Database
-from burnish.workflow import ablating, improve, preparing, reopening, signals
+from burnish.store.run_folder import RunFolder
+from burnish.workflow import ablating, appendix, improve, preparing, reopening, signals
 from burnish.workflow.ablating import Ablated, Worth
 from burnish.workflow.budget import Budget
 from burnish.workflow.events import Emit, Stage, silent
@@ -25,7 +27,7 @@ from burnish.workflow.reopening import Best, Past
 from burnish.workflow.session import Interrupted, Session
 from burnish.workflow.settings import CHOOSES_BY
 
-PAGE_FILE, DOCUMENT_FILE = "ablation.html", "ablation.json"
+PAGE_FILE, DOCUMENT_FILE = appendix.ABLATION_FILE, "ablation.json"
 TIME_LIMIT = 120.0  # seconds, where nobody says
 
 
@@ -175,14 +177,33 @@ def _too_short(asked: Asked) -> errors.ConfigError:
 
 def _leave(session: Session, asked: Asked, record: Document) -> None:
     """Write the page and the document, each whole, and say what they replace."""
-    folder = session.folder
-    page = ablation_page.render(record)
-    places = [folder.path / PAGE_FILE, *([asked.output] if asked.output is not None else [])]
-    for place in places:
+    for place in _places(session.folder, asked):
         if place.exists():
             session.say(Stage.ABLATION, f"{place} was there and is replaced.")
-        atomic.write_text(place, page)
+    _write(session.folder, asked, record)
+
+
+def _write(folder: RunFolder, asked: Asked, record: Document) -> None:
+    """The page, wherever it is wanted, the document, and the report anew with a link to the page."""
+    for place in _places(folder, asked):
+        beside = place.parent.resolve() == folder.path.resolve()
+        why = appendix.PAGE_FILE if beside else (folder.path / appendix.PAGE_FILE).resolve().as_uri()
+        atomic.write_text(place, ablation_page.render(record, appendix=why))
     atomic.write_text(folder.path / DOCUMENT_FILE, record.model_dump_json(indent=1))
+    appendix.write_report(folder)
+
+
+def _places(folder: RunFolder, asked: Asked) -> list[Path]:
+    return [folder.path / PAGE_FILE, *([asked.output] if asked.output is not None else [])]
+
+
+def explained(asked: Asked, made: Ablation, explanation: Explanation) -> Ablation:
+    """The ablation with its explanation, in its page and document too."""
+    folder = run_folder.open(asked.run)
+    record = made.record.model_copy(update={"explain": explanation})
+    with folder.lock():
+        _write(folder, asked, record)
+    return Ablation(record)
 
 
 def _document(session: Session, problem: Problem, past: Past, best: Best, ablated: Ablated) -> Document:

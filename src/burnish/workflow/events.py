@@ -21,6 +21,7 @@ class Stage(StrEnum):
     FINISH = "finish"
     REPORT = "report"
     ABLATION = "ablation"  # of a run that has finished
+    EXPLAIN = "why it works"  # the same
 
 
 @dataclass(frozen=True, slots=True)
