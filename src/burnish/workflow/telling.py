@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from burnish.diagnose.budget import ErrorBudget
 from burnish.diagnose.finding import Finding
 from burnish.report import summary as records
-from burnish.stats import interval
 from burnish.tune import guarantee, importance, shape_table
-from burnish.workflow import advising, diagnosis, learning
+from burnish.workflow import advising, budgeting, diagnosis, learning
 from burnish.workflow.baselines import Baselines
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.diagnosis import Verdict
@@ -77,19 +75,23 @@ def summarise(session: Session, story: Story, *, run: records.Run) -> records.Su
         epochs=session.budget.epochs,
         reproduce=run.command,
     )
-    return told if story.networks is None else _with_networks(told, session, problem, story.networks)
+    return told if story.networks is None else _with_networks(told, session, problem, story.networks, finished)
 
 
-def _with_networks(told: records.Summary, session: Session, problem: Problem, networks: Networks) -> records.Summary:
+def _with_networks(
+    told: records.Summary, session: Session, problem: Problem, networks: Networks, finished: Finished
+) -> records.Summary:
     """The summary with what the networks' stages found."""
     learned, searched = networks.learned, networks.searched
     findings = networks.improved.verdict.findings
     more = () if learned is None or learned.finding is None else (learned.finding,)
+    last, baseline = networks.improved.verdict, session.settings.baseline_error
+    delivered, overfitted = budgeting.of_delivered(problem, finished, last, baseline_error=baseline)
     return replace(
         told,
         first=_first(networks.first),
-        budgets=_budgets(networks),
-        findings=(*findings, *more),
+        budgets=(*budgeting.of_networks(networks.first, last), delivered),
+        findings=(*findings, *more, *overfitted),
         rounds=_rounds(networks.improved),
         experiments=_experiments(networks.improved),
         learning_curve=None if learned is None else _learning_curve(problem, learned),
@@ -149,28 +151,6 @@ def _columns(story: Story) -> tuple[records.ColumnNote, ...]:
 def _first(verdict: Verdict) -> records.FirstNetwork:
     e = verdict.errors
     return records.FirstNetwork(verdict.candidate.configuration, e.train, e.dev, e.train_dev)
-
-
-def _budgets(networks: Networks) -> tuple[records.Budget, ...]:
-    made = [_budget("the first network", networks.first)]
-    if networks.improved.verdict is not networks.first:
-        made.append(_budget("the network after the recipe", networks.improved.verdict))
-    return tuple(made)
-
-
-def _budget(of: str, verdict: Verdict) -> records.Budget:
-    b: ErrorBudget = verdict.budget
-    gaps = [("avoidable bias", b.avoidable_bias, "bias"), ("variance", b.variance, "variance")]
-    gaps += [("mismatch", b.mismatch, "mismatch")] if b.mismatch is not None else []
-    return records.Budget(
-        of=of,
-        floor=interval.Interval(b.floor.low, b.floor.low, b.floor.high),
-        floor_reason=b.floor.reason,
-        gaps=tuple(
-            records.Gap(name, gap, gap.low > b.practical, b.smallest_detectable.get(key)) for name, gap, key in gaps
-        ),
-        verdict=diagnosis.worth_saying(verdict.findings),
-    )
 
 
 def _rounds(improved: Improved) -> tuple[records.Round, ...]:
