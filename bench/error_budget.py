@@ -293,7 +293,11 @@ def summarised(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "bayes_precision": max(record["bayes_precision"] for record in records),
         "quantities": quantities,
         "bayes_range": coverage([record["range"] for record in records]),
-        "largest": {"said": len(sure), "right": right},
+        "largest": {
+            "said": len(sure),
+            "right": right,
+            "promised": sum(max(one["probabilities"].values()) for one in sure),
+        },
     }
 
 
@@ -310,7 +314,8 @@ def shown(found: Mapping[str, Any]) -> list[str]:
             f"{100 * one['width']:.1f} points |"
         )
     largest = found["largest"]
-    return [*lines, "", f"Largest part named with more than 80 %: {largest['said']} times, {largest['right']} right."]
+    said = f"{largest['said']} times, right {largest['right']} times where {largest['promised']:.1f} were promised"
+    return [*lines, "", f"Largest part named with more than 80 % probability: {said}."]
 
 
 def _worker(number: int) -> dict[str, Any]:

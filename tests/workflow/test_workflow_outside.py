@@ -76,6 +76,15 @@ def test_held_out_rows_of_the_training_kind_turn_variance_into_mismatch():
     assert "come from elsewhere" in found.lines()[0]
 
 
+def test_easier_dev_rows_make_no_bias():
+    """What is possible on dev rows from elsewhere says nothing of the training rows: those held out of them do."""
+    found = outside.verdict(train_error=0.20, dev_error=0.05, train_dev_error=0.21, train_dev_rows=1_000, **ROWS)
+
+    assert found.budget is not None
+    assert found.budget.floor.high > 0.21
+    assert not {"BV1", "BV3"} & set(codes(found))
+
+
 def test_a_test_error_surely_above_the_dev_error_is_overfitting_to_dev():
     found = outside.verdict(
         train_error=0.01, dev_error=0.05, test_error=0.12, test_rows=2_000, baseline_error=0, **ROWS

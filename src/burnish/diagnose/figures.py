@@ -51,7 +51,8 @@ def error_budget(
     )
     scale = (target_deviation or 0.0) if figures.name == "RMSE" else None
     practical = budget.practical_size(errors.dev.value, scale)
-    return budget.error_budget(errors, budget.floor(baseline, {"this network": errors.dev}), practical=practical)
+    floor = budget.floor(baseline, {"this network": errors.train_dev or errors.dev})
+    return budget.error_budget(errors, floor, practical=practical)
 
 
 def estimated(figure: Figure, name: ErrorName) -> Interval:

@@ -43,14 +43,16 @@ def of_delivered(
         problem: The question.
         finished: What is delivered, judged.
         basis: The verdict on the last network: the lowest possible error is at most what it was, and at most what is
-            promised now.
+            promised now (where dev comes from elsewhere, at most what rows held out of the training ones show).
         baseline_error: Given by the person; then it stands.
     """
     judged = finished.judged
     errors = Errors(basis.errors.name, judged.train, judged.dev_raw, judged.train_dev, judged.test)
     deviation = float(np.std(problem.judge.truth)) if problem.task == "regression" else None
     practical = budgets.practical_size(errors.dev.value, deviation)
-    floor = basis.budget.floor if baseline_error is not None else _lowered(basis.budget.floor, judged.dev)
+    floor = basis.budget.floor
+    if baseline_error is None:
+        floor = _lowered(floor, judged.train_dev or judged.dev)
     made = budgets.error_budget(errors, floor, practical=practical)
     findings = bias_variance.verdict(made)
     unit = "%" if problem.task == "classification" else ""
@@ -59,8 +61,8 @@ def of_delivered(
     return _told("the delivered model", made, sentence), overfit
 
 
-def _lowered(floor: Floor, promised: Interval) -> Floor:
-    return replace(floor, high=max(floor.low, min(floor.high, promised.high)))
+def _lowered(floor: Floor, reached: Interval) -> Floor:
+    return replace(floor, high=max(floor.low, min(floor.high, reached.high)))
 
 
 def _sentence(findings: Sequence[Finding]) -> str:

@@ -100,9 +100,9 @@ def verdict(
     """
     train, dev, train_dev = candidates.measured(problem, candidate)
     errors = Errors(dev.name, train.estimate, dev.estimate, None if train_dev is None else train_dev.estimate)
-    floor = budget.floor(
-        session.settings.baseline_error, {**others, "the network": errors.dev}, conflicting_floor=conflicting
-    )
+    # Where dev comes from elsewhere it says nothing of the least error on rows like the training ones.
+    known = {**others, "the network": dev.estimate} if train_dev is None else {"the network": train_dev.estimate}
+    floor = budget.floor(session.settings.baseline_error, known, conflicting_floor=conflicting)
     deviation = float(np.std(problem.judge.truth)) if problem.task == "regression" else None
     found = budget.error_budget(errors, floor, practical=budget.practical_size(errors.dev.value, deviation))
     return Verdict(candidate, errors, found, bias_variance.verdict(found))
