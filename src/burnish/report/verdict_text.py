@@ -77,7 +77,7 @@ def gaps(budget: BudgetRecord) -> list[str]:
     level = start
     for one in budget.gaps:
         span = wording.difference(Interval(one.value, one.low, one.high), unit)
-        rows.append((one.name, span, _bar(level, level + one.value, scale, "█"), _said(one, floor.given)))
+        rows.append((one.name, span, _bar(level, level + one.value, scale, "█"), _said(one, budget)))
         level += one.value
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     said = ["where the error comes from"]
@@ -85,16 +85,17 @@ def gaps(budget: BudgetRecord) -> list[str]:
     return [*said, f"  {_power(budget)}"]
 
 
-def _said(one: GapRecord, known: bool) -> str:
+def _said(one: GapRecord, budget: BudgetRecord) -> str:
     """What the gap comes to; how likely it is the largest is told where the floor is known, on which that depends."""
-    likely = known and one.largest >= LIKELY
+    likely = budget.floor.given and one.largest >= LIKELY
     largest = f"; the largest with {100 * one.largest:.0f} % probability" if likely else ""
     if one.smallest_found is None:
         return "not known"
     if one.found:
         return f"found{largest}"
     if one.low > 0:
-        return f"too small to matter{largest}"
+        sure = one.high <= budget.practical_size
+        return f"{'too small to matter' if sure else 'there, perhaps too small to matter'}{largest}"
     return f"{'within its noise' if one.high >= 0 else 'none'}{largest}"
 
 
