@@ -88,6 +88,24 @@ def test_the_document_on_stdout_keeps_to_its_schema_and_lies_in_the_run(run, her
 
 
 @pytest.mark.slow
+def test_an_explanation_is_in_the_document_and_beside_the_report(run, here: Command):
+    asked = ("ablate", "run", "--best-network", "--seeds", "2", "--time-limit", "5m", "--explain", "--json")
+    ended = here(*asked)
+    document = json.loads(ended.out, parse_constant=pytest.fail)
+
+    assert ended.code == 0, ended.err
+    jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(document)
+    assert json.loads((run / "ablation.json").read_text()) == document
+    assert json.loads((run / "explain.json").read_text()) == document["explain"]
+    assert len(document["explain"]["panels"]) == 11
+    assert 'href="explain.html#' in (run / "ablation.html").read_text()
+    for page in ("ablation.html", "explain.html"):
+        assert f'href="{page}"' in (run / "report.html").read_text()
+    assert here("report", "run").code == 0
+    assert 'href="explain.html"' in (run / "report.html").read_text()
+
+
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_run_as_it_was_and_exits_130(run, tmp_path):
     before = files(run)
     command = [sys.executable, "-m", "burnish.cli", "ablate", "run", "--best-network", "--seeds", "50"]

@@ -15,7 +15,7 @@ from burnish.explaining import explained, panels
 from burnish.explaining.explained import Asked
 from burnish.report.panel import Explanation
 from burnish.train.configuration import Configuration
-from burnish.workflow import appendix, improve, reading, settings
+from burnish.workflow import appendix, improve, reading, reopening, settings
 from burnish.workflow.events import Stage
 
 CONCRETE = Path(__file__).resolve().parents[2] / "examples" / "concrete.csv"
@@ -85,6 +85,15 @@ def test_what_the_time_was_not_enough_for_is_said(run):
 def test_what_cannot_be_asked_for_is_refused(run, asked):
     with pytest.raises(errors.ConfigError, match=r"above 0|is 0"):
         explained.run(Asked(run, **asked))
+
+
+def test_a_run_of_an_own_model_is_refused(run, monkeypatch):
+    """Panels take burnish's own network apart."""
+    own = reopening.Best("first-s0", Configuration(model="net.py:mine"), delivered=True)
+    monkeypatch.setattr(reopening, "best_network", lambda *_: own)
+
+    with pytest.raises(errors.ConfigError, match="cannot be explained"):
+        explained.run(Asked(run))
 
 
 def test_a_run_that_has_not_finished_is_refused(run):

@@ -10,6 +10,7 @@ import pytest
 
 from burnish.report import ablation, ablation_page, ablation_text
 from burnish.report.ablation import Document, LeftOutRecord, RateRecord, TechniqueRecord, WorthRecord
+from burnish.report.panel import Chart, Explanation, Panel, Series
 from burnish.train.configuration import Configuration
 
 jsonschema = pytest.importorskip("jsonschema", reason="the schema is checked by an independent validator")
@@ -150,3 +151,45 @@ def test_a_classifier_has_its_worth_in_both_units():
 
 def test_names_from_the_data_cannot_drive_a_terminal():
     assert "\x1b" not in "\n".join(ablation_text.lines(made(network="a\x1b[2J")))
+
+
+def explained() -> Document:
+    chart = Chart(x_name="step", y_name="cost", series=[Series(name="momentum", x=[1.0, 2.0], y=[2.0, None])])
+    panels = [
+        Panel(name="paths", techniques=["D4"], title="Paths", finding="Momentum <did> not help.", charts=[chart]),
+        Panel(name="noise", techniques=["E5"], title="Noise", finding="Too few rows.", made=False),
+    ]
+    found = Explanation(
+        run="run",
+        data="houses",
+        target="price",
+        made="2026",
+        network="n",
+        fold=0,
+        rows=9,
+        rows_of_fold=9,
+        dev_rows=3,
+        cost="RMSE",
+        panels=panels,
+        elapsed_s=1.0,
+        page="explain.html",
+    )
+    return made(explain=found)
+
+
+def test_a_document_with_its_explanation_keeps_to_the_schema():
+    schema = json.loads((DOCS / "ablation.schema.json").read_text())
+    document = json.loads(explained().model_dump_json())
+
+    jsonschema.Draft202012Validator(schema).validate(document)
+    document["explain"]["panels"][0]["finding"] = None
+    assert not jsonschema.Draft202012Validator(schema).is_valid(document)
+
+
+def test_the_page_says_why_where_that_was_asked_for():
+    """What was found, with a link to its curves; not what could not be made."""
+    page = ablation_page.render(explained(), appendix="elsewhere/explain.html")
+
+    assert '<a href="elsewhere/explain.html#paths">Paths</a>: Momentum &lt;did&gt; not help.' in page
+    assert "Too few rows." not in page
+    assert "explain.html" not in ablation_page.render(made())

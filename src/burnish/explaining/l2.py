@@ -112,8 +112,9 @@ def finding(found: Shrunk, unit: words.Unit) -> str:
     fell = "fell" if norm[-1] < norm[0] else "did not fall but went"
     rose = "rose" if linear[-1] > linear[0] else "did not rise but went"
     return (
-        f"From λ/m = {least:g} to {most:g} the norm of the weights {fell} from {words.number(norm[0])} to "
-        f"{words.number(norm[-1])}, the share of tanh units in their linear part {rose} from {100 * linear[0]:.0f} to "
-        f"{100 * linear[-1]:.0f} %, and the gap from train to dev {unit.name} went from {words.number(gap[0])} to "
-        f"{words.number(gap[-1])}; dev was lowest at λ/m = {found.per_row[best]:g}."
+        f"From λ/m = {words.power(least)} to {words.power(most)} the norm of the weights {fell} from "
+        f"{words.number(norm[0])} to {words.number(norm[-1])}, the share of tanh units in their linear part {rose} "
+        f"from {100 * linear[0]:.0f} to {100 * linear[-1]:.0f} %, and the gap from train to dev {unit.name} went from "
+        f"{words.number(gap[0])} to {words.number(gap[-1])}; dev was lowest at λ/m = "
+        f"{words.power(found.per_row[best])}."
     )

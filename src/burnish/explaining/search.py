@@ -121,6 +121,6 @@ def finding(found: Compared, unit: words.Unit) -> str:
     verdict = "random draws beat the grid" if wins > 0.5 else "the grid was not beaten by random draws"
     return (
         f"With {n} trainings each, {verdict} in {100 * wins:.0f} % of all choices of draws (lowest dev {unit.name} "
-        f"{words.number(random_best)} on average, against {words.number(grid_best)}); the grid tried "
+        f"{random_best:.4g} on average, against {grid_best:.4g}); the grid tried "
         f"{len({rate for rate, _ in found.grid})} learning rates, the draws {n}."
     )

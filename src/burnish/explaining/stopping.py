@@ -73,7 +73,7 @@ def panel(found: Curves | None, unit: words.Unit) -> Panel:
         words.over_seeds("train", epochs, found.train, look="cool"),
         words.over_seeds("dev", epochs, found.dev),
     ]
-    lowest, last = _ends(found)
+    kept, last = _ends(found)
     return Panel(
         **ABOUT,
         finding=finding(found, unit),
@@ -84,7 +84,7 @@ def panel(found: Curves | None, unit: words.Unit) -> Panel:
             "best_epoch": float(np.median(found.best)),
             "stop_epoch": float(np.median(found.stops)),
             "epochs": float(len(epochs)),
-            "lowest_dev": words.one(lowest),
+            "kept_dev": words.one(kept),
             "last_dev": words.one(last),
         },
         charts=[
@@ -95,26 +95,24 @@ def panel(found: Curves | None, unit: words.Unit) -> Panel:
 
 
 def _ends(found: Curves) -> tuple[float, float]:
-    return float(np.nanmin(found.dev, axis=1).mean()), float(found.dev[:, -1].mean())
+    """Dev cost that stopping keeps, and that of the last epoch; means over starts."""
+    kept = [np.nanmin(curve[:end]) for curve, end in zip(found.dev, found.stops, strict=True)]
+    return float(np.mean(kept)), float(found.dev[:, -1].mean())
 
 
 def finding(found: Curves, unit: words.Unit) -> str:
-    """What stopping saves in epochs and in error."""
-    lowest, last = _ends(found)
-    epochs = found.dev.shape[1]
-    best, stops = round(float(np.median(found.best))), round(float(np.median(found.stops)))
+    """What stopping saves, or loses, in epochs and in error."""
+    kept, last = _ends(found)
+    epochs, ends = found.dev.shape[1], round(float(np.median(found.stops)))
     if (found.stops >= epochs).all():
         return (
-            f"Dev {unit.name} was lowest at epoch {best} of {epochs} ({words.number(lowest)}), and a patience of "
-            f"{found.patience} epochs never ran out: here early stopping would have changed nothing."
+            f"A patience of {found.patience} epochs never ran out in {epochs}: dev {unit.name} was still falling, and "
+            "early stopping would have changed nothing here."
         )
-    worse = last / lowest - 1.0
-    effect = (
-        f"training on to epoch {epochs} made it {words.number(100 * worse)} % worse"
-        if worse > 0
-        else f"training on to epoch {epochs} made it no worse"
-    )
+    change = 100 * (last / kept - 1.0)
+    effect = "gained" if change > 0 else "lost"
     return (
-        f"Dev {unit.name} was lowest at epoch {best} ({words.number(lowest)}), and early stopping with a patience of "
-        f"{found.patience} would have ended training at epoch {stops} of {epochs}; {effect}."
+        f"Early stopping with a patience of {found.patience} would have ended training at epoch {ends} of {epochs} "
+        f"and kept a dev {unit.name} of {words.number(kept)}, against {words.number(last)} at the end: it would have "
+        f"{effect} {words.number(abs(change))} % and saved {100 * (1 - ends / epochs):.0f} % of the epochs."
     )

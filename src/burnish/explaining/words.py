@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from burnish.report import wording
 from burnish.report.panel import Look, Series
 
-# From here on a number is written as a power of ten.
-LARGE = 1e6
+# Beyond these a number is written as a power of ten.
+LARGE, SMALL = 1e6, 1e-3
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -45,6 +45,18 @@ class Unit:
     def said(self, cost: float) -> str:
         """A cost with its unit."""
         return f"{number(float(self.of(cost)))} {self.short}".rstrip()
+
+
+def power(value: float) -> str:
+    """A small number that is a power of ten.
+
+    >>> power(1e-5), power(0.01)
+    ('10⁻⁵', '0.01')
+    """
+    exponent = math.log10(value)
+    if value >= SMALL or not exponent.is_integer():
+        return f"{value:g}"
+    return f"10{str(int(exponent)).translate(SUPERSCRIPTS)}"
 
 
 def finite(values: ArrayLike) -> list[float | None]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
-from matplotlib.transforms import blended_transform_factory
+from matplotlib.transforms import Affine2D, blended_transform_factory
 
 from burnish.report import svg
 from burnish.report.panel import Chart, Look, Panel, Series
@@ -17,6 +17,7 @@ HEIGHT = 212.0
 LEFT, TOP, BOTTOM = 46.0, 24.0, 36.0
 LETTER = 6.6  # units of an average letter of SMALL size
 LINE = 13.0  # units from one name to the next
+GAP = 4.0  # units between a mark and its name
 MOST_NAMED = 104.0  # units that names may take on the right
 COLORS: dict[Look, str] = {"accent": svg.ACCENT, "cool": svg.COOL, "muted": svg.MUTED, "ink": svg.INK}
 DASHES = (0, (4, 3))
@@ -31,7 +32,7 @@ def charts(panel: Panel) -> list[tuple[str, str]]:
 def draw(chart: Chart, name: str) -> str:
     """One chart; `name` is unique on the page."""
     shown = [one for one in chart.series if _finite(one, chart)[0].size]
-    right = 8 + min(MOST_NAMED, LETTER * max((len(one.name) for one in shown), default=0))
+    right = 16 + min(MOST_NAMED, LETTER * max((len(one.name) for one in shown), default=0))
     axes = svg.drawing(HEIGHT, left=LEFT, right=right, top=TOP, bottom=BOTTOM)
     axes.grid(axis="y", color=svg.LINE, linewidth=0.8)
     if chart.log_x:
@@ -43,10 +44,9 @@ def draw(chart: Chart, name: str) -> str:
     _ticks(axes, chart)
     if chart.at is not None:
         _mark(axes, chart.at, chart.at_name)
-    if chart.plane:
-        _ends(axes, shown, chart)
-    else:
-        _names(axes, shown, chart)
+    axes.set_xlim(axes.get_xlim())  # names are placed by the final scales
+    axes.set_ylim(axes.get_ylim())
+    _names(axes, shown, chart)
     svg.y_title(axes, chart.y_name)
     svg.x_title(axes, chart.x_name)
     said = "; ".join(_said(one, chart) for one in shown)
@@ -123,33 +123,33 @@ def _mark(axes: Axes, at: float, name: str) -> None:
     axes.axvline(at, color=svg.INK, linewidth=1, linestyle=(0, (2, 2)))
     where = blended_transform_factory(axes.transData, axes.transAxes)
     low, high = axes.get_xlim()
-    right_half = (at - low) / (high - low) > 0.5
-    svg.write(axes, (at, 0.93), f"{name} " if right_half else f" {name}", color=svg.INK, size=svg.SMALL,
-              align="right" if right_half else "left", transform=where)  # fmt: skip
+    left: svg.Align = "right" if (at - low) / (high - low) > 0.5 else "left"
+    beside = where + Affine2D().translate(-GAP if left == "right" else GAP, 0)
+    svg.write(axes, (at, 0.93), name, color=svg.INK, size=svg.SMALL, align=left, transform=beside)
 
 
 def _names(axes: Axes, shown: Sequence[Series], chart: Chart) -> None:
-    """Each curve's name at the height of its end, moved apart where they would lie on one another."""
-    height = axes.bbox.height
-    ends = [(axes.transData.transform((x[-1], y[-1]))[1] - axes.bbox.y0, one)
-            for one in shown for x, y in [_finite(one, chart)]]  # fmt: skip
-    ends.sort(key=lambda end: end[0])
-    heights = _apart([min(max(end, 0.0), height) for end, _ in ends], height)
-    for at, (_, one) in zip(heights, ends, strict=True):
-        svg.write(axes, (1, at / height), f" {one.name}", color=COLORS[one.look], size=svg.SMALL, va="center",
-                  transform=axes.transAxes)  # fmt: skip
+    """Each curve's name on the right at the height of its end, or in a plane beside its end, which is then a dot.
+
+    Names that would lie on one another are moved apart.
+    """
+    box = axes.bbox
+    ends = sorted(((_end(axes, one, chart), place) for place, one in enumerate(shown)), key=lambda end: end[0][1])
+    heights = _apart([min(max(y, 0.0), box.height) for (_, y), _ in ends], box.height)
+    for height, ((across, y), place) in zip(heights, ends, strict=True):
+        color = COLORS[shown[place].look]
+        if chart.plane:
+            axes.plot([across / box.width], [y / box.height], "o", color=color, ms=5, transform=axes.transAxes)
+        at = (across / box.width if chart.plane else 1.0, height / box.height)
+        beside = axes.transAxes + Affine2D().translate(2 * GAP if chart.plane else GAP, 0)
+        svg.write(axes, at, shown[place].name, color=color, size=svg.SMALL, va="center", transform=beside)
 
 
-def _ends(axes: Axes, shown: Sequence[Series], chart: Chart) -> None:
-    """Each way's end as a dot, and its name beside it; names that would lie on one another are moved apart."""
-    found = [(*axes.transData.transform((x[-1], y[-1])), x[-1], y[-1], one)
-             for one in shown for x, y in [_finite(one, chart)]]  # fmt: skip
-    found.sort(key=lambda end: end[1])
-    heights = _apart([end[1] - axes.bbox.y0 for end in found], axes.bbox.height + LINE)
-    for at, (across, _, x, y, one) in zip(heights, found, strict=True):
-        axes.plot([x], [y], "o", color=COLORS[one.look], ms=5)
-        svg.write(axes, ((across - axes.bbox.x0) / axes.bbox.width, at / axes.bbox.height), f"  {one.name}",
-                  color=COLORS[one.look], size=svg.SMALL, va="center", transform=axes.transAxes)  # fmt: skip
+def _end(axes: Axes, one: Series, chart: Chart) -> tuple[float, float]:
+    """Where a curve ends, in drawing units from the lower left corner of the axes."""
+    x, y = _finite(one, chart)
+    across, up = axes.transData.transform((x[-1], y[-1]))
+    return float(across - axes.bbox.x0), float(up - axes.bbox.y0)
 
 
 def _apart(wanted: Sequence[float], height: float) -> list[float]:

@@ -148,8 +148,8 @@ TECHNIQUES = (
         "fit_normaliser condition_number",
         "preparing: normalising_is_scikit_learns_standard_scaler a_column_of_tenths_is_constant "
         "the_condition_number_is_that_of_the_hessian gradient_descent_needs_fewer_steps_on_normalised_inputs",
-        'Stage "prepare", fitted on training rows only and kept in the model; the conditioning is not in the report '
-        "yet. " + WORTH,
+        'Stage "prepare", fitted on training rows only and kept in the model; `burnish ablate --explain` shows the '
+        "conditioning. " + WORTH,
     ),
     _technique(
         "C2",
