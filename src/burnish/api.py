@@ -96,6 +96,7 @@ def ablate(
     jobs: int | None = None,
     best_network: bool = False,
     output: str | PathLike[str] | None = None,
+    model: Any = None,
     emit: Emit | None = None,
 ) -> Ablation:
     """What each technique is worth on a run's data: its best network, with each taken away or put in, one at a time.
@@ -107,6 +108,7 @@ def ablate(
         jobs: Worker processes; None: one for each core.
         best_network: Take the best network apart although a simple model is delivered.
         output: Another place for the page.
+        model: The run's own model, (init, apply) or "FILE.py:NAME", where the file is not there as it was.
         emit: Called with each `Line` and `Progress`; None: lines go to the logger "burnish".
 
     Raises:
@@ -117,7 +119,7 @@ def ablate(
     """
     began = time.monotonic()
     place = None if output is None else Path(output)
-    asked = ablation.Asked(Path(run), _limit(time_limit), seeds, jobs, place, best_network)
+    asked = ablation.Asked(Path(run), _limit(time_limit), seeds, jobs, place, best_network, model)
     return ablation.run(asked, emit=emit or _log, began=began)
 
 

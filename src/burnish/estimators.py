@@ -75,6 +75,7 @@ class _Estimator(BaseEstimator):
         metric: str | None = None,
         folds: int | None = None,
         start: Configuration | dict[str, Any] | None = None,
+        model: Any = None,
         jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         out: str | Path | None = None,
@@ -84,6 +85,7 @@ class _Estimator(BaseEstimator):
         self.metric = metric
         self.folds = folds
         self.start = start
+        self.model = model
         self.jobs = jobs
         self.random_state = random_state
         self.out = out
@@ -158,6 +160,7 @@ class _Estimator(BaseEstimator):
             metric=self.metric,
             folds=self.folds,
             start=self.start,
+            model=self.model,
             jobs=self.jobs,
             time_limit=self.time_limit,
             max_epochs=self.max_epochs,
@@ -196,6 +199,8 @@ class BurnishClassifier(ClassifierMixin, _Estimator):
         metric: What choices are made by: log_loss (the default), accuracy, balanced_accuracy or auc.
         folds: Folds of the rows that choose; None: what the number of rows calls for.
         start: The first network's configuration; None: one that suits the table.
+        model: Your own JAX model in place of burnish's network: a pair of functions (init, apply), or "FILE.py:NAME" of
+            such a pair; None: burnish's network.
         jobs: Worker processes, whose number does not change the model; None: this process, or with a time limit one
             worker for each core.
         random_state: The same number gives the same model on the same machine.

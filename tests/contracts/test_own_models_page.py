@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,8 @@ from burnish.train.fold_data import FoldData, Part, TargetScale
 from burnish.train.work import Ending, Work
 from burnish.workflow import own_check
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "own-models.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "own-models.md").read_text(encoding="utf-8")
 ADAPTERS = re.findall(r"^```python (flax|equinox)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 INPUTS = InputSpec(2, 1)
 
@@ -58,3 +62,12 @@ def test_page_has_an_adapter_for_each_library_of_at_most_three_lines():
     for library in ("flax", "equinox"):
         code = next(code for name, code in ADAPTERS if name == library)
         assert re.search(r"^init = .*\napply = .*\nmodel = \(init, apply\)\n\Z", code, re.MULTILINE)
+
+
+def test_gradient_check_of_the_page_runs():
+    """The block runs beside the example of a model and finds its gradient right."""
+    [code] = re.findall(r"^```python gradient\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "examples"), *filter(None, sys.path)])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+
+    assert "right" in done.stdout

@@ -198,7 +198,7 @@ def test_whole_job_runs_on_an_own_model_and_one_worker_gives_the_bits_of_two(tmp
         path.mkdir()
         (path / "mine.py").write_text(CODE)
         houses(400).to_csv(path / "houses.csv", index=False)
-        given = {"target": "price", "start": START, "folds": 2, "max_epochs": 3_000, "jobs": jobs}
+        given = {"target": "price", "start": replace(START, epochs=20), "folds": 2, "max_epochs": 5_000, "jobs": jobs}
         asked = settings.make(model=f"{path / 'mine.py'}:model", **given)
         sources = reading.Sources(path / "houses.csv")
         manner = improve.Manner(yardstick=False)

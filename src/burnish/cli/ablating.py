@@ -29,6 +29,7 @@ def ablate(
     jobs: int | None,
     best_network: bool,
     output: Path | None,
+    model: str | None,
     explain: bool,
 ) -> None:
     """Take a run's best network apart and print what each technique is worth; with `explain`, why too."""
@@ -39,6 +40,7 @@ def ablate(
         jobs=jobs,
         output=output,
         best=best_network,
+        model=model,
     )
     with Screen(quiet=quiet) as screen:
         try:

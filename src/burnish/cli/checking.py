@@ -28,7 +28,7 @@ RIGHT, WRONG = 0, 1  # exit codes
 EXAMPLE = "example"
 # A long check tells where it is this often, in seconds.
 PULSE = 10.0
-WANTED = code.Wanted("function", "to check", "train.py:cost", "Name the function that returns the cost.")
+WANTED = code.Wanted(code.FUNCTION, "to check", "train.py:cost", "Name the function that returns the cost.")
 
 
 @dataclass(frozen=True, slots=True)

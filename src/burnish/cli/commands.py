@@ -183,6 +183,7 @@ def check(where: str, as_json: bool, **asked: Any) -> int:
 @click.option("--time-limit", metavar="2m", default="2m", help="Wall time, all included but for --explain (2m).")
 @click.option("--seeds", type=int, metavar="N", help="Seeds of each side, if the time is enough (6).")
 @click.option("--jobs", type=int, metavar="N", help="Worker processes (one per core).")
+@click.option("--model", metavar="FILE.py:NAME", help=OWN_MODEL)
 @click.option("--best-network", is_flag=True, help="Also where a simple model is delivered: the run's best network.")
 @click.option(
     "-o",

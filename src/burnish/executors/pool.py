@@ -215,9 +215,10 @@ class Pool:
                 continue
             if message[0] == "refused":
                 raise errors.ConfigError(
-                    "A worker process cannot make the model from what it was given.",
-                    message[1],
-                    'Write its functions into a file and give model="FILE.py:NAME".',
+                    "The model works in this process, and fails in a worker process.",
+                    f"There it says: {message[1].splitlines()[0]}.",
+                    "What stands in a script or a notebook was handed over by value, which not every class survives "
+                    '(Equinox modules do not): move it into a file, and import it or give model="FILE.py:NAME".',
                 )
             work, worker.busy, self._deaths = worker.busy, None, 0
             if message[0] == "exhausted" and work is not None:

@@ -34,7 +34,7 @@ def serve(connection: Connection, data_folder: Path, state_folder: Path, cache: 
     # JAX may be imported only here, in the worker, after its environment was set.
     from burnish.executors import trainer as training
 
-    trainer = training.Trainer(data_folder, state_folder, cache=cache)
+    trainer, own = training.Trainer(data_folder, state_folder, cache=cache), None
     connection.send(("ready",))
     if not connection.poll(AT_ONCE):
         training.warm_up()  # while the driver still reads the table
@@ -48,7 +48,7 @@ def serve(connection: Connection, data_folder: Path, state_folder: Path, cache: 
         if message[0] == "model":
             try:
                 own = pickle.loads(message[1])()
-            except Exception as error:  # a person's code may raise anything
+            except Exception as error:
                 connection.send(("refused", f"{type(error).__name__}: {error}"))
                 raise
             trainer = training.Trainer(data_folder, state_folder, cache=cache, own=own)
@@ -67,17 +67,23 @@ def serve(connection: Connection, data_folder: Path, state_folder: Path, cache: 
         try:
             answer: tuple[Any, ...] = ("outcome", trainer.run(work, should_stop))
         except (ArithmeticError, LookupError, OSError, TypeError, ValueError, RuntimeError, MemoryError) as error:
-            answer = _confession(work.trial, error)
+            answer = _confession(work.trial, error, own=own is not None)
+        except Exception as error:
+            if own is None:
+                raise
+            answer = _confession(work.trial, error, own=True)  # a person's code may raise anything
         connection.send(answer)
 
 
-def _confession(trial: str, error: Exception) -> tuple[Any, ...]:
-    """What went wrong, for the driver."""
+def _confession(trial: str, error: Exception, *, own: bool) -> tuple[Any, ...]:
+    """What went wrong, for the driver; with an own model it is that model's doing, which passed its checks there."""
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
         return "files", trial, str(error)  # not into the log: on a full disk it cannot grow
     text = traceback.format_exc()
     print(text, file=sys.stderr, flush=True)
-    return ("exhausted", trial) if is_exhaustion(error) else ("failed", trial, text)
+    if is_exhaustion(error):
+        return "exhausted", trial
+    return ("refused", f"{type(error).__name__}: {error}") if own else ("failed", trial, text)
 
 
 def main(arguments: list[str]) -> int:

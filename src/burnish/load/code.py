@@ -16,13 +16,14 @@ from burnish import errors
 from burnish.report import wording
 
 SHOWN = 8  # names that an error lists
+FUNCTION = "function"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is looked for in a file, as errors call it."""
 
-    thing: str  # "function"
+    thing: str  # FUNCTION, say
     purpose: str  # "to check"
     example: str  # "train.py:cost"
     advice: str  # what to name instead
@@ -37,7 +38,8 @@ def parts(where: str, wanted: Wanted) -> tuple[Path, str]:
     file, colon, name = where.rpartition(":")
     if not colon or not file or not name.isidentifier():
         path = Path(where.rstrip(":"))
-        names = f"; it has {listed(_functions_written_in(path))}" if path.is_file() else ""
+        there = path.is_file() and wanted.thing == FUNCTION
+        names = f"; it has {listed(_functions_written_in(path))}" if there else ""
         shown = path.name if path.suffix == ".py" else wanted.example.partition(":")[0]
         raise errors.ConfigError(
             f"{where} does not say which {wanted.thing} of which file {wanted.purpose}.",
@@ -109,8 +111,9 @@ def _own(value: Any, module: ModuleType, fits: Callable[[Any], bool]) -> bool:
 
 def _functions_written_in(path: Path) -> list[str]:
     """Names of the functions, read without running the file."""
-    words = (line.split("(")[0].split() for line in path.read_text("utf-8", errors="replace").splitlines())
-    return [pair[1] for pair in words if len(pair) == 2 and pair[0] == "def"]
+    lines = path.read_text("utf-8", errors="replace").splitlines()
+    words = (line.split("(")[0].split() for line in lines if line.startswith("def "))
+    return [pair[1] for pair in words if len(pair) == 2]
 
 
 def line(error: BaseException, path: Path) -> str:
@@ -130,7 +133,7 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {message}" if message else f"{type(error).__name__}."
 
 
-def listed(names: Sequence[str], thing: str = "function") -> str:
+def listed(names: Sequence[str], thing: str = FUNCTION) -> str:
     """The first few names."""
     more = [f"{len(names) - SHOWN} more"] if len(names) > SHOWN else []
     return wording.listing([*names[:SHOWN], *more]) or f"no {thing}s"

@@ -41,6 +41,7 @@ class Asked:
     jobs: int | None = None  # None: one for each core
     output: Path | None = None  # another place for the page, beside the run's folder
     best: bool = False  # take the best network apart, although a simple model is delivered
+    model: Any = None  # the run's own model, where its file is not there as it was: see `own_models.of`
     manner: Manner = field(default_factory=Manner)
 
 
@@ -90,7 +91,7 @@ def run(asked: Asked, *, emit: Emit = silent, began: float | None = None) -> Abl
     _check(asked)
     folder = run_folder.open(asked.run)
     with folder.lock():
-        past = reopening.past(folder)
+        past = reopening.past(folder, model=asked.model)
         with Database(folder.database) as database:
             trials = database.trials()
         best = reopening.best_network(past, trials)

@@ -25,6 +25,8 @@ from burnish.workflow.session import Session
 from burnish.workflow.settings import CHOOSES_BY, STAND_INS
 from burnish.workflow.tuning import Search
 
+# How a coded category is called, and what an own model gets of it.
+EMBEDDED, FLAGGED = "codes for a learned embedding of", "one flag for each level:"
 # Rows of the test set (or of dev) that the report draws, at most: a scatter of more says no more.
 DRAWN_ROWS = 2000
 VERSIONED = ("burnish", "jax", "jaxlib", "numpy", "scikit-learn")
@@ -141,11 +143,15 @@ def _rows(story: Story) -> records.Rows:
 def _columns(story: Story) -> tuple[records.ColumnNote, ...]:
     done = {entry["column"]: entry for entry in story.problem.folds[0].preparation.describe()}
     return tuple(
-        records.ColumnNote(
-            p.name, p.kind.value, p.reason, p.missing, done.get(p.name, {}).get("treatment", "not an input")
-        )
+        records.ColumnNote(p.name, p.kind.value, p.reason, p.missing, _treatment(story.problem, done.get(p.name)))
         for p in story.problem.profiles
     )
+
+
+def _treatment(problem: Problem, entry: dict[str, str] | None) -> str:
+    """What became of a column; to an own model its codes are handed as flags."""
+    made = "not an input" if entry is None else entry["treatment"]
+    return made if problem.own is None else made.replace(EMBEDDED, FLAGGED)
 
 
 def _first(verdict: Verdict) -> records.FirstNetwork:
