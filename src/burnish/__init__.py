@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from burnish.workflow.ablate import Ablation
     from burnish.workflow.applying import Model
     from burnish.workflow.leaving import Result
+    from burnish.workflow.outside import Verdict, verdict
     from burnish.workflow.session import Interrupted
 
     __version__: str
@@ -40,6 +41,7 @@ _HOMES = {
     "Model": "burnish.workflow.applying",
     "Result": "burnish.workflow.leaving",
     "StoreError": "burnish.errors",
+    "Verdict": "burnish.workflow.outside",
     "WorkerError": "burnish.errors",
     "ablate": "burnish.api",
     "check_gradients": "burnish.diagnose.gradient_check",
@@ -47,6 +49,7 @@ _HOMES = {
     "improve": "burnish.api",
     "load_model": "burnish.api",
     "resume": "burnish.api",
+    "verdict": "burnish.workflow.outside",
 }
 
 __all__ = [
@@ -65,6 +68,7 @@ __all__ = [
     "Model",
     "Result",
     "StoreError",
+    "Verdict",
     "WorkerError",
     "__version__",
     "ablate",
@@ -74,6 +78,7 @@ __all__ = [
     "load_model",
     "resume",
     "techniques",
+    "verdict",
 ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import burnish
 from burnish import errors, techniques
 from burnish.workflow import outside
 
@@ -225,7 +226,11 @@ def test_errors_that_only_the_curves_have_are_those_of_the_epoch_with_the_least_
     assert f"epoch {best + 1}," in " ".join(found.remarks)
 
 
-def test_a_notebook_shows_the_lines(tmp_path):
+def test_it_is_a_name_of_the_package():
+    assert (burnish.verdict, burnish.Verdict) == (outside.verdict, outside.Verdict)
+
+
+def test_a_notebook_shows_the_lines():
     found = outside.verdict(train_error=0.01, dev_error=0.11, baseline_error=0, **ROWS)
 
     assert found._repr_html_() == f"<pre>{found}</pre>"
