@@ -12,7 +12,7 @@ import pytest
 
 from burnish.data.inputs import InputSpec, Prepared
 from burnish.errors import ConfigError
-from burnish.executors import fold_files, pool, trainer
+from burnish.executors import accelerator, devices, fold_files, pool, trainer
 from burnish.load import own_models
 from burnish.model.own_model import OwnModel
 from burnish.train.configuration import Configuration
@@ -67,6 +67,18 @@ def test_worker_gives_the_bits_of_this_process(folder):
         np.testing.assert_array_equal(one.dev, other.dev)
         np.testing.assert_array_equal(one.curve.dev_loss, other.curve.dev_loss)
     assert np.abs(here[0].dev - here[1].dev).max() > 0
+
+
+def test_many_at_once_agree_with_each_alone(folder):
+    """An own model is stacked like any network: its trials agree to rounding with each by itself."""
+    model = OwnModel(init, apply, "mine")
+    alone = [trainer.Trainer(folder, folder, own=model).run(work) for work in works(1, 2)]
+
+    with accelerator.Accelerator(folder, folder, devices=devices.found("cpu"), own=model) as execute:
+        together = sorted(execute(works(1, 2)), key=lambda outcome: outcome.work.trial)
+
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_allclose(one.dev, other.dev, atol=1e-4)
 
 
 def odd_init(key, inputs, outputs):

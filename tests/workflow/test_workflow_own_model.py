@@ -73,7 +73,7 @@ def test_own_model_is_what_is_delivered(ran):
     assert summary.delivered.what == "network"
     assert summary.delivered.parameters == 2 * (4 * 8 + 8 + 1)  # two folds; three flags beside the number
     assert summary.first.configuration.model == "mine.py:model"
-    assert "Your own model mine.py:model" in wording.model_sentence(summary)
+    assert "An ensemble of 2 networks of your own model mine.py:model with" in wording.model_sentence(summary)
     assert "Your own model, mine.py:model" in page
     assert "hidden layer" not in page
 
@@ -108,6 +108,16 @@ def test_saved_model_refuses_other_functions(ran):
     with pytest.raises(errors.ConfigError, match="not those that the model was trained with") as caught:
         applying.model_in(ran.path, model=(init, lambda params, x: x @ params["w"]))
     assert "out.w (8, 1)" in caught.value.why
+
+
+def test_saved_model_refuses_functions_that_fit_and_compute_something_else(ran, tmp_path):
+    """The arrays fit, the digest is not looked at where a file is named: made-up rows tell."""
+    (tmp_path / "mine.py").write_text(CODE.replace("jnp.tanh", "jnp.sin"))
+    with pytest.raises(errors.ConfigError, match="not those that the model was trained with") as caught:
+        applying.model_in(ran.path, model=f"{tmp_path / 'mine.py'}:model")
+    assert "made-up rows" in caught.value.why
+    (tmp_path / "same.py").write_text(CODE + "# with another comment\n")
+    assert applying.model_in(ran.path, model=f"{tmp_path / 'same.py'}:model").members
 
 
 def test_functions_in_memory_have_to_be_given_again(tmp_path):

@@ -32,6 +32,9 @@ MODEL_FILE, WEIGHTS_FILE = "model.json", "networks.safetensors"
 
 # Rows that go through a network at a time: 4096 rows at width 512 are 8 MB of activations.
 CHUNK = 4096
+# Made-up rows that show whether an own model's functions compute what they did, and how far rounding on another
+# processor may move a prediction, as a share of the largest.
+PROBE_ROWS, PROBE_TOLERANCE = 4, 1e-3
 # Rows are padded to a power of two, and to so many at least: a few microseconds of a network that predicts, against a
 # twentieth of a second for each further size that is compiled.
 FEWEST = 128
@@ -124,13 +127,17 @@ class Predictor:
             "preparations": [p.to_json() for p in self.preparations],
             "members": described,
             "counting": asdict(self.counting),
-            "own_model": None if self.own is None else self.own.to_json(),
+            "own_model": None if self.own is None else {**self.own.to_json(), "probe": self._probe().tolist()},
         }
         (folder / MODEL_FILE).write_text(json.dumps(model, allow_nan=False), "utf-8")
 
     @classmethod
     def from_json(cls, model: dict[str, Any], folder: Path, own: OwnModel | None = None) -> Predictor:
-        """The predictor that `save` wrote into `folder`; `own` is the person's own model, if it is of one."""
+        """The predictor that `save` wrote into `folder`; `own` is the person's own model, if it is of one.
+
+        Raises:
+            ConfigError: It is of an own model, which is missing, makes other parameters, or computes something else.
+        """
         flat = weights.load(folder / WEIGHTS_FILE)
         members = []
         for index, described in enumerate(model["members"]):
@@ -141,12 +148,33 @@ class Predictor:
             bounds = {"low": -np.inf, "high": np.inf}
             scale = TargetScale(**{k: bounds[k] if v is None else v for k, v in described["scale"].items()})
             members.append(Member(described["preparation"], shape, scale, described["share"], arrays))
-        return cls(
+        made = cls(
             target=TargetCoding.from_json(model["target"]),
             preparations=tuple(Preparation.from_json(p) for p in model["preparations"]),
             members=tuple(members),
             counting=Counting.from_json(model),
         )
+        if made.own is not None:
+            made._compare(np.asarray(model["own_model"]["probe"]))
+        return made
+
+    def _probe(self) -> NDArray[np.float64]:
+        """What the first network says to made-up rows, the same ones at any time."""
+        first = self.members[0]
+        inputs, rng = first.architecture.inputs, np.random.Generator(np.random.Philox(0))
+        x = rng.standard_normal((PROBE_ROWS, inputs.width), dtype=np.float32)
+        return apply(first, Prepared(x, np.zeros((PROBE_ROWS, len(inputs.vocabularies)), np.int32)), self.target.task)
+
+    def _compare(self, then: NDArray[np.float64]) -> None:
+        """Refuse functions of an own model that fit the arrays and compute something else."""
+        assert self.own is not None
+        moved = float(np.abs(self._probe() - then).max())
+        if not moved <= PROBE_TOLERANCE * float(np.abs(then).max()):
+            raise errors.ConfigError(
+                f"The functions of {self.own.name} are not those that the model was trained with.",
+                f"On made-up rows their predictions differ by up to {moved:.3g} from those of the run.",
+                "Give them as they were then, with all that they import.",
+            )
 
 
 def joint_schema(preparations: Sequence[Preparation]) -> dict[str, Physical]:

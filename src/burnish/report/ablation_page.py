@@ -11,6 +11,7 @@ from burnish.report import ablation_text, figures, svg, wording
 from burnish.report.ablation import Document, TechniqueRecord
 from burnish.report.render import environment
 from burnish.stats.interval import Interval
+from burnish.train.configuration import OF_THE_PERCEPTRON
 
 # The scale reaches this many times as far as the median worth or end of an interval: one technique without which
 # nothing trains must not press all others onto zero. What lies beyond is an arrow, with its number above.
@@ -71,8 +72,11 @@ def _reach(ranked: Sequence[TechniqueRecord]) -> float:
 
 
 def _settings(item: Document) -> list[tuple[str, str]]:
-    """The network's settings, for reading."""
-    return [(name.replace("_", " "), _shown(value)) for name, value in item.configuration.items()]
+    """The network's settings, for reading: those that it has."""
+    own = item.configuration.get("model", "")
+    hidden = OF_THE_PERCEPTRON if own else ("model",)
+    shown = {name: value for name, value in item.configuration.items() if name not in hidden}
+    return [(name.replace("_", " "), _shown(value)) for name, value in shown.items()]
 
 
 def _shown(value: object) -> str:

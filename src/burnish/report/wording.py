@@ -237,10 +237,10 @@ def model_sentence(summary: Summary) -> str:
         names = {"linear": "A linear model", "majority": "The majority class", "mean": "The mean of the target"}
         return f"{names[model.what]}. {model.reason}".rstrip()
     own = "" if summary.first is None else summary.first.configuration.model
-    if own:
-        what = f"Your own model {own}" + ("" if model.members == 1 else f", an ensemble of {model.members} of it,")
+    if model.members == 1:
+        what = f"Your own model {own}" if own else "One network"
     else:
-        what = "One network" if model.members == 1 else f"An ensemble of {model.members} networks"
+        what = f"An ensemble of {model.members} networks" + (f" of your own model {own}" if own else "")
     return (
         f"{what} with {model.parameters:,} parameters{' in all' if model.members > 1 else ''}. {model.reason}".rstrip()
     )
