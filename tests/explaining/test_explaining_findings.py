@@ -43,7 +43,7 @@ def test_normalising_that_rounds_nothing_is_not_praised():
 
 
 def path(rate: float, *ends: float) -> paths.Path:
-    return paths.Path(rate, np.array([[1.0, end] for end in ends]), np.random.default_rng(0).normal(size=(2, 4)))
+    return paths.Path(rate, 12, np.array([[1.0, end] for end in ends]), np.random.default_rng(0).normal(size=(2, 4)))
 
 
 def test_momentum_that_did_not_beat_plain_gradient_descent_is_named():
@@ -114,7 +114,11 @@ def test_batch_norm_that_does_not_regularise_is_said():
 
 
 @pytest.mark.parametrize(
-    ("grid", "verdict"), [(0.05, "the grid was not beaten"), (0.9, "random draws beat the grid in 100 %")]
+    ("grid", "verdict"),
+    [
+        (0.05, "the grid was ahead: random draws beat it in 0 %"),
+        (0.9, "random draws were ahead: they beat the grid in 100 %"),
+    ],
 )
 def test_a_grid_that_wins_is_said_to_win(grid, verdict):
     found = search.Compared(((0.1, 0.9),) * 4, np.full(4, grid), ((0.1, 0.9),) * 8, np.linspace(0.1, 0.8, 8))

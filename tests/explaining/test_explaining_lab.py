@@ -63,6 +63,7 @@ def test_trainings_are_cut_by_arithmetic_and_never_lengthened(lab):
     assert lab.shortened(replace(NETWORK, epochs=10**6)).epochs < 10**6
     assert lab.shortened(replace(NETWORK, epochs=2)).epochs == 2
     assert lab.shortened(replace(NETWORK, epochs=100), 1e-9).epochs == 8
+    assert lab.fitting(replace(NETWORK, widths=(512, 512)), 1.0) < lab.fitting(NETWORK, 1.0)
 
 
 @pytest.mark.parametrize("residual", [False, True])

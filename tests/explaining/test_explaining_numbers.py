@@ -29,13 +29,14 @@ def test_the_bowl_is_what_gradient_descent_finds_step_by_step():
     rng = np.random.default_rng(0)
     x = rng.normal([0.0, 5.0], [1.0, 3.0], (50, 2))
     y = rng.normal(size=50) + x[:, 0]
+    centred = y - y.mean()
     inputs = np.column_stack([np.ones(50), x])
     hessian = inputs.T @ inputs / 50
     values = np.linalg.eigvalsh(hessian)
-    best = np.linalg.lstsq(inputs, y, rcond=None)[0]
+    best = np.linalg.lstsq(inputs, centred, rcond=None)[0]
     w, excess = np.zeros(3), []
     for _ in range(1_000):
-        w = w - 2 / (values[0] + values[-1]) * (hessian @ w - inputs.T @ y / 50)
+        w = w - 2 / (values[0] + values[-1]) * (hessian @ w - inputs.T @ centred / 50)
         excess.append((w - best) @ hessian @ (w - best) / (best @ hessian @ best))
     found = conditioning.bowl(x, y)
     at = conditioning.steps()

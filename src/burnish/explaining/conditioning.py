@@ -49,9 +49,9 @@ def bowl(x: Floats, y: Floats) -> Bowl:
     inputs = np.column_stack([np.ones(len(x)), varying])
     _, singular, axes = np.linalg.svd(inputs, full_matrices=False)
     eigenvalues = singular**2 / len(x)
-    lost = eigenvalues[0] * max(inputs.shape) * np.finfo(float).eps
-    kept = eigenvalues > lost
-    solution = axes[kept] @ np.linalg.lstsq(inputs, y, rcond=None)[0]  # gradient descent starts from 0
+    kept = singular > singular[0] * max(inputs.shape) * np.finfo(float).eps  # as numpy.linalg.matrix_rank
+    # Gradient descent starts from 0; the target's mean is taken off, which any first step of an offset would find.
+    solution = axes[kept] @ np.linalg.lstsq(inputs, y - y.mean(), rcond=None)[0]
     weights = eigenvalues[kept] * solution**2
     rate = 2.0 / (eigenvalues[kept][0] + eigenvalues[kept][-1])
     shrinks = np.abs(1.0 - rate * eigenvalues[kept])

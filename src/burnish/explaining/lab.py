@@ -101,10 +101,13 @@ class Lab:
 
     def shortened(self, configuration: Configuration, seconds: float = TRAINING_SECONDS) -> Configuration:
         """The same training with as many epochs as fit into so many core seconds, and no patience."""
-        shape = self.shape(configuration)
-        step = STEP_SECONDS + 6.0 * shape.batch_size * shape.parameters / FLOPS
-        fit = int(seconds / (step * self.per_epoch(configuration)))
+        fit = self.fitting(configuration, seconds) // self.per_epoch(configuration)
         return replace(configuration, epochs=min(configuration.epochs, max(LEAST_EPOCHS, fit)), patience=0)
+
+    def fitting(self, configuration: Configuration, seconds: float) -> int:
+        """Mini-batches that fit into so many core seconds, by the guess of their arithmetic."""
+        shape = self.shape(configuration)
+        return int(seconds / (STEP_SECONDS + 6.0 * shape.batch_size * shape.parameters / FLOPS))
 
     def start(self, configuration: Configuration, seed: int) -> slice.State:
         """The state before the first step."""

@@ -62,7 +62,8 @@ def _scales(m: Material) -> Panel:
 
 def _trends(m: Material) -> Panel:
     lab = m.lab
-    _, losses = lab.observe(lab.configuration, lab.start(lab.configuration, TREND_SEED), trends.STEPS, TREND_SEED)
+    steps = min(trends.MOST_STEPS, max(trends.LEAST_STEPS, lab.fitting(lab.configuration, trends.SECONDS)))
+    _, losses = lab.observe(lab.configuration, lab.start(lab.configuration, TREND_SEED), steps, TREND_SEED)
     return trends.panel(losses.astype(np.float64), "cost of a mini-batch")
 
 

@@ -33,7 +33,9 @@ RATES: dict[str, tuple[float, ...]] = {
     "adam": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
 }
 CHOOSING_SEED, SEEDS = 2_000, (2_001, 2_002, 2_003)
-STEPS, EVERY = 240, 12  # mini-batches, and from one look at the whole cost to the next
+LOOKS = 20  # at the whole cost, on each way
+MOST_EVERY = 12  # mini-batches from one look to the next
+SECONDS = 0.5  # of a way
 MOST_COORDINATES = 20_000  # of the parameters, for the plane that paths are drawn in
 
 
@@ -42,6 +44,7 @@ class Path:
     """One rule's way."""
 
     rate: float
+    every: int  # mini-batches from one look to the next
     costs: Floats  # of all training rows; shape (seeds, looks)
     points: Floats  # parameters of the first seed, from the start on; shape (looks + 1, coordinates)
 
@@ -58,23 +61,24 @@ def plain(configuration: Configuration) -> Configuration:
 def measure(lab: Lab) -> dict[str, Path]:
     """Every rule from the same starts, at the best rate of its ladder."""
     base = plain(lab.configuration)
+    every = min(MOST_EVERY, max(1, lab.fitting(base, SECONDS) // LOOKS))
     found: dict[str, Path] = {}
     for rule, *_ in RULES:
         arms = [replace(base, optimizer=rule, learning_rate=rate) for rate in RATES[rule]]
-        ends = [_walk(lab, arm, CHOOSING_SEED)[0][-1] for arm in arms]
+        ends = [_walk(lab, arm, CHOOSING_SEED, every)[0][-1] for arm in arms]
         best = arms[int(np.argmin(np.where(np.isfinite(ends), ends, np.inf)))]
-        walks = [_walk(lab, best, seed) for seed in SEEDS]
-        found[rule] = Path(best.learning_rate, np.stack([costs for costs, _ in walks]), walks[0][1])
+        walks = [_walk(lab, best, seed, every) for seed in SEEDS]
+        found[rule] = Path(best.learning_rate, every, np.stack([costs for costs, _ in walks]), walks[0][1])
     return found
 
 
-def _walk(lab: Lab, configuration: Configuration, seed: int) -> tuple[Floats, Floats]:
+def _walk(lab: Lab, configuration: Configuration, seed: int, every: int) -> tuple[Floats, Floats]:
     """Costs at every look, and parameters there and at the start."""
     state = lab.start(configuration, seed)
     costs, points = [], []
-    for look in range(STEPS // EVERY + 1):
+    for look in range(LOOKS + 1):
         if look:
-            state, _ = lab.observe(configuration, state, EVERY, seed)
+            state, _ = lab.observe(configuration, state, every, seed)
             statistics = lab.statistics(configuration, state)
             costs.append(lab.cost(configuration, state.params, statistics, train=True))
         points.append(_coordinates(state.params))
@@ -107,7 +111,8 @@ def plane(points: list[Floats]) -> tuple[list[Floats], float]:
 def panel(found: dict[str, Path], unit: words.Unit) -> Panel:
     """The panel of what was measured."""
     usable = {rule: path for rule, path in found.items() if np.isfinite(path.points).all()}
-    steps = [float(step) for step in range(EVERY, STEPS + 1, EVERY)]
+    every = found["sgd"].every
+    steps = [float(every * look) for look in range(1, found["sgd"].costs.shape[1] + 1)]
     costs = [
         words.over_seeds(NAMES[rule], steps, unit.of(found[rule].costs), look=look, dashed=dashed)
         for rule, _, look, dashed in RULES
@@ -122,9 +127,9 @@ def panel(found: dict[str, Path], unit: words.Unit) -> Panel:
     return Panel(
         **ABOUT,
         finding=finding(found, unit),
-        how=f"The network without regularisation or decay; {STEPS} mini-batches from the same {len(SEEDS)} starts. "
-        f"Each rule has the best rate of a ladder of its own, by another start: {rates}. Bands: all starts. Paths lie "
-        f"in the plane that holds most of them, {100 * share:.0f} % of the way from the common start.",
+        how=f"The network without regularisation or decay; {steps[-1]:.0f} mini-batches from the same {len(SEEDS)} "
+        f"starts. Each rule has the best rate of a ladder of its own, by another start: {rates}. Bands: all starts. "
+        f"Paths lie in the plane that holds most of them, {100 * share:.0f} % of the way from the common start.",
         numbers={
             **{f"rate_{rule}": path.rate for rule, path in found.items()},
             **{f"cost_{rule}": words.one(float(path.costs[:, -1].mean())) for rule, path in found.items()},
@@ -144,6 +149,7 @@ def finding(found: dict[str, Path], unit: words.Unit) -> str:
     ends = {rule: unit.of(path.costs[:, -1]) for rule, path in found.items()}
     means = {rule: float(values.mean()) for rule, values in ends.items()}
     order = sorted(means, key=lambda rule: means[rule] if np.isfinite(means[rule]) else np.inf)
+    steps = found["sgd"].every * found["sgd"].costs.shape[1]
     best, rest = order[0], [f"{NAMES[rule]} {words.number(means[rule])}" for rule in order[1:]]
     won: list[str] = []
     lost: list[str] = []
@@ -155,6 +161,6 @@ def finding(found: dict[str, Path], unit: words.Unit) -> str:
     not_beat = f"{wording.listing(lost)} did not beat plain gradient descent with every start" if lost else ""
     said = "; ".join(part for part in (beat, not_beat) if part)
     return (
-        f"After {STEPS} mini-batches {NAMES[best]} had the lowest train {unit.name} ({words.number(means[best])}, "
+        f"After {steps} mini-batches {NAMES[best]} had the lowest train {unit.name} ({words.number(means[best])}, "
         f"against {wording.listing(rest)}); {said}."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -26,11 +27,11 @@ ABOUT: dict[str, Any] = {
     "title": "Batch norm, and the shift of z from step to step",
 }
 SEEDS = (2_101, 2_102, 2_103)
-STEPS = 120
+MOST_STEPS, LEAST_STEPS = 120, 20
+SECONDS = 0.5  # of a training
 SMOOTH = 10  # steps that a point of the curve averages
 ROWS = 256
 DEAD = 1e-6  # a unit whose z hardly varies has no scale to measure a shift in
-LEAST_LAYERS = 2  # with a single hidden layer nothing shifts beneath another
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +55,22 @@ def moved(before: Floats, now: Floats) -> float:
 def measure(lab: Lab) -> Shift:
     """Both networks, from starts of the same seeds and at the same learning rate."""
     base = plain(lab.configuration)
-    return Shift(
-        *(np.stack([_walk(lab, replace(base, norm=norm), seed) for seed in SEEDS]) for norm in ("none", "batch"))
-    )
+    steps = min(MOST_STEPS, max(LEAST_STEPS, lab.fitting(base, SECONDS)))
+    found = []
+    for arm in (replace(base, norm="none"), replace(base, norm="batch")):
+        read = jax.jit(partial(forward.pre_activations, lab.shape(arm)))
+        found.append(np.stack([_walk(lab, arm, read, seed=seed, steps=steps) for seed in SEEDS]))
+    return Shift(*found)
 
 
-def _walk(lab: Lab, configuration: Configuration, seed: int) -> Floats:
-    """The shift of each step; shape (STEPS, layers)."""
+def _walk(lab: Lab, configuration: Configuration, read: Callable[..., Any], *, seed: int, steps: int) -> Floats:
+    """The shift of each step, as `read` sees z; shape (steps, layers)."""
     rows = lab.fold.dev.inputs
     x, codes = np.asarray(rows.x[:ROWS]), np.asarray(rows.codes[:ROWS])
-    read = jax.jit(partial(forward.pre_activations, lab.shape(configuration)))
     state, _ = lab.observe(configuration, lab.start(configuration, seed), 1, seed)
     found: list[list[float]] = []
     before: list[Floats] = []
-    for step in range(STEPS + 1):
+    for step in range(steps + 1):
         if step:
             state, _ = lab.observe(configuration, state, 1, seed)
         with rules.own():
@@ -80,8 +83,8 @@ def _walk(lab: Lab, configuration: Configuration, seed: int) -> Floats:
 
 def panel(found: Shift) -> Panel:
     """The panel of what was measured."""
-    layers = found.without.shape[2]
-    steps = np.arange(SMOOTH, STEPS + 1)
+    _, count, layers = found.without.shape
+    steps = np.arange(SMOOTH, count + 1)
     looks: tuple[tuple[Look, bool], ...] = (("muted", False), ("accent", False))
     charts = []
     for layer in range(layers):
@@ -101,7 +104,7 @@ def panel(found: Shift) -> Panel:
     return Panel(
         **ABOUT,
         finding=finding(found),
-        how=f"z of {ROWS} dev rows at most, as the activation reads it, before and after each of {STEPS} "
+        how=f"z of {ROWS} dev rows at most, as the activation reads it, before and after each of {count} "
         f"mini-batches: how far its mean moves, in its standard deviations, root mean square over units. {len(SEEDS)} "
         f"starts, the same learning rate; averages of {SMOOTH} steps.",
         numbers={

@@ -104,10 +104,10 @@ def finding(found: Curves, unit: words.Unit) -> str:
     """What stopping saves, or loses, in epochs and in error."""
     kept, last = _ends(found)
     epochs, ends = found.dev.shape[1], round(float(np.median(found.stops)))
-    if (found.stops >= epochs).all():
+    if ends >= epochs:
         return (
-            f"A patience of {found.patience} epochs never ran out in {epochs}: dev {unit.name} was still falling, and "
-            "early stopping would have changed nothing here."
+            f"A patience of {found.patience} epochs did not run out within {epochs} with most starts: dev {unit.name} "
+            "was still falling, and early stopping would have changed nothing here."
         )
     change = 100 * (last / kept - 1.0)
     effect = "gained" if change > 0 else "lost"

@@ -22,7 +22,8 @@ ABOUT: dict[str, Any] = {
 }
 BETAS = (0.5, 0.9, 0.98)  # about 2, 10 and 50 steps
 LOOKS: dict[float, Look] = {0.5: "muted", 0.9: "accent", 0.98: "cool"}
-STEPS = 300
+MOST_STEPS, LEAST_STEPS = 300, 100
+SECONDS = 3.0
 AHEAD = 20  # mini-batches whose mean cost an average is asked to tell
 NEAR = 0.05  # an uncorrected average this near to the corrected one has warmed up
 
