@@ -82,13 +82,11 @@ def verdict(
     """What holds a network back that lives elsewhere, from its errors, its curves, or both.
 
     Args:
-        train_error: On the rows that it learned from: a rate (0.01 or "1%"), or an RMSE. Where it is not given and the
-            curves have it, that of the epoch with the least dev loss.
+        train_error: On the rows that it learned from: a rate (0.01, "1%") or an RMSE; None: the curves' best epoch's.
         train_rows: How many rows that is.
         dev_error: The same on rows that it did not learn from.
         dev_rows: How many.
-        baseline_error: The error of people, or the least possible; (low, high) or "1%..3%" where it is a range. None:
-            not known, and no bias can be shown.
+        baseline_error: Of people, or the least possible; (low, high) or "1%..3%"; None: no bias can be shown.
         train_dev_error: On held-out rows from where the training rows come from; tells mismatch from variance.
         train_dev_rows: How many.
         test_error: On rows that chose nothing; tells overfitting to dev.
@@ -106,9 +104,7 @@ def verdict(
     ('high variance', ['BV2', 'BV6'])
     """
     if task not in ("classification", "regression"):
-        raise errors.ConfigError(
-            f"{task!r} is no task.", "A verdict is on a classification or a regression.", 'Give task="regression".'
-        )
+        raise errors.ConfigError(f"{task!r} is no task.", "It is classification or regression.", "Name one of them.")
     named = {
         "train": (train_error, train_rows),
         "train-dev": (train_dev_error, train_dev_rows),
