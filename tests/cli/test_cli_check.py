@@ -220,3 +220,30 @@ def test_the_pages_file_can_be_checked(here: Command, tmp_path: Path):
 
     assert here("check", "own.py:cost").code == RIGHT
     assert here(*command.split()).code == RIGHT
+
+
+OWN = """
+import jax, jax.numpy as jnp
+
+@jax.custom_vjp
+def linear(x, w):
+    return x @ w
+linear.defvjp(lambda x, w: (x @ w, (x, w)), lambda kept, g: (g @ kept[1].T, FACTOR * kept[0].T @ g))
+
+def init(key, inputs, outputs):
+    return {"w": jax.random.normal(key, (inputs, outputs)), "act": jnp.tanh}
+
+model = (init, lambda params, x, *, key=None: params["act"](linear(x, params["w"])))
+"""
+
+
+@pytest.mark.parametrize(("factor", "code"), [("1.0", RIGHT), ("2.0", WRONG)])
+def test_gradient_of_an_own_model_is_checked_on_made_up_rows(factor, code, tmp_path, here: Command):
+    """A pair (init, apply) needs no example; its arrays are named by their paths, and what is not learned stays."""
+    (tmp_path / "mine.py").write_text(OWN.replace("FACTOR", factor))
+    ended = here("check", "mine.py:model")
+
+    assert ended.code == code, ended.err
+    assert "\nleaf" in ended.out
+    assert "'w'" in ended.out
+    assert ("It is 2 times what it should be." in ended.out) == (code == WRONG)

@@ -40,7 +40,12 @@ def fold() -> FoldData:
     return FoldData(INPUTS, "regression", 1, TargetScale(), train, dev, half, train.inputs, 64)
 
 
-@pytest.mark.parametrize(("library", "code"), ADAPTERS, ids=lambda text: text if len(text) < 20 else "code")
+# One adapter of each library in the quick run.
+FIRST = dict(reversed(ADAPTERS))
+CASES = [pytest.param(*one, marks=() if one in FIRST.items() else pytest.mark.slow) for one in ADAPTERS]
+
+
+@pytest.mark.parametrize(("library", "code"), CASES, ids=lambda text: text if len(text) < 20 else "code")
 def test_adapter_of_the_page_trains(library, code, tmp_path):
     """The block as it is printed makes a model that passes the checks and learns a straight line."""
     pytest.importorskip(library)
@@ -64,6 +69,7 @@ def test_page_has_an_adapter_for_each_library_of_at_most_three_lines():
         assert re.search(r"^init = .*\napply = .*\nmodel = \(init, apply\)\n\Z", code, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_gradient_check_of_the_page_runs():
     """The block runs beside the example of a model and finds its gradient right."""
     [code] = re.findall(r"^```python gradient\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

@@ -69,6 +69,7 @@ def test_worker_gives_the_bits_of_this_process(folder):
     assert np.abs(here[0].dev - here[1].dev).max() > 0
 
 
+@pytest.mark.slow
 def test_many_at_once_agree_with_each_alone(folder):
     """An own model is stacked like any network: its trials agree to rounding with each by itself."""
     model = OwnModel(init, apply, "mine")
@@ -89,7 +90,9 @@ def no_model():
     raise AssertionError("no model here")
 
 
-@pytest.mark.parametrize("made", [pickle.dumps(no_model), own_models.packed(OwnModel(odd_init, apply, "mine"))])
+@pytest.mark.parametrize(
+    "made", [pickle.dumps(no_model), own_models.packed(OwnModel(odd_init, apply, "mine"))], ids=["making", "training"]
+)
 def test_model_that_fails_in_a_worker_is_said(folder, made):
     """Whether it cannot be made there or fails there, whatever it raises: three lines with what to do."""
     with (

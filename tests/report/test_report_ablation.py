@@ -193,3 +193,15 @@ def test_the_page_says_why_where_that_was_asked_for():
     assert '<a href="elsewhere/explain.html#paths">Paths</a>: Momentum &lt;did&gt; not help.' in page
     assert "Too few rows." not in page
     assert "explain.html" not in ablation_page.render(made())
+
+
+def test_a_reason_is_said_once_for_all_that_it_holds_for():
+    """Many techniques may be left out for one reason: terminal and page name them together."""
+    why = "it is a matter of the model"
+    records = [LeftOutRecord(title=title, why=why) for title in ("Dropout", "Bins")]
+    records.insert(1, LeftOutRecord(title="L2", why="the time was not enough"))
+    item = made(left_out=records)
+
+    assert ablation_text.left_out(item) == (("Dropout, Bins", why), ("L2", "the time was not enough"))
+    assert f"Not tried: Dropout, Bins ({why}); L2 (the time was not enough)." in "\n".join(ablation_text.lines(item))
+    assert ablation_page.render(item).count(why) == 1

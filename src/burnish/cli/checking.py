@@ -1,7 +1,7 @@
 """`burnish check`: the gradient of a function in a person's own file.
 
 The file says on what: its function `example()` (or `FUNCTION_example()`) returns the parameters, or a tuple of the
-parameters and the further arguments.
+parameters and the further arguments. Of a model, a pair (init, apply), the cost is the squared error on made-up rows.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ import click
 
 from burnish import errors
 from burnish.diagnose import gradient_check
-from burnish.load import code
+from burnish.load import code, own_models
 from burnish.report import wording
+from burnish.workflow import own_check
 
 RIGHT, WRONG = 0, 1  # exit codes
 EXAMPLE = "example"
@@ -50,9 +51,12 @@ def check(asked: Asked, *, as_json: bool) -> int:
     path, name = code.parts(asked.where, WANTED)
     with contextlib.redirect_stdout(sys.stderr):
         module = code.imported(path, "checked")
-        function = _function(module, path, name)
+        if own_models.is_pair(getattr(module, name, None)):
+            function, (params, *args) = own_check.cost_of(own_models.of(asked.where))
+        else:
+            function = _function(module, path, name)
+            params, *args = _example(module, path, name, function)
         gradient = None if asked.gradient is None else _function(module, path, asked.gradient)
-        params, *args = _example(module, path, name, function)
         with _told(path):
             found = gradient_check.check(
                 gradient_check.prepare(function, params, tuple(args), gradient=gradient, skip=asked.skip),

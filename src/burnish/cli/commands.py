@@ -172,6 +172,7 @@ def check(where: str, as_json: bool, **asked: Any) -> int:
     """Check the gradient of your own cost against its differences. Exit code 1: it is wrong.
 
     FUNCTION(params, *args) returns the whole cost, and the file's function example() returns (params, *args).
+    Of your own model, a pair (init, apply), it is the squared error on made-up rows.
     """
     from burnish.cli import checking
 

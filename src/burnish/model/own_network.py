@@ -114,8 +114,12 @@ def call(architecture: Own, params: dict[str, Array], x: Array, key: Array | Non
     """The person's `apply` on its own tree."""
     model = architecture.model
     tree = template(model, architecture.columns, architecture.outputs).filled(params)
-    outputs = model.apply(tree, x, key=key) if model.takes_key else model.apply(tree, x)
-    return jnp.asarray(outputs, jnp.float32)
+    return jnp.asarray(applied(model, tree, x, key), jnp.float32)
+
+
+def applied(model: OwnModel, tree: Any, x: Array, key: Array | None) -> Any:
+    """What `apply` gives, with the key if it takes one."""
+    return model.apply(tree, x, key=key) if model.takes_key else model.apply(tree, x)
 
 
 def features(inputs: InputSpec, x: Float[Array, "row d"], codes: Int32[Array, "row c"]) -> Float[Array, "row columns"]:

@@ -18,9 +18,19 @@ def lines(item: Document) -> tuple[str, ...]:
     said = [headline(item), *answer(item), ""]
     for title, block in blocks(item):
         said += [f"{title}:", *_table(item, block), ""]
-    said += [f"  Not tried: {', '.join(f'{o.title} ({o.why})' for o in item.left_out)}."] if item.left_out else []
+    said += (
+        [f"  Not tried: {'; '.join(f'{titles} ({why})' for titles, why in left_out(item))}."] if item.left_out else []
+    )
     said += [f"  {line}" for line in (*how(item), *rates(item), *cautions(item))]
     return tuple(harmless(line) for line in (*said, "", f"Page: {item.page}"))
+
+
+def left_out(item: Document) -> tuple[tuple[str, str], ...]:
+    """What was not tried, each reason once with all that it holds for: (titles, why)."""
+    reasons: dict[str, list[str]] = {}
+    for one in item.left_out:
+        reasons.setdefault(one.why, []).append(one.title)
+    return tuple((", ".join(titles), why) for why, titles in reasons.items())
 
 
 def headline(item: Document) -> str:

@@ -26,6 +26,7 @@ ROWS, FEWER = 8, 3
 # How far a row's output may move, as a share of the largest output, when other rows change: float32's rounding in
 # sums of some thousand terms is a tenth of it.
 TOLERANCE = 1e-4
+COLUMNS = 8  # of the rows on which a gradient is checked
 CONTRACT = "apply(params, x) gets a mini-batch (rows, inputs) and gives (rows, outputs)."
 
 
@@ -60,6 +61,28 @@ def check(model: OwnModel, inputs: InputSpec, *, outputs: int, task: Task) -> Ow
         passed = jax.device_get(jax.jit(lambda p, rows: _pass(shape, p, rows))(params, x))
     _judge(model, outputs, passed)
     return shape
+
+
+def cost_of(model: OwnModel) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """A cost whose gradient tells whether that of an own model is right, and what to check it at.
+
+    Returns:
+        The squared error to made-up numbers on made-up rows of COLUMNS columns, in evaluation mode: a function of the
+        arrays that are learned, by name, of rows (rows, columns) and of numbers (rows, 1); and these three.
+
+    Raises:
+        ConfigError: `init` fails, or makes nothing that is learned.
+    """
+    with _told(model, model.init, "init(key, inputs, outputs)"):
+        shape = own_network.architecture(model, InputSpec(COLUMNS), outputs=1, task="regression", batch_size=ROWS)
+        tree, params = own_network.made(model, COLUMNS, 1, 0), own_network.parameters(shape, 0)
+    _check_leaves(model, tree)
+    template, rng = own_network.template(model, COLUMNS, 1), np.random.default_rng(0)
+
+    def cost(params: dict[str, Any], x: Any, y: Any) -> Any:
+        return jnp.square(own_network.applied(model, template.filled(params), x, None) - y).mean()
+
+    return cost, (params, rng.standard_normal((ROWS, COLUMNS)), rng.standard_normal((ROWS, 1)))
 
 
 def _pass(shape: Own, params: dict[str, Any], x: Any) -> Passed:
