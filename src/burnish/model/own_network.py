@@ -137,9 +137,7 @@ def is_weight(path: tuple[Any, ...], leaf: Array) -> bool:
 @functools.lru_cache(maxsize=64)
 def template(model: OwnModel, columns: int, outputs: int) -> Template:
     """What `init` makes beside the arrays that are learned: once for each process."""
-    with jax.ensure_compile_time_eval():  # it may be asked for while a program is traced
-        tree = made(model, columns, outputs, 0)
-    leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
+    leaves, structure = jax.tree_util.tree_flatten_with_path(made(model, columns, outputs, 0))
     names = _names([path for path, _ in leaves])
     learned = [is_learned(leaf) for _, leaf in leaves]
     return Template(
@@ -159,8 +157,9 @@ def is_learned(leaf: Any) -> bool:
 
 @rules.own()
 def made(model: OwnModel, columns: int, outputs: int, seed: int) -> Any:
-    """The tree that `init` makes under a seed."""
-    return model.init(jax.random.key(seed, impl=IMPLEMENTATION), columns, outputs)
+    """The tree that `init` makes under a seed; evaluated also where a program is being traced."""
+    with jax.ensure_compile_time_eval():
+        return model.init(jax.random.key(seed, impl=IMPLEMENTATION), columns, outputs)
 
 
 def _names(paths: list[Any]) -> list[str]:
