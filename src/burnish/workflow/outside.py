@@ -110,12 +110,8 @@ def verdict(
         "dev": (dev_error, dev_rows),
         "test": (test_error, test_rows),
     }
-    trained = None
-    if curves is not None:
-        # Here, since SciPy's statistics and DuckDB take longer to import than all else that a verdict does.
-        from burnish.workflow import outside_curves
-
-        trained = outside_curves.read(Path(curves))
+    trained = None if curves is None else _read(curves)
+    if trained is not None:
         named = {part: trained.completed(part, *figure) for part, figure in named.items()}
     known = {part: figure for part in PARTS if (figure := given.figure(part, *named[part], task)) is not None}
     floor = given.baseline(baseline_error, task)
@@ -138,6 +134,13 @@ def verdict(
             *(() if trained is None else trained.remarks(known)),
         ),
     )
+
+
+def _read(curves: str | PathLike[str]) -> Trained:
+    # Here, since SciPy's statistics and DuckDB take longer to import than all else that a verdict does.
+    from burnish.workflow import outside_curves
+
+    return outside_curves.read(Path(curves))
 
 
 def _budget(
