@@ -126,7 +126,7 @@ def ablate(
 def explain(
     run: str | PathLike[str],
     *,
-    time_limit: float | str | None = "90s",
+    time_limit: float | str | None = "2m",
     jobs: int | None = None,
     emit: Emit | None = None,
 ) -> Explained:
@@ -134,7 +134,7 @@ def explain(
 
     Args:
         run: The folder of a finished run; the page and the document are written there.
-        time_limit: Wall time such as "90s", or seconds, after which no further panel is begun; None: as long as it
+        time_limit: Wall time such as "2m", or seconds, after which no further panel is begun; None: as long as it
             takes.
         jobs: Trainings at once; None: one for each core.
         emit: Called with each `Line`; None: lines go to the logger "burnish".

@@ -17,6 +17,8 @@ import pytest
 from cli_commands import PATIENCE, Command
 
 from burnish.cli import commands, failing
+from burnish.train.configuration import Configuration
+from burnish.workflow import reopening
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "ablation.schema.json"
 
@@ -87,6 +89,18 @@ def test_the_document_on_stdout_keeps_to_its_schema_and_lies_in_the_run(run, her
     assert document["seeds"] == 2
 
 
+def test_a_run_that_cannot_be_explained_is_refused_before_it_is_taken_apart(run, here: Command, monkeypatch):
+    """Its networks are of an own model; nothing is trained, and nothing is written."""
+    own = reopening.Best("first-s0", Configuration(model="net.py:mine"), delivered=True)
+    monkeypatch.setattr(reopening, "best_network", lambda *_: own)
+    before = files(run)
+    ended = here("ablate", "run", "--best-network", "--explain")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "cannot be explained" in ended.err
+    assert files(run) == before
+
+
 @pytest.mark.slow
 def test_an_explanation_is_in_the_document_and_beside_the_report(run, here: Command):
     asked = ("ablate", "run", "--best-network", "--seeds", "2", "--time-limit", "5m", "--explain", "--json")
@@ -97,7 +111,10 @@ def test_an_explanation_is_in_the_document_and_beside_the_report(run, here: Comm
     jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(document)
     assert json.loads((run / "ablation.json").read_text()) == document
     assert json.loads((run / "explain.json").read_text()) == document["explain"]
-    assert len(document["explain"]["panels"]) == 11
+    panels = {panel["name"]: panel["made"] for panel in document["explain"]["panels"]}
+    assert len(panels) == 11
+    # Its networks trained for one epoch, on 96 rows.
+    assert {name for name, made in panels.items() if not made} == {"decay", "stopping", "noise"}
     assert 'href="explain.html#' in (run / "ablation.html").read_text()
     for page in ("ablation.html", "explain.html"):
         assert f'href="{page}"' in (run / "report.html").read_text()

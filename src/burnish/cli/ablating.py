@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +17,9 @@ from burnish.report import explain_page
 from burnish.workflow import ablate as ablation
 from burnish.workflow import ablating, settings
 from burnish.workflow.session import Interrupted
+
+if TYPE_CHECKING:
+    from burnish.explaining.explained import Explained
 
 NOTHING_KEPT = "the run is as it was"
 
@@ -42,30 +48,38 @@ def ablate(
         best=best_network,
         model=model,
     )
+    why = _explaining(asked) if explain else None
     with Screen(quiet=quiet) as screen:
         try:
             made = ablation.run(asked, emit=screen, began=began)
         except Interrupted as stopped:
             again = "Nothing was written; begin again when there is time."
             raise failing.Signalled(stopped.signal_number, again, kept=NOTHING_KEPT) from stopped
-        if explain:
-            made = _explained(asked, made, screen)
+    if not as_json:
+        for line in made.lines():
+            click.echo(line)
+    if why is not None:
+        with Screen(quiet=quiet) as screen:
+            made = _explained(asked, made, partial(why, emit=screen))
     if as_json:
         click.echo(json.dumps(made.document(), allow_nan=False))
-        return
-    for line in made.lines():
-        click.echo(line)
-    if made.record.explain is not None:
-        click.echo()
-        for line in explain_page.lines(made.record.explain):
+    elif made.record.explain is not None:
+        for line in ("", *explain_page.lines(made.record.explain)):
             click.echo(line)
 
 
-def _explained(asked: ablation.Asked, made: ablation.Ablation, screen: Screen) -> ablation.Ablation:
+def _explaining(asked: ablation.Asked) -> Callable[..., Explained]:
+    """What explains the run, once it was seen that it can be; it is asked for before the ablation takes its time."""
     from burnish.explaining import explained  # imports JAX, which an ablation leaves to its workers
 
+    wanted = explained.Asked(asked.run, jobs=asked.jobs)
+    explained.check(wanted)
+    return partial(explained.run, wanted)
+
+
+def _explained(asked: ablation.Asked, made: ablation.Ablation, explain: Callable[[], Explained]) -> ablation.Ablation:
     try:
-        found = explained.run(explained.Asked(asked.run, jobs=asked.jobs), emit=screen)
+        found = explain()
     except Interrupted as stopped:
         again = "Begin again for the explanation; `burnish.explain` in Python makes it alone."
         raise failing.Signalled(stopped.signal_number, again, kept="the ablation is kept") from stopped

@@ -91,7 +91,7 @@ def panel(found: dict[Decay, Curves], unit: words.Unit, rate: float) -> Panel:
             for kind, curves in found.items()
             for what, value in (
                 ("last_dev", float(curves.dev[:, -1].mean())),
-                ("lowest_dev", float(np.nanmin(curves.dev, axis=1).mean())),
+                ("lowest_dev", float(np.where(np.isfinite(curves.dev), curves.dev, np.inf).min(1).mean())),
                 ("jumps", curves.jumps),
             )
         },

@@ -19,6 +19,7 @@ from burnish.report import explain_page
 from burnish.report.panel import Explanation, Panel
 from burnish.store import run_folder
 from burnish.store.database import Database
+from burnish.store.run_folder import RunFolder
 from burnish.workflow import ablating, appendix, preparing, reopening, signals
 from burnish.workflow.budget import Budget
 from burnish.workflow.events import Emit, Line, Stage, silent
@@ -26,7 +27,7 @@ from burnish.workflow.problem import Problem
 from burnish.workflow.reopening import Best, Past
 from burnish.workflow.session import Interrupted, Session
 
-TIME_LIMIT = 90.0  # seconds, after which no further panel is begun
+TIME_LIMIT = 120.0  # seconds, after which no further panel is begun
 FOLD = 0
 
 
@@ -76,16 +77,10 @@ def run(asked: Asked, *, emit: Emit = silent) -> Explained:
         StoreError: There is no such run, it is damaged, or its folder cannot be written.
         Interrupted: By a signal; nothing is left behind.
     """
-    for name, value in (("time limit", asked.time_limit), ("number of jobs", asked.jobs)):
-        if value is not None and not value > 0:
-            raise errors.ConfigError(f"The {name} is {value:g}.", "It has to be above 0.", "Give a larger one.")
+    check(asked)
     folder = run_folder.open(asked.run)
     with folder.lock():
-        past = reopening.past(folder)
-        with Database(folder.database) as database:
-            best = reopening.best_network(past, database.trials())
-        if best.configuration.model:
-            raise _own(past, best)
+        past, best = _able(folder)
         folder.tidy()
         folder.scratch.mkdir()
         try:
@@ -98,6 +93,28 @@ def run(asked: Asked, *, emit: Emit = silent) -> Explained:
         finally:
             folder.tidy()
     return Explained(made)
+
+
+def check(asked: Asked) -> None:
+    """See that there is a run that can be explained, before anything is trained.
+
+    Raises:
+        ConfigError, StoreError: As `run` does.
+    """
+    for name, value in (("time limit", asked.time_limit), ("number of jobs", asked.jobs)):
+        if value is not None and not value > 0:
+            raise errors.ConfigError(f"The {name} is {value:g}.", "It has to be above 0.", "Give a larger one.")
+    _able(run_folder.open(asked.run))
+
+
+def _able(folder: RunFolder) -> tuple[Past, Best]:
+    """The run and its best network, if panels can be made of it."""
+    past = reopening.past(folder)
+    with Database(folder.database) as database:
+        best = reopening.best_network(past, database.trials())
+    if best.configuration.model:
+        raise _own(past, best)
+    return past, best
 
 
 def _own(past: Past, best: Best) -> errors.ConfigError:

@@ -28,6 +28,7 @@ from burnish.explaining.lab import Lab
 from burnish.report.panel import Panel
 from burnish.train.fold_data import FoldData
 
+FEWEST_EPOCHS = 5  # of a training whose end is looked at
 TREND_SEED, SCALES_SEED = 2_701, 2_702
 
 
@@ -103,10 +104,18 @@ def _batch_size(m: Material) -> Panel:
 
 
 def _decay(m: Material) -> Panel:
+    if m.lab.configuration.epochs < FEWEST_EPOCHS:
+        return _without(decay.ABOUT, _too_short(m))
     return decay.panel(decay.measure(m.lab, m.unit), m.unit, m.lab.configuration.learning_rate)
 
 
+def _too_short(m: Material) -> str:
+    return f"The network trains for {m.lab.configuration.epochs} epochs only, in which there is no end to look at."
+
+
 def _stopping(m: Material) -> Panel:
+    if m.lab.configuration.epochs < FEWEST_EPOCHS:
+        return _without(stopping.ABOUT, _too_short(m))
     return stopping.panel(stopping.measure(m.lab, m.unit), m.unit)
 
 

@@ -106,8 +106,8 @@ def finding(found: Curves, unit: words.Unit) -> str:
     epochs, ends = found.dev.shape[1], round(float(np.median(found.stops)))
     if ends >= epochs:
         return (
-            f"A patience of {found.patience} epochs did not run out within {epochs} with most starts: dev {unit.name} "
-            "was still falling, and early stopping would have changed nothing here."
+            f"A patience of {found.patience} epochs did not run out within {epochs} with most starts (dev {unit.name} "
+            f"{words.number(last)} at the end): early stopping would have changed nothing here."
         )
     change = 100 * (last / kept - 1.0)
     effect = "gained" if change > 0 else "lost"

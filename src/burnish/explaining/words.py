@@ -21,12 +21,12 @@ def number(value: float) -> str:
     """A number for reading, to three digits.
 
     >>> number(0.01234), number(1.06e10)
-    ('0.0123', '1.06 · 10¹⁰')
+    ('0.0123', '1.06·10¹⁰')
     """
     if not math.isfinite(value) or abs(value) < LARGE:
         return wording.number(value)
     digits, exponent = f"{value:.2e}".split("e")
-    return f"{digits} · 10{str(int(exponent)).translate(SUPERSCRIPTS)}".replace("-", "−")
+    return f"{digits}·10{str(int(exponent)).translate(SUPERSCRIPTS)}".replace("-", "−")
 
 
 @dataclass(frozen=True, slots=True)
