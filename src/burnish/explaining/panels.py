@@ -110,7 +110,8 @@ def _decay(m: Material) -> Panel:
 
 
 def _too_short(m: Material) -> str:
-    return f"The network trains for {m.lab.configuration.epochs} epochs only, in which there is no end to look at."
+    epochs = m.lab.configuration.epochs
+    return f"The network trains for {epochs} epoch{'' if epochs == 1 else 's'} only: there is no end to look at."
 
 
 def _stopping(m: Material) -> Panel:
