@@ -1,0 +1,248 @@
+"""The layers of a network that somebody else wrote, found in the trace of its `apply` function.
+
+A layer is where something that depends on the inputs meets something that depends on parameters alone, in a matrix
+product or a convolution. Nothing has to be marked or named: layers are called by the leaf that holds their weights.
+Loops inside the network (`lax.scan`) are opaque, and their layers are not found.
+
+The trace is followed as JAX's own interpreters do; taps, which are zeros added to the pre-activations, give the
+gradient with respect to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.extend.core as core
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+PRODUCTS = ("dot_general", "conv_general_dilated")
+INLINED = ("pjit", "jit", "closed_call", "core_call")
+# Primitives that squash: the input of each is what saturates.
+SQUASHING = ("tanh", "logistic")
+# What a value goes through and still is the pre-activation of its layer.
+TRANSPARENT = ("reshape", "convert_element_type", "squeeze", "expand_dims", "copy", "transpose")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One product of inputs and weights."""
+
+    name: str  # the leaf of its weights, as keystr writes it
+    leaf: int  # its place among the leaves
+    fan_in: int
+    units: int  # the last axis of the pre-activations
+    convolution: bool
+    squashing: bool  # whether its outputs go through tanh or the logistic function
+    rectified: bool  # or through max(0, ·)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one evaluation of the network showed, one entry a layer."""
+
+    inputs: list[Array]  # what meets the weights: (rows, …)
+    z: list[Array]  # pre-activations, biases included
+    squashed: list[Array | None]  # what goes into tanh or the logistic function after it; None: nothing does
+    rectified: list[bool]
+    layers: list[tuple[int, int, int, bool]]  # leaf, fan-in, units, convolution
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A value on the way, with what it was made of."""
+
+    value: Any
+    leaves: frozenset[int] = frozenset()  # of the parameters
+    data: bool = False  # depends on the inputs
+    layer: int | None = None  # comes after this layer, with nothing of its kind between
+    bare: bool = False  # is that layer's pre-activation still
+    squashed: bool = False  # came out of tanh or the logistic function, scaled and shifted at most
+
+
+Replace = Callable[[str, Any], Any]
+
+
+def follow(
+    apply: Callable[[PyTree, Array], Array],
+    params: PyTree,
+    x: Array,
+    taps: Sequence[Array] | None = None,
+    replace: Replace | None = None,
+) -> tuple[Array, Seen]:
+    """The outputs of `apply(params, x)`, and what happened at each layer.
+
+    Args:
+        apply: The network.
+        params: Its parameters.
+        x: Inputs, (rows, …).
+        taps: Added to each layer's product, of its shape: their gradient is that of the pre-activation. None: nothing.
+        replace: Called with the name and the input of each squashing function; its answer, where it is not None, takes
+            the place of the function's output. (Another activation in somebody else's network.)
+    """
+    closed, shape = jax.make_jaxpr(apply, return_shape=True)(params, x)
+    leaves = jax.tree.leaves(params)
+    arguments = [_Value(leaf, frozenset({i})) for i, leaf in enumerate(leaves)]
+    arguments += [_Value(leaf, data=True) for leaf in jax.tree.leaves(x)]
+    seen = Seen([], [], [], [], [])
+    found = _Walk(seen, taps, replace).run(closed.jaxpr, closed.consts, arguments)
+    return jax.tree.unflatten(jax.tree.structure(shape), [one.value for one in found]), seen
+
+
+def layers(apply: Callable[[PyTree, Array], Array], params: PyTree, x: Array) -> tuple[Layer, ...]:
+    """The layers of a network, in the order in which they act; nothing is computed."""
+    names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    kept: list[Seen] = []
+
+    def traced(params: PyTree, x: Array) -> Array:
+        outputs, seen = follow(apply, params, x)
+        kept.append(seen)
+        return outputs
+
+    jax.eval_shape(traced, params, x)
+    (seen,) = kept
+    return tuple(
+        Layer(names[leaf], leaf, fan_in, units, convolution, squashed is not None, rectified)
+        for (leaf, fan_in, units, convolution), squashed, rectified in zip(
+            seen.layers, seen.squashed, seen.rectified, strict=True
+        )
+    )
+
+
+def empty_taps(apply: Callable[[PyTree, Array], Array], params: PyTree, x: Array) -> list[Array]:
+    """Zeros of the shapes of the layers' products."""
+    shapes: list[tuple[int, ...]] = []
+
+    def traced(params: PyTree, x: Array) -> Array:
+        outputs, seen = follow(apply, params, x)
+        shapes.extend(z.shape for z in seen.z)
+        return outputs
+
+    jax.eval_shape(traced, params, x)
+    return [jnp.zeros(shape, jnp.float32) for shape in shapes]
+
+
+class _Walk:
+    """Evaluates a jaxpr, and remembers what each value was made of."""
+
+    def __init__(self, seen: Seen, taps: Sequence[Array] | None, replace: Replace | None) -> None:
+        self.seen, self.taps, self.replace = seen, taps, replace
+
+    def run(self, jaxpr: Any, constants: Sequence[Any], arguments: Sequence[_Value]) -> list[_Value]:
+        known: dict[Any, _Value] = dict(zip(jaxpr.constvars, map(_Value, constants), strict=True))
+        known.update(zip(jaxpr.invars, arguments, strict=True))
+
+        def read(variable: Any) -> _Value:
+            return _Value(variable.val) if isinstance(variable, core.Literal) else known[variable]
+
+        for equation in jaxpr.eqns:
+            inputs = [read(variable) for variable in equation.invars]
+            known.update(zip(equation.outvars, self._step(equation, inputs), strict=True))
+        return [read(variable) for variable in jaxpr.outvars]
+
+    def _step(self, equation: Any, inputs: list[_Value]) -> list[_Value]:
+        name = equation.primitive.name
+        if name in INLINED:
+            inner = equation.params.get("jaxpr") or equation.params["call_jaxpr"]
+            return self.run(inner.jaxpr, inner.consts, inputs)
+        outputs = equation.primitive.bind(
+            *(one.value for one in inputs), **equation.primitive.get_bind_params(equation.params)
+        )
+        outputs = list(outputs) if equation.primitive.multiple_results else [outputs]
+        data = any(one.data for one in inputs)
+        made_of = frozenset().union(*(one.leaves for one in inputs))
+        if not data:
+            return [_Value(output, made_of) for output in outputs]
+        if name in PRODUCTS and (weights := _weights(inputs)) is not None:
+            return [self._product(equation, inputs, weights, outputs[0])]
+        layer = max((one.layer for one in inputs if one.layer is not None), default=None)
+        squashed = False
+        if layer is not None:
+            outputs = self._after(equation, inputs, layer, outputs)
+            squashed = self._still_squashed(name, inputs, layer)
+        bare = self._still_bare(name, inputs, layer, outputs)
+        return [_Value(output, made_of, True, layer, bare, squashed) for output in outputs]
+
+    def _product(self, equation: Any, inputs: list[_Value], weights: int, output: Array) -> _Value:
+        place = len(self.seen.z)
+        if self.taps is not None:
+            output = output + self.taps[place].astype(output.dtype)
+        kernel, convolution = inputs[weights].value, equation.primitive.name != "dot_general"
+        units = _units(equation, weights, kernel)
+        self.seen.inputs.append(inputs[1 - weights].value)
+        self.seen.z.append(output)
+        self.seen.squashed.append(None)
+        self.seen.rectified.append(False)
+        self.seen.layers.append((min(inputs[weights].leaves), max(1, kernel.size // units), units, convolution))
+        return _Value(output, frozenset(), True, place, True)
+
+    def _still_bare(self, name: str, inputs: list[_Value], layer: int | None, outputs: list[Any]) -> bool:
+        """Biases and changes of shape leave the pre-activation what it is; what is told of it then includes them."""
+        if layer is None or not any(one.bare for one in inputs):
+            return False
+        if name == "add" and any(one.bare for one in inputs) and any(not one.data for one in inputs):
+            if outputs[0].shape == self.seen.z[layer].shape:
+                self.seen.z[layer] = outputs[0]
+            return True
+        return name in TRANSPARENT
+
+    def _after(self, equation: Any, inputs: list[_Value], layer: int, outputs: list[Any]) -> list[Any]:
+        """What a layer's outputs go through: notes what squashes and what rectifies, and lets it be replaced."""
+        name = equation.primitive.name
+        if name in SQUASHING:
+            given = inputs[0].value
+            if self.seen.squashed[layer] is None:
+                self.seen.squashed[layer] = given
+            instead = None if self.replace is None else self.replace(name, given)
+            return outputs if instead is None else [instead]
+        if name == "max" and any(not one.data for one in inputs):
+            self.seen.rectified[layer] = True
+        if name.startswith("custom_jvp") and "max" in _primitives(equation.params["call_jaxpr"].jaxpr):
+            self.seen.rectified[layer] = True
+        return outputs
+
+    def _still_squashed(self, name: str, inputs: list[_Value], layer: int) -> bool:
+        """SiLU and GELU multiply the squashed value with what was squashed: they do not saturate."""
+        if name in SQUASHING:
+            return True
+        if not any(one.squashed for one in inputs):
+            return False
+        if name == "mul" and all(one.data for one in inputs):
+            self.seen.squashed[layer] = None
+            return False
+        return name in TRANSPARENT or (name in ("add", "sub", "mul") and any(not one.data for one in inputs))
+
+
+def _primitives(jaxpr: Any) -> set[str]:
+    """Names of all that a jaxpr does, inner ones included."""
+    found = set()
+    for equation in jaxpr.eqns:
+        found.add(equation.primitive.name)
+        for inner in equation.params.values():
+            if isinstance(inner, core.ClosedJaxpr):
+                found |= _primitives(inner.jaxpr)
+    return found
+
+
+def _weights(inputs: Sequence[_Value]) -> int | None:
+    """Which operand of a product is made of parameters alone, where the other depends on the inputs."""
+    if len(inputs) != 2:
+        return None
+    for place, (one, other) in enumerate(((inputs[0], inputs[1]), (inputs[1], inputs[0]))):
+        if one.leaves and not one.data and other.data:
+            return place
+    return None
+
+
+def _units(equation: Any, weights: int, kernel: Array) -> int:
+    """How many outputs the kernel makes of its fan-in."""
+    if equation.primitive.name != "dot_general":
+        return int(kernel.shape[equation.params["dimension_numbers"].rhs_spec[0]])
+    contracted, _ = equation.params["dimension_numbers"]
+    summed = 1
+    for axis in contracted[weights]:
+        summed *= kernel.shape[axis]
+    return max(1, kernel.size // max(1, summed))

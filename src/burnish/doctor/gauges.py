@@ -1,0 +1,156 @@
+"""Scales of a network at one moment: what each layer takes in, gives out, and is told to change.
+
+Read on the same rows at every moment, so that what changes is the network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, PyTree
+from numpy.typing import NDArray
+
+from burnish.doctor import anatomy
+from burnish.doctor.anatomy import Layer
+from burnish.doctor.lab import NOTHING, Change, Lab, _inputs, _targets
+
+Floats = NDArray[np.float64]
+
+# A squashing function with less than this share of its largest slope is saturated there: 1 %.
+SATURATED_SLOPE = 0.01
+# Added to a batch's variance, as batch norm does (Ioffe and Szegedy 2015).
+NORM_EPSILON = 1e-5
+# A unit is saturated where it is so for this share of the rows.
+SATURATED_ROWS = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """One network on the gauge rows. Arrays have one entry a layer unless said otherwise."""
+
+    layers: tuple[Layer, ...]
+    inputs: Floats  # root mean square of what meets the weights
+    z: Floats  # root mean square of the pre-activations
+    delta: Floats  # root mean square of ∂(mean loss)/∂z, times the rows
+    gradient: Floats  # root mean square of ∂(mean loss)/∂θ, an entry a leaf
+    weight: Floats  # root mean square of θ, an entry a leaf
+    dead: Floats  # share of rectified units with no gradient on any row; nan where nothing rectifies
+    saturated: Floats  # share of squashed units saturated on nearly all rows; nan where nothing squashes
+    twins: Floats  # largest share of units of a layer that all say the same on every row
+    loss: float  # mean over the rows
+    finite: bool
+
+
+class Gauger:
+    """Reads gauges of one lab's subject; one compiled program."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self._read = jax.jit(partial(_read, lab.subject, None))
+        self._pre_outputs = jax.jit(lambda params, x: anatomy.follow(lab.subject.apply, params, x)[1].z[-1])
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The subject's layers; () where none could be found."""
+        subject = self.lab.subject
+        return anatomy.layers(subject.apply, self.lab.start().params, jnp.asarray(self.lab.gauge.x))
+
+    def pre_outputs(self, params: PyTree, x: Array) -> Array:
+        """The last layer's pre-activations, before whatever is done to the outputs."""
+        return self._pre_outputs(params, x)
+
+    def rectified_apply(self, params: PyTree, x: Array) -> Array:
+        """The same network with batch norm and max(0, ·) in the place of what squashes."""
+        return anatomy.follow(self.lab.subject.apply, params, x, replace=_to_relu)[0]
+
+    def read(self, params: PyTree, change: Change = NOTHING) -> Gauge:
+        """The gauge of these parameters."""
+        rows = self.lab.gauge
+        found: dict[str, Any] = jax.device_get(self._read(params, jnp.asarray(rows.x), jnp.asarray(rows.y), change))
+        squashes = np.array([layer.squashing for layer in self.layers])
+        rectifies = np.array([layer.rectified for layer in self.layers])
+        scales = {k: np.asarray(found[k], np.float64) for k in ("inputs", "z", "delta", "gradient", "weight", "twins")}
+        return Gauge(
+            self.layers,
+            **scales,
+            dead=np.where(rectifies, found["dead"], np.nan),
+            saturated=np.where(squashes, found["saturated"], np.nan),
+            loss=float(found["loss"]),
+            finite=all(np.isfinite(values).all() for values in (*scales.values(), found["loss"])),
+        )
+
+
+def _to_relu(name: str, value: Array) -> Array:
+    """max(0, ·) of the value normalised over its batch, as batch norm would have it."""
+    del name
+    centred = value - value.mean(axis=0)
+    return jnp.maximum(centred * lax.rsqrt(jnp.mean(centred * centred, axis=0) + NORM_EPSILON), 0)
+
+
+def _read(
+    subject: Any, replace: anatomy.Replace | None, params: PyTree, x: Array, y: Array, change: Change
+) -> dict[str, Any]:
+    x, y = _inputs(x, change), _targets(y, change)
+    taps = anatomy.empty_taps(subject.apply, params, x)
+
+    def cost(params: PyTree, taps: list[Array]) -> tuple[Array, tuple[Any, ...]]:
+        outputs, seen = anatomy.follow(subject.apply, params, x, taps, replace)
+        return jnp.mean(subject.row_losses(outputs, y)), (seen.inputs, seen.z, seen.squashed)
+
+    (loss, (inputs, z, squashed)), (gradients, deltas) = jax.value_and_grad(cost, argnums=(0, 1), has_aux=True)(
+        params, taps
+    )
+    return {
+        "loss": loss,
+        "inputs": jnp.array([_rms(h) for h in inputs]),
+        "z": jnp.array([_rms(one) for one in z]),
+        "delta": jnp.array([_rms(d) for d in deltas]) * x.shape[0],
+        "gradient": jnp.array([_rms(g) for g in jax.tree.leaves(gradients)]),
+        "weight": jnp.array([_rms(p) for p in jax.tree.leaves(params)]),
+        "dead": jnp.array([(_by_unit(d) == 0).all(axis=0).mean() for d in deltas]),
+        "saturated": jnp.array([_saturated(name) for name in squashed]),
+        "twins": jnp.array([_twins(one) for one in z]),
+    }
+
+
+def _rms(values: Array) -> Array:
+    """Root mean square, without overflow in the squares."""
+    largest = jnp.maximum(jnp.max(jnp.abs(values)), jnp.finfo(jnp.float32).tiny)
+    return largest * jnp.sqrt(jnp.mean(jnp.square(values / largest)))
+
+
+def _by_unit(values: Array) -> Array:
+    """Rows and places as one axis, units as the other."""
+    return values.reshape(-1, values.shape[-1])
+
+
+def _saturated(given: Array | None) -> Array:
+    """Share of units whose slope, relative to the largest there is, is below `SATURATED_SLOPE` on nearly all rows.
+
+    tanh'(z) = 1 − tanh²(z) and σ'(z)/σ'(0) = 4σ(z)(1 − σ(z)) fall below 1 % at |z| > 2.99 and |z| > 5.98; the stricter
+    of the two serves for both.
+    """
+    if given is None:
+        return jnp.float32(0)
+    wide = _by_unit(given)
+    slope = 1 - jnp.square(jnp.tanh(wide / 2))
+    return ((slope < SATURATED_SLOPE).mean(axis=0) >= SATURATED_ROWS).mean()
+
+
+def _twins(z: Array) -> Array:
+    """Largest group of units that agree on every row, as a share of all; a unit alone is a group of one.
+
+    Units are told apart by two random combinations of the rows' values: equal units give equal sums, unequal ones
+    almost never do.
+    """
+    wide = _by_unit(z)
+    scale = jnp.maximum(_rms(wide), jnp.finfo(jnp.float32).tiny)
+    mixed = jax.random.normal(jax.random.key(0), (2, wide.shape[0])) @ (wide / scale) / jnp.sqrt(wide.shape[0])
+    near = (jnp.abs(mixed[:, :, None] - mixed[:, None, :]) < 1e-5).all(axis=0)
+    return near.mean(axis=1).max()

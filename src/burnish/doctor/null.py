@@ -1,0 +1,100 @@
+"""What is normal for this architecture: the same network rightly initialised, on standardised inputs.
+
+A bare threshold on a gradient or an activation knows nothing of depth, width or data; another draw of the same network
+does. A statistic is compared with those of `DRAWS` draws by Student's t for one further draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+from numpy.typing import NDArray
+from scipy import stats
+
+from burnish.doctor.anatomy import Layer
+from burnish.doctor.gauges import Gauge, Gauger
+from burnish.doctor.lab import Change
+from burnish.doctor.subject import Rows
+
+DRAWS = 20
+# Variance of a rightly drawn weight times its fan-in: 2 before a rectifier (He et al. 2015), 1 otherwise (LeCun et al.
+# 1998).
+RECTIFIED_GAIN, OTHER_GAIN = 2.0, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """Gauges of rightly initialised networks of the same architecture."""
+
+    gauges: tuple[Gauge, ...]
+
+    def p_value(self, statistic: float, draws: Sequence[float]) -> float:
+        """Two-sided, of a further draw as far out: t with DRAWS − 1 degrees of freedom and √(1 + 1/DRAWS)."""
+        values = np.asarray(draws, np.float64)
+        spread = values.std(ddof=1) * np.sqrt(1 + 1 / len(values))
+        if spread == 0:
+            return 1.0 if statistic == values.mean() else 0.0
+        return float(2 * stats.t.sf(abs(statistic - values.mean()) / spread, len(values) - 1))
+
+
+def rightly_initialised(layers: Sequence[Layer], params: PyTree, key: Array, *, rectified: bool = False) -> PyTree:
+    """The same tree with each layer's weights drawn anew, normal with variance gain/fan-in, and its vectors as told.
+
+    Vectors (biases, batch norm's scales) keep their values where they vary least from what is usual: a vector of the
+    leaf's mean, 0 or 1, whichever is nearer, since a constant there breaks no symmetry.
+    """
+    leaves, tree = jax.tree.flatten(params)
+    by_leaf = {layer.leaf: layer for layer in layers}
+    made = []
+    for place, leaf in enumerate(leaves):
+        layer = by_leaf.get(place)
+        if layer is not None:
+            gain = RECTIFIED_GAIN if layer.rectified or (rectified and layer.squashing) else OTHER_GAIN
+            drawn = jax.random.normal(jax.random.fold_in(key, place), leaf.shape, jnp.float32)
+            made.append((drawn * np.sqrt(gain / layer.fan_in)).astype(leaf.dtype))
+        elif leaf.ndim <= 1 and jnp.issubdtype(leaf.dtype, jnp.floating):
+            usual = jnp.where(jnp.abs(jnp.mean(leaf) - 1) < jnp.abs(jnp.mean(leaf)), 1.0, 0.0)
+            made.append(jnp.full(leaf.shape, usual, leaf.dtype))
+        else:
+            made.append(leaf)
+    return jax.tree.unflatten(tree, made)
+
+
+def standardising(rows: Rows, *, targets: bool = False) -> Change:
+    """The change that gives every input (and target) mean 0 and variance 1 over these rows; constants stay."""
+    shift, scale = _moments(rows.x)
+    if not targets or not np.issubdtype(rows.y.dtype, np.floating):
+        return Change(shift=shift, scale=scale)
+    target_shift, target_scale = _moments(rows.y)
+    return Change(shift=shift, scale=scale, target_shift=target_shift, target_scale=target_scale)
+
+
+def _moments(values: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    wide = np.asarray(values, np.float64)
+    mean, spread = np.nanmean(wide, axis=0), np.nanstd(wide, axis=0)
+    usable = spread > 1e-12 * np.maximum(1.0, np.abs(mean))
+    return np.where(usable, mean, 0.0).astype(np.float32), (1 / np.where(usable, spread, 1.0)).astype(np.float32)
+
+
+def draw(gauger: Gauger) -> Null:
+    """Twenty draws, each on standardised inputs."""
+    lab = gauger.lab
+    params, change = lab.start().params, standardising(lab.subject.train, targets=True)
+    keys = jax.random.split(jax.random.key(0), DRAWS)
+    return Null(
+        tuple(gauger.read(rightly_initialised(gauger.layers, params, key), change) for key in keys),
+    )
+
+
+def depth_slope(scales: NDArray[np.float64]) -> float:
+    """Change of ln(scale) from layer to layer, by least squares; 0 for fewer than two layers with a scale."""
+    usable = np.isfinite(scales) & (scales > 0)
+    if usable.sum() < 2:
+        return 0.0
+    places = np.flatnonzero(usable)
+    return float(np.polyfit(places, np.log(scales[usable]), 1)[0])

@@ -1,0 +1,16 @@
+"""All rules, in the order in which they are looked at: see `examination`."""
+
+from __future__ import annotations
+
+from burnish.doctor.rule import Rule
+from burnish.doctor.rules import generalisation, initialisation, inputs, numerics, scales, steps, structure
+
+RULES: tuple[Rule, ...] = (
+    *numerics.RULES,
+    *structure.RULES,
+    *initialisation.RULES,
+    *inputs.RULES,
+    *steps.RULES,
+    *scales.RULES,
+    *generalisation.RULES,
+)

@@ -1,0 +1,71 @@
+"""NN5 and NN6: units that died or saturated on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from burnish.diagnose.finding import Finding, Severity
+from burnish.doctor.examination import Examination
+from burnish.doctor.rule import Evidence, Rule
+
+# Shares of a layer's units beyond those of right initialisation: dead ones, saturated ones.
+DEAD, SATURATED = 0.10, 0.30
+
+
+def _excess(exam: Examination, name: str) -> np.ndarray:
+    """Share at the end above the largest that twenty right draws have, for each layer; nan where it has no meaning."""
+    end = getattr(exam.followed.gauges[-1], name)
+    normal = np.max([getattr(gauge, name) for gauge in exam.null.gauges], axis=0)
+    return np.asarray(end - normal)
+
+
+def _dead(exam: Examination) -> Iterable[Finding]:
+    yield from _units(exam, "dead", DEAD, NN5, "have no gradient on any of {rows:,} rows")
+
+
+def _saturated(exam: Examination) -> Iterable[Finding]:
+    yield from _units(exam, "saturated", SATURATED, NN6, "have lost 99 % of their slope on nearly all of {rows:,} rows")
+
+
+def _units(exam: Examination, name: str, least: float, rule: Rule, said: str) -> Iterable[Finding]:
+    if not exam.gauger.layers or not exam.followed.gauges[-1].finite:
+        return
+    excess = _excess(exam, name)
+    if not (excess > least).any():
+        return
+    place = int(np.nanargmax(excess))
+    layer, share = exam.gauger.layers[place], getattr(exam.followed.gauges[-1], name)[place]
+    shares = [getattr(gauge, name)[place] for gauge in exam.followed.gauges]
+    when = int(exam.followed.steps[int(np.argmax(np.asarray(shares) > least))])
+    yield rule.finding(
+        f"{share:.0%} of the {layer.units} units of {layer.name} {said.format(rows=len(exam.lab.gauge))}, from about "
+        f"step {when} on.",
+        where=layer.name,
+    )
+
+
+NN5 = Rule(
+    "NN5",
+    "Units have died",
+    Evidence.TEST,
+    Severity.FAULT,
+    "Over 10 % more of a layer's rectified units than right initialisation leaves are without gradient on every row.",
+    "A lower learning rate, He's initialisation, leaky ReLU or GELU, batch norm.",
+    "Fewer dead units and a lower dev loss.",
+    "Maas, Hannun and Ng, 2013; Lu et al., 2020.",
+    _dead,
+)
+NN6 = Rule(
+    "NN6",
+    "Units are saturated",
+    Evidence.TEST,
+    Severity.FAULT,
+    "Over 30 % more of a layer's squashed units than right initialisation leaves have lost their slope.",
+    "Normalised inputs, smaller initial weights, ReLU or GELU, batch norm.",
+    "Fewer saturated units and a lower dev loss.",
+    "Glorot and Bengio, 2010.",
+    _saturated,
+)
+RULES = (NN5, NN6)

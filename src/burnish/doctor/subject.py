@@ -1,0 +1,165 @@
+"""What is examined: a network, how it learns, and the rows it learns from, all in a person's own functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, PyTree
+from numpy.typing import NDArray
+
+from burnish import errors
+
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Inputs and targets; the first axis of both is the row."""
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, places: NDArray[np.integer] | slice) -> Rows:
+        """Some of the rows."""
+        return Rows(self.x[places], self.y[places])
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A training as its writer would describe it. Functions are pure JAX functions.
+
+    Args:
+        init: `init(key) -> params`, any tree of arrays.
+        apply: `apply(params, x) -> outputs` in evaluation mode, one output row for each row of x.
+        loss: `loss(outputs, y)`: one number for each row, or their mean.
+        optimizer: An optax transformation, learning rate and all.
+        train: Rows that it learns from.
+        dev: Rows that it does not learn from.
+        batch_size: Rows of a mini-batch.
+        epochs: Passes over the training rows.
+        shuffle: Whether each epoch has an order of its own.
+        apply_training: `apply_training(params, x, key) -> outputs`: with dropout, for one. None: `apply`.
+        augment: `augment(x, key) -> x`, on each mini-batch. None: nothing is changed.
+        penalty: `penalty(params)`: what regularisation adds to the mean loss.
+        gradient: `gradient(params, x, y, key)`: a tree like params; None: `jax.grad` of mean loss plus penalty.
+        task: None: classification where the targets are whole numbers of an integer type.
+        seed: Of the first training; further ones count on from there.
+    """
+
+    init: Callable[[Array], PyTree]
+    apply: Callable[[PyTree, Array], Array]
+    loss: Callable[[Array, Array], Array]
+    optimizer: optax.GradientTransformation
+    train: Rows
+    dev: Rows
+    batch_size: int = 32
+    epochs: int = 10
+    shuffle: bool = True
+    apply_training: Callable[[PyTree, Array, Array], Array] | None = None
+    augment: Callable[[Array, Array], Array] | None = None
+    penalty: Callable[[PyTree], Array] | None = None
+    gradient: Callable[[PyTree, Array, Array, Array], PyTree] | None = None
+    task: Task | None = None
+    seed: int = 0
+    names: tuple[str, ...] | None = field(default=None)  # of the input columns
+
+    @property
+    def kind(self) -> Task:
+        """The task, given or told by the targets' type."""
+        if self.task is not None:
+            return self.task
+        return "classification" if np.issubdtype(self.train.y.dtype, np.integer) else "regression"
+
+    @property
+    def per_epoch(self) -> int:
+        """Mini-batches of an epoch; the last one may be smaller."""
+        return -(-len(self.train) // self.batch_size)
+
+    @property
+    def steps(self) -> int:
+        """Updates of the whole training."""
+        return self.epochs * self.per_epoch
+
+    def outputs(self, params: PyTree, x: Array, key: Array) -> Array:
+        """Outputs in training mode."""
+        return self.apply(params, x) if self.apply_training is None else self.apply_training(params, x, key)
+
+    def objective(self, params: PyTree, x: Array, y: Array, key: Array, penalty: Array | float = 1.0) -> Array:
+        """The cost that training lowers, with the penalty times a factor."""
+        mean = jnp.mean(self.loss(self.outputs(params, x, key), y))
+        return mean if self.penalty is None else mean + penalty * self.penalty(params)
+
+    def row_losses(self, outputs: Array, y: Array) -> Array:
+        """Loss of each row by itself, shape (rows,), whether or not the person's loss takes a mean."""
+        found = self.loss(outputs, y)
+        if found.shape == (outputs.shape[0],):
+            return found
+        return jax.vmap(lambda z, t: jnp.mean(self.loss(z[None], t[None])))(outputs, y)
+
+    def row_errors(self, outputs: NDArray[np.floating], y: NDArray[Any]) -> NDArray[np.float64]:
+        """0 or 1 for classes, the squared error for numbers; shape (rows,). One output of two classes is a logit."""
+        if self.kind == "regression":
+            wide = np.asarray(outputs, np.float64).reshape(len(y), -1) - np.asarray(y, np.float64).reshape(len(y), -1)
+            return np.square(wide).mean(axis=1)
+        flat = np.asarray(outputs).reshape(len(y), -1)
+        said = np.argmax(flat, axis=1) if flat.shape[1] > 1 else (flat[:, 0] > 0).astype(int)
+        return (said != np.asarray(y).reshape(len(y))).astype(np.float64)
+
+    def check(self) -> None:
+        """Refuse what cannot be trained at all.
+
+        Raises:
+            ConfigError: Shapes disagree, or a function fails on its arguments; the message says which.
+        """
+        for part, rows in (("training", self.train), ("dev", self.dev)):
+            if len(rows.x) != len(rows.y) or len(rows) == 0:
+                raise errors.ConfigError(
+                    f"There are {len(rows.x)} {part} inputs and {len(rows.y)} targets.",
+                    "There is one target for each row, and at least one row.",
+                    "Give arrays of equal length.",
+                )
+        if self.batch_size < 1 or self.epochs < 1:
+            raise errors.ConfigError(
+                f"{self.epochs} epochs in mini-batches of {self.batch_size} are no training.",
+                "Both are at least 1.",
+                "Give the numbers that your own loop uses.",
+            )
+        few = min(len(self.train), 4)
+        x, y = jnp.asarray(self.train.x[:few]), jnp.asarray(self.train.y[:few])
+        params = _shape("init(key)", self.init, jax.random.key(0))
+        outputs = _shape("apply(params, x)", self.apply, params, x)
+        if not getattr(outputs, "shape", ()) or outputs.shape[0] != few:
+            raise errors.ConfigError(
+                f"apply(params, x) gives {getattr(outputs, 'shape', type(outputs).__name__)} for {few} rows.",
+                "Its first axis is the row.",
+                "Return one array with one row of outputs for each row of x.",
+            )
+        found = _shape("loss(outputs, y)", self.loss, outputs, y)
+        if found.shape not in ((), (few,)):
+            raise errors.ConfigError(
+                f"loss(outputs, y) has the shape {found.shape} for {few} rows.",
+                "It is one number for each row, or one number.",
+                "Sum over the outputs of a row, or take the mean.",
+            )
+
+
+def _shape(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """The shapes that a function gives; its own exception is what the person has to see."""
+    try:
+        return jax.eval_shape(function, *arguments)
+    except Exception as error:
+        said = str(error).strip().splitlines()
+        raise errors.ConfigError(
+            f"{name} failed: {type(error).__name__}: {said[0] if said else ''}",
+            "It was called with the arguments that training would give it.",
+            "Call it by hand with a few rows, and mend it.",
+        ) from error

@@ -1,0 +1,91 @@
+"""Layers of somebody else's network, found in its trace."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from burnish.doctor import anatomy
+from doctor import subjects
+
+X = np.random.default_rng(0).normal(size=(12, 8)).astype(np.float32)
+
+
+def test_layers_are_named_by_their_weights_with_fan_in_and_units():
+    init, apply = subjects.perceptron((8, 16, 4))
+
+    found = anatomy.layers(apply, init(jax.random.key(0)), X)
+
+    assert [(one.name, one.fan_in, one.units) for one in found] == [("[0]['w']", 8, 16), ("[1]['w']", 16, 4)]
+    assert [one.rectified for one in found] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("activation", "squashes", "rectifies"),
+    [
+        (jnp.tanh, True, False),
+        (jax.nn.sigmoid, True, False),
+        (jax.nn.relu, False, True),
+        (lambda z: jnp.maximum(z, 0), False, True),
+        (jax.nn.silu, False, False),
+        (jax.nn.gelu, False, False),
+        (lambda z: z, False, False),
+    ],
+)
+def test_what_squashes_and_what_rectifies(activation, squashes, rectifies):
+    """SiLU and GELU hold a logistic function or tanh, and do not saturate."""
+    init, apply = subjects.perceptron((8, 16, 4), activation)
+
+    first, _ = anatomy.layers(apply, init(jax.random.key(0)), X)
+
+    assert (first.squashing, first.rectified) == (squashes, rectifies)
+
+
+def test_convolutions_are_layers_and_reshaped_weights_stay_weights():
+    def apply(params, x):
+        images = x.reshape(-1, 2, 4, 1)
+        h = jax.lax.conv_general_dilated(
+            images, params["kernel"], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        return jax.nn.relu(h).reshape(x.shape[0], -1) @ params["flat"].reshape(24, 5)
+
+    params = {"kernel": jnp.ones((3, 3, 1, 3)), "flat": jnp.ones(120)}
+    found = {one.name: one for one in anatomy.layers(apply, params, X)}
+
+    assert (found["['kernel']"].fan_in, found["['kernel']"].units, found["['kernel']"].convolution) == (9, 3, True)
+    assert (found["['flat']"].fan_in, found["['flat']"].units) == (24, 5)
+
+
+def test_following_changes_nothing_and_taps_give_the_gradient_of_the_pre_activations():
+    """Against the gradient with respect to the biases, which is the sum of it over the rows."""
+    init, apply = subjects.perceptron((8, 16, 4), jnp.tanh)
+    params = init(jax.random.key(0))
+    taps = anatomy.empty_taps(apply, params, X)
+    outputs, seen = anatomy.follow(apply, params, X)
+    by_taps = jax.grad(lambda t: jnp.square(anatomy.follow(apply, params, X, t)[0]).sum())(taps)
+    by_params = jax.grad(lambda p: jnp.square(apply(p, X)).sum())(params)
+
+    np.testing.assert_array_equal(outputs, apply(params, X))
+    np.testing.assert_allclose(seen.z[0], X @ params[0]["w"] + params[0]["b"], rtol=1e-6)
+    for delta, layer in zip(by_taps, by_params, strict=True):
+        np.testing.assert_allclose(delta.sum(axis=0), layer["b"], rtol=2e-5)
+
+
+def test_an_activation_can_be_put_in_the_place_of_another():
+    init, apply = subjects.perceptron((8, 16, 4), jnp.tanh)
+    _, other = subjects.perceptron((8, 16, 4), jax.nn.relu)
+    params = init(jax.random.key(0))
+
+    replaced, _ = anatomy.follow(apply, params, X, replace=lambda name, value: jax.nn.relu(value))
+
+    np.testing.assert_array_equal(replaced, other(params, X))
+
+
+def test_a_network_in_a_loop_is_opaque():
+    def apply(params, x):
+        return jax.lax.scan(lambda h, w: (jnp.tanh(h @ w), None), x, params)[0]
+
+    params = jnp.ones((3, 8, 8))
+
+    assert anatomy.layers(apply, params, X) == ()
+    np.testing.assert_array_equal(anatomy.follow(apply, params, X)[0], apply(params, X))

@@ -1,0 +1,195 @@
+"""Each rule on a sick training and on a well one."""
+
+import itertools
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from burnish.diagnose.finding import Severity
+from burnish.doctor import null as nulls
+from burnish.doctor.diagnosis import diagnose
+from burnish.doctor.examination import Examination
+from burnish.doctor.rules import RULES
+from burnish.doctor.subject import Rows
+from doctor import subjects
+
+HEALTHY = subjects.subject()
+DEEP = (8, *(16,) * 20, 4)
+
+
+def found(subject, *codes):
+    """Codes of what the rules of these codes find; of all rules, if none is named."""
+    exam = Examination(subject)
+    looked = [rule for rule in RULES if not codes or rule.code in codes]
+    return [one.code for rule in looked for one in rule.look(exam)]
+
+
+def sign_flipped(params, x, y, key):
+    return jax.tree.map(jnp.negative, jax.grad(lambda p: HEALTHY.objective(p, x, y, key))(params))
+
+
+def scaled(rows, factor):
+    return Rows(rows.x * factor, rows.y)
+
+
+def in_order(rows):
+    order = np.argsort(rows.y, kind="stable")
+    return Rows(rows.x[order], rows.y[order])
+
+
+def with_a_hole(rows):
+    x = rows.x.copy()
+    x[5, 2] = np.nan
+    return Rows(x, rows.y)
+
+
+def numbers(rows, factor=1.0, shift=0.0):
+    y = np.random.default_rng(len(rows)).normal(size=len(rows)) * 0.2 + np.sin(rows.x[:, 0])
+    return Rows(rows.x, (factor * y + shift).astype(np.float32))
+
+
+def regression(factor=1.0, **changes):
+    init, apply = subjects.perceptron((8, 16, 1))
+    given = {
+        "init": init,
+        "apply": lambda p, x: apply(p, x)[:, 0],
+        "loss": lambda z, y: jnp.square(z - y),
+        "train": numbers(HEALTHY.train, factor),
+        "dev": numbers(HEALTHY.dev, factor),
+    }
+    return replace(HEALTHY, **{**given, **changes})
+
+
+STATIC = {
+    "NU2": replace(HEALTHY, gradient=sign_flipped),
+    "NU4": replace(HEALTHY, train=with_a_hole(HEALTHY.train)),
+    # The optimiser that leaves a leaf alone.
+    "NU3": replace(
+        HEALTHY,
+        optimizer=optax.multi_transform(
+            {"moves": optax.adam(3e-3), "stays": optax.set_to_zero()},
+            lambda params: [{"w": "moves", "b": "stays" if place == 1 else "moves"} for place, _ in enumerate(params)],
+        ),
+    ),
+    "NU7": replace(HEALTHY, apply=lambda p, x: (z := subjects.perceptron((8, 16, 16, 4))[1](p, x)) - z.mean(axis=0)),
+    "NU10": replace(HEALTHY, loss=lambda z, y: subjects.cross_entropy(z, y).sum()),
+    "NN1": replace(HEALTHY, init=lambda key: jax.tree.map(lambda leaf: jnp.full_like(leaf, 0.5), HEALTHY.init(key))),
+    "NN7": subjects.subject(apply=subjects.perceptron((8, 16, 16, 4), lambda z: z)[1]),
+    "NN8": replace(HEALTHY, apply=lambda p, x: jax.nn.softmax(HEALTHY.apply(p, x))),
+}
+# Whose rules train or draw twenty networks.
+DEAR = ("NU2", "NU3", "NU4", "NU7")
+
+
+@pytest.mark.parametrize(
+    "code", [pytest.param(code, marks=pytest.mark.slow) if code in DEAR else code for code in STATIC]
+)
+def test_proofs_are_found_where_they_are_planted(code):
+    assert code in found(STATIC[code], code)
+
+
+@pytest.mark.slow
+def test_proofs_and_structure_are_silent_on_a_healthy_training():
+    assert found(HEALTHY, *STATIC) == []
+
+
+@pytest.mark.slow
+def test_a_disconnected_leaf_is_named():
+    init = HEALTHY.init
+
+    def with_more(key):
+        return {"net": init(key), "unused": jnp.ones(3)}
+
+    subject = replace(HEALTHY, init=with_more, apply=lambda p, x: HEALTHY.apply(p["net"], x))
+    exam = Examination(subject)
+    (rule,) = [rule for rule in RULES if rule.code == "NU3"]
+
+    (finding,) = rule.look(exam)
+
+    assert finding.where == "['unused']"
+    assert "does not depend on ['unused']" in finding.evidence
+
+
+def test_bounded_outputs_that_cannot_reach_their_targets():
+    assert found(regression(5.0, apply=lambda p, x: jnp.tanh(regression().apply(p, x))), "NN8") == ["NN8"]
+    assert found(regression(5.0), "NN8") == []
+
+
+def test_a_single_softmax_is_constant():
+    two = Rows(HEALTHY.train.x, (HEALTHY.train.y > 1).astype(np.int32))
+    init, apply = subjects.perceptron((8, 16, 1))
+    subject = replace(
+        HEALTHY, init=init, apply=lambda p, x: jax.nn.softmax(apply(p, x)), train=two, dev=two,
+        loss=lambda z, y: -jnp.log(jnp.where(y == 1, z[:, 0], 1 - z[:, 0]) + 1e-6),
+    )  # fmt: skip
+
+    assert found(subject, "NN8") == ["NN8"]
+
+
+def test_right_weights_have_the_variance_of_their_layer_and_break_symmetry():
+    exam = Examination(STATIC["NN1"])
+    drawn = nulls.rightly_initialised(exam.gauger.layers, exam.start.params, jax.random.key(0))
+
+    assert float(drawn[1]["w"].var()) == pytest.approx(2 / 16, rel=0.3)
+    np.testing.assert_array_equal(drawn[0]["b"], 0)
+
+
+def test_the_slope_with_depth_is_that_of_a_geometric_series():
+    assert nulls.depth_slope(np.array([1.0, 2.0, 4.0, 8.0])) == pytest.approx(np.log(2))
+    assert nulls.depth_slope(np.array([3.0])) == 0.0
+
+
+PROBED = {
+    "OP1": replace(HEALTHY, optimizer=optax.adam(1.0)),
+    "OP2": replace(HEALTHY, optimizer=optax.adam(3e-5)),
+    "DA1": replace(HEALTHY, optimizer=optax.sgd(0.1), train=scaled(HEALTHY.train, 100), dev=scaled(HEALTHY.dev, 100)),
+    "DA13": replace(HEALTHY, optimizer=optax.sgd(0.3), epochs=3, train=in_order(HEALTHY.train), shuffle=False),
+    "NN14": regression(1000.0, epochs=30),
+    "NN2": subjects.subject(init=subjects.perceptron((8, 16, 16, 4), scale=0.01)[0], optimizer=optax.sgd(0.03)),
+    "NN3": replace(
+        HEALTHY,
+        init=subjects.perceptron(DEEP, scale=0.01)[0],
+        apply=subjects.perceptron(DEEP, jax.nn.sigmoid)[1],
+    ),
+    "NN4": replace(
+        HEALTHY,
+        init=lambda key: jax.tree.map(lambda leaf: 3 * leaf, subjects.perceptron(DEEP)[0](key)),
+        apply=subjects.perceptron(DEEP)[1],
+    ),
+    "NN5": replace(HEALTHY, optimizer=optax.sgd(30.0)),
+    "NN6": subjects.subject(
+        init=subjects.perceptron((8, 16, 16, 4), scale=60.0)[0],
+        apply=subjects.perceptron((8, 16, 16, 4), jnp.tanh)[1],
+        optimizer=optax.sgd(0.01),
+    ),
+    "BV10": replace(HEALTHY, optimizer=optax.sgd(0.003)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", PROBED)
+def test_what_has_to_be_probed_is_found_where_it_is_planted(code):
+    assert code in found(PROBED[code], code)
+
+
+@pytest.mark.slow
+def test_a_healthy_training_has_no_fault_and_says_so():
+    healthy = subjects.subject()
+    diagnosis = diagnose(
+        healthy.init, healthy.apply, healthy.loss, healthy.optimizer,
+        (healthy.train.x, healthy.train.y), (healthy.dev.x, healthy.dev.y), batch_size=32, epochs=10,
+    )  # fmt: skip
+
+    assert diagnosis.ok, str(diagnosis)
+    assert diagnosis.layers == ("[0]['w']", "[1]['w']", "[2]['w']")
+    assert diagnosis.document()["ok"] is True
+
+
+def test_every_rule_says_what_it_is():
+    assert all(text.endswith(".") for rule in RULES for text in (rule.when, rule.remedy, rule.proven, rule.source))
+    assert all(a.code != b.code for a, b in itertools.combinations(RULES, 2))
+    assert {rule.severity for rule in RULES} <= set(Severity)
