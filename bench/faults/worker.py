@@ -1,0 +1,67 @@
+"""One examination, or one measurement of harm, in a process of its own: `python worker.py examine|harm NAME SEED...`.
+
+Prints one line of JSON a seed. `run.py` and `admission.py` start it with one thread.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import harm
+import numpy as np
+import recorder
+import rivals
+from cases import Case
+from controls import CONTROLS
+
+from burnish.doctor.diagnosis import examine
+from burnish.doctor.examination import Examination
+from burnish.doctor.lab import Lab
+from burnish.errors import BurnishError
+from faults import FAULTS
+
+CASES: dict[str, Case] = {case.name: case for case in (*FAULTS, *CONTROLS)}
+
+
+def examined(case: Case, seed: int) -> dict[str, Any]:
+    """What the doctor and the rivals say of one run, and what it cost. A failure is a result like any other."""
+    began = time.monotonic()
+    recipe = case.recipe(seed)
+    subject = recipe.subject()
+    lab = Lab(subject)
+    lab.train(lab.start(), subject.steps)
+    training = time.monotonic() - began
+    began = time.monotonic()
+    try:
+        diagnosis = examine(Examination(recipe.subject()), began)
+        found = diagnosis.document()["findings"]
+        failed = None
+    except (BurnishError, ArithmeticError, LookupError, TypeError, ValueError, NotImplementedError) as error:
+        found, failed = [], f"{type(error).__name__}: {error}"
+    seconds = time.monotonic() - began
+    with np.errstate(all="ignore"):
+        record = recorder.record(recipe)
+        said = {name: [[symptom, list(codes)] for symptom, codes in rule(record)]
+                for name, rule in rivals.RIVALS.items()}  # fmt: skip
+    return {
+        "findings": [{key: one[key] for key in ("code", "severity", "evidence", "where")} for one in found],
+        "failed": failed,
+        "seconds": round(seconds, 2),
+        "training_seconds": round(training, 2),
+        "steps": subject.steps,
+        "rivals": said,
+    }
+
+
+def main() -> None:
+    kind, name, *seeds = sys.argv[1:]
+    act = {"examine": examined, "harm": harm.measure}[kind]
+    for seed in map(int, seeds):
+        print(json.dumps({"case": name, "seed": seed, **act(CASES[name], seed)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""The doctor's examination: what counts as found, as named and as an alarm, and that every case can be trained."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench" / "faults"))
+
+import admission
+import harm
+import jobs
+import plants
+import processes
+import recorder
+import rivals
+import run
+from cases import Case
+from worker import CASES, examined
+
+import summarise
+
+NN1 = {"code": "NN1", "severity": "fault", "evidence": "equal", "where": ""}
+OP1 = {"code": "OP1", "severity": "fault", "evidence": "high", "where": ""}
+BV2 = {"code": "BV2", "severity": "limit", "evidence": "gap", "where": ""}
+
+
+def case(*causes, admitted=True):
+    return Case("made up", "J9", lambda recipe: recipe, causes, admitted=admitted)
+
+
+def test_names_are_unique_and_every_job_has_faults_and_controls():
+    """A second case of the same name would silently take the place of the first."""
+    assert len(CASES) == len(summarise.FAULTS) + len(summarise.CONTROLS)
+    assert {one.job for one in CASES.values()} == set(jobs.JOBS)
+    assert set(run.SMOKE) <= set(CASES)
+
+
+@pytest.mark.parametrize("job", jobs.JOBS)
+def test_every_job_is_a_training(job):
+    """The doctor accepts it, and another seed gives other rows or another start."""
+    jobs.JOBS[job](0).subject().check()
+    assert jobs.JOBS[job](0).seed != jobs.JOBS[job](1).seed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_every_case_is_a_training(name):
+    """Nothing planted is refused before it is examined."""
+    CASES[name].recipe(0).subject().check()
+
+
+def test_limits_count_only_where_they_were_planted():
+    """A finding of bias on a healthy run is no alarm, and is right where the network was made too small."""
+    record = {"findings": [BV2, OP1]}
+
+    assert summarise.judge(case(), record).wrong == (OP1,)
+    assert summarise.judge(case(("BV2", "DA21")), record).named == ("OP1", "BV2")
+    assert summarise.judge(case(("OP1",)), record).named == ("OP1",)
+
+
+def test_of_two_causes_one_is_half():
+    """Double faults are scored by recall for each cause, and the first one named may be either."""
+    judged = summarise.judge(case(("NN1",), ("OP9", "BV7")), {"findings": [NN1, OP1]})
+
+    assert (judged.causes, judged.first, judged.wrong) == (0.5, True, (OP1,))
+
+
+def test_a_broken_examination_found_nothing():
+    """It is counted, not left out."""
+    judged = summarise.judge(case(("NN1",)), {"broken": "killed"})
+
+    assert (judged.found, judged.causes, judged.first) == (False, 0.0, False)
+
+
+def test_harm_decides_what_is_a_fault():
+    """Above the practical size for sure, within it for sure, or left out."""
+    healthy = [0.05] * 4
+
+    assert harm.verdict([0.10, 0.11, 0.12, 0.11], healthy)["verdict"] == "fault"
+    assert harm.verdict([0.001, 0.0, -0.001, 0.0], healthy)["verdict"] == "control"
+    assert harm.verdict([0.0, 0.1, 0.0, 0.0], healthy)["verdict"] == "left out"
+    assert harm.verdict([-0.10, -0.11, -0.12, -0.11], healthy)["verdict"] == "left out"
+
+
+def test_what_is_true_of_the_program_is_a_fault_whatever_it_costs():
+    """A wrong gradient that does no harm is still wrong; a learning rate that does none is not too high."""
+    harmless = {"made up": {"verdict": "control"}}
+
+    assert summarise.is_fault(case(("NU1",)), harmless) is True
+    assert summarise.is_fault(case(("OP1",)), harmless) is False
+    assert summarise.is_fault(case(), {}) is False
+
+
+def test_a_leak_is_judged_by_what_it_hides():
+    """Copies lower the reported error; the honest one is that of the rows without copies."""
+    recipe = plants.copied_dev(0.25)(jobs.JOBS["J9"](0))
+
+    assert len(recipe.dev) == 800
+    assert len(recipe.judged) == 600
+    copied = {row.tobytes() for row in recipe.train.x} & {row.tobytes() for row in recipe.dev.x}
+    assert len(copied) == 200
+
+
+def test_noise_changes_so_many_labels_and_leaves_the_honest_ones():
+    """Every flip is to another class."""
+    job = jobs.JOBS["J9"](0)
+    recipe = plants.label_noise(0.4)(job)
+
+    assert np.mean(recipe.train.y != job.train.y) == pytest.approx(0.4, abs=0.06)
+    np.testing.assert_array_equal(recipe.judged.y, job.dev.y)
+
+
+def test_swings_of_accuracy_are_counted_from_peak_to_valley():
+    """AutoTrainer: local maximum less local minimum at least 0.03, as a share of the epochs."""
+    assert rivals._swings(np.array([0.5, 0.6, 0.5, 0.6, 0.5])) == pytest.approx(2 / 5)
+    assert rivals._swings(np.linspace(0.5, 0.9, 10)) == 0.0
+
+
+def test_rivals_rules_fire_on_what_they_are_for():
+    """A network that never moves is stalled, a linear one is linear, and a logit alone trips no mismatch."""
+    job = jobs.JOBS["J9"](0)
+    short = plants.settings(epochs=6, rate=0.0, activation="linear")(job)
+    record = recorder.record(short)
+
+    assert rivals.STALLED in list(rivals.deepdiagnosis(record))
+    assert {rivals.LINEAR, rivals.INPUTS} <= set(rivals.umlaut(record))
+    assert rivals.SLOW in list(rivals.autotrainer(record))
+    assert rivals.STALLED in list(rivals.sagemaker(record))
+    assert rivals.MISMATCH not in list(rivals.umlaut(record))
+
+
+def test_tables_have_every_fault_and_control_that_was_run():
+    """And a rate has its exact interval."""
+    symptoms = {"AutoTrainer": [["slow convergence", ["OP2"]]]}
+    records = [
+        {"case": "9 constant weights", "seed": 0, "findings": [NN1], "seconds": 8.0, "training_seconds": 2.0,
+         "failed": None, "rivals": symptoms},
+        {"case": "as it is (J9)", "seed": 0, "findings": [OP1], "seconds": 4.0, "training_seconds": 2.0,
+         "failed": None, "rivals": symptoms},
+    ]  # fmt: skip
+    text = "\n".join(summarise.shown(records, {}, texts=True))
+
+    assert "| doctor | 100.0% (2.5% to 100.0%) of 1 |" in text
+    assert "| 9 constant weights | J3 | NN1 | 1 | 100% | 100% | 100% | NN1 |" in text
+    assert "| as it is (J9) | 1 | OP1 |" in text
+    assert "- as it is (J9), seed 0: OP1: high" in text
+    assert "3 times its training" in text
+
+
+def test_a_worker_that_breaks_is_a_record(monkeypatch, tmp_path):
+    """What it printed before is kept, and the seed that it left says why."""
+    worker = tmp_path / "worker.py"
+    worker.write_text('import sys\nprint(\'{"case": "x", "seed": 1}\')\nsys.exit("out of memory")\n')
+    monkeypatch.setattr(processes, "WORKER", worker)
+    out = tmp_path / "out.jsonl"
+
+    records = list(processes.run("examine", [("x", (1, 2))], at_once=1, until=float("inf"), out=out, cache=None))
+
+    assert records[0] == {"case": "x", "seed": 1}
+    assert "out of memory" in records[1]["broken"]
+    assert processes.read(out) == records
+
+
+def test_admission_needs_two_seeds():
+    """One has no interval."""
+    one = {"case": "x", "seed": 0, "healthy": 0.1, "harm": 0.3}
+
+    assert admission.verdicts([one]) == {}
+    assert admission.verdicts([one, {**one, "seed": 1}])["x"]["verdict"] == "fault"
+
+
+@pytest.mark.slow
+def test_an_examination_finds_what_was_planted():
+    """From case to record, rivals included."""
+    record = examined(CASES["J9 uphill"], 0)
+
+    assert "NU2" in [one["code"] for one in record["findings"]]
+    assert set(record["rivals"]) == set(rivals.RIVALS)
+    assert record["failed"] is None
