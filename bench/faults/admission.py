@@ -53,12 +53,13 @@ def main() -> None:
     asked = parser.parse_args()
     known = processes.read(asked.out)
     have = {(record["case"], record["seed"]) for record in known}
-    work = [
-        (case.name, missing)
-        for case in (*FAULTS, *CONTROLS)
-        if case.admitted and asked.only in case.name
-        and (missing := tuple(seed for seed in asked.seeds if (case.name, seed) not in have))
-    ]  # fmt: skip
+    # All cases of a job and seed in one process: the healthy training is the same.
+    groups: dict[tuple[int, str], list[processes.Run]] = defaultdict(list)
+    for case in (*FAULTS, *CONTROLS):
+        for seed in asked.seeds:
+            if case.admitted and asked.only in case.name and (case.name, seed) not in have:
+                groups[seed, case.job].append((case.name, seed))
+    work = [groups[key] for key in sorted(groups)]
     with tempfile.TemporaryDirectory(prefix="faults-") as cache:
         until = time.monotonic() + asked.slice
         records = [*known, *processes.run("harm", work, at_once=asked.jobs, until=until, out=asked.out,

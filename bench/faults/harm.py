@@ -6,6 +6,7 @@ touched) lies above the practical size: a fault; wholly within it on both sides:
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -49,10 +50,14 @@ def measure(case: Case, seed: int) -> dict[str, float]:
     Harm is of the honest error against the healthy training's. A leak that changes the rows alone harms the *reported*
     error, which is too low by the difference of the two.
     """
-    job = "J1" if case.job == "J1x100" else case.job
-    healthy, _ = errors(JOBS[job](seed))
+    healthy = _healthy("J1" if case.job == "J1x100" else case.job, seed)
     dev, honest = errors(case.recipe(seed))
     return {"healthy": healthy, "dev": dev, "honest": honest, "harm": max(honest - healthy, honest - dev)}
+
+
+@functools.cache
+def _healthy(job: str, seed: int) -> float:
+    return errors(JOBS[job](seed))[0]
 
 
 def verdict(harms: list[float], healthy: list[float]) -> dict[str, Any]:

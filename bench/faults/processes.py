@@ -16,7 +16,7 @@ WORKER = Path(__file__).with_name("worker.py")
 # Seconds after which a worker is given up; the dearest examination takes some minutes on one core.
 TIMEOUT = 900.0
 
-Job = tuple[str, tuple[int, ...]]  # case, seeds
+Run = tuple[str, int]  # case, seed
 
 
 def seeds(text: str) -> tuple[int, ...]:
@@ -47,13 +47,13 @@ def read(path: Path | None) -> list[dict[str, Any]]:
 
 
 def run(
-    kind: str, jobs: Sequence[Job], *, at_once: int, until: float, out: Path | None, cache: Path | None
+    kind: str, work: Sequence[Sequence[Run]], *, at_once: int, until: float, out: Path | None, cache: Path | None
 ) -> Iterator[dict[str, Any]]:
     """The records as they come.
 
     Args:
         kind: What the worker does.
-        jobs: In this order.
+        work: What each process does, in this order.
         at_once: Processes at a time.
         until: Time of `time.monotonic` from which no further one is begun.
         out: Where each record is added.
@@ -73,11 +73,11 @@ def run(
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         }
 
-    def one(job: Job) -> list[dict[str, Any]]:
-        return _one(kind, job, environment) if time.monotonic() < until else []
+    def one(runs: Sequence[Run]) -> list[dict[str, Any]]:
+        return _one(kind, runs, environment) if time.monotonic() < until else []
 
     with ThreadPoolExecutor(at_once) as pool:
-        for done in as_completed([pool.submit(one, job) for job in jobs]):
+        for done in as_completed([pool.submit(one, runs) for runs in work]):
             for record in done.result():
                 if out is not None:
                     with out.open("a") as file:
@@ -85,10 +85,9 @@ def run(
                 yield record
 
 
-def _one(kind: str, job: Job, environment: dict[str, str]) -> list[dict[str, Any]]:
-    """The lines of one worker; a worker that breaks is a record that says so, for each seed that it left."""
-    name, chosen = job
-    command: list[str] = [sys.executable, str(WORKER), kind, name, *map(str, chosen)]
+def _one(kind: str, runs: Sequence[Run], environment: dict[str, str]) -> list[dict[str, Any]]:
+    """The lines of one worker; a worker that breaks is a record that says so, for each run that it left."""
+    command: list[str] = [sys.executable, str(WORKER), kind, json.dumps(list(runs))]
     call: Callable[..., Any] = subprocess.run
     try:
         done = call(command, capture_output=True, text=True, timeout=TIMEOUT, env=environment, check=False)
@@ -97,5 +96,5 @@ def _one(kind: str, job: Job, environment: dict[str, str]) -> list[dict[str, Any
         output = stopped.stdout.decode() if isinstance(stopped.stdout, bytes) else stopped.stdout or ""
         error = f"Given up after {TIMEOUT:.0f} s."
     records = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    left = set(chosen) - {record["seed"] for record in records}
-    return records + [{"case": name, "seed": seed, "broken": error} for seed in sorted(left)]
+    have = {(record["case"], record["seed"]) for record in records}
+    return records + [{"case": name, "seed": seed, "broken": error} for name, seed in runs if (name, seed) not in have]

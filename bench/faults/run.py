@@ -49,7 +49,7 @@ def main() -> None:
     records = processes.read(asked.out)
     have = {(record["case"], record["seed"]) for record in records}
     # Seeds outside, cases inside: a slice that ends early has seen as many cases as it could.
-    work = [(name, (seed,)) for seed in chosen for name in names if (name, seed) not in have]
+    work = [[(name, seed)] for seed in chosen for name in names if (name, seed) not in have]
     until = time.monotonic() + asked.slice
     for record in processes.run("examine", work, at_once=asked.jobs, until=until, out=asked.out, cache=asked.cache):
         print(_line(record), flush=True)

@@ -1,6 +1,6 @@
-"""One examination, or one measurement of harm, in a process of its own: `python worker.py examine|harm NAME SEED...`.
+"""Examinations, or measurements of harm: `python worker.py examine|harm '[["case", seed], ...]'`.
 
-Prints one line of JSON a seed. `run.py` and `admission.py` start it with one thread.
+Prints one line of JSON for each. `run.py` and `admission.py` start it with one thread.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ def examined(case: Case, seed: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    kind, name, *seeds = sys.argv[1:]
+    kind, runs = sys.argv[1:]
     act = {"examine": examined, "harm": harm.measure}[kind]
-    for seed in map(int, seeds):
+    for name, seed in json.loads(runs):
         print(json.dumps({"case": name, "seed": seed, **act(CASES[name], seed)}), flush=True)
 
 

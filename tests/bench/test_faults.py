@@ -158,7 +158,7 @@ def test_a_worker_that_breaks_is_a_record(monkeypatch, tmp_path):
     monkeypatch.setattr(processes, "WORKER", worker)
     out = tmp_path / "out.jsonl"
 
-    records = list(processes.run("examine", [("x", (1, 2))], at_once=1, until=float("inf"), out=out, cache=None))
+    records = list(processes.run("examine", [[("x", 1), ("x", 2)]], at_once=1, until=float("inf"), out=out, cache=None))
 
     assert records[0] == {"case": "x", "seed": 1}
     assert "out of memory" in records[1]["broken"]
