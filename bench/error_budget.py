@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from burnish.baseline import compare
 from burnish.data.inputs import InputSpec, Prepared
-from burnish.diagnose import bias_variance, budget
+from burnish.diagnosis import bias_variance, budget
 from burnish.executors import fold_files, inprocess
 from burnish.predictor import predictor, weights
 from burnish.stats import interval

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from burnish import techniques
     from burnish.api import ablate, explain, improve, load_model, resume
-    from burnish.diagnose.gradient_check import check_gradients
-    from burnish.diagnose.gradient_record import GradientCheck
+    from burnish.diagnosis.gradient_check import check_gradients
+    from burnish.diagnosis.gradient_record import GradientCheck
+    from burnish.doctor.diagnosis import Diagnosis, diagnose
     from burnish.errors import BurnishError, ConfigError, DataError, ExtraMissing, StoreError, WorkerError
     from burnish.estimators import BurnishClassifier, BurnishRegressor, FewRowsWarning
     from burnish.explaining.explained import Explained
@@ -34,9 +35,10 @@ _HOMES = {
     "Configuration": "burnish.train.configuration",
     "DataError": "burnish.errors",
     "Explained": "burnish.explaining.explained",
+    "Diagnosis": "burnish.doctor.diagnosis",
     "ExtraMissing": "burnish.errors",
     "FewRowsWarning": "burnish.estimators",
-    "GradientCheck": "burnish.diagnose.gradient_record",
+    "GradientCheck": "burnish.diagnosis.gradient_record",
     "Interrupted": "burnish.workflow.session",
     "Model": "burnish.workflow.applying",
     "Result": "burnish.workflow.leaving",
@@ -44,7 +46,8 @@ _HOMES = {
     "Verdict": "burnish.workflow.outside",
     "WorkerError": "burnish.errors",
     "ablate": "burnish.api",
-    "check_gradients": "burnish.diagnose.gradient_check",
+    "check_gradients": "burnish.diagnosis.gradient_check",
+    "diagnose": "burnish.doctor.diagnosis",
     "explain": "burnish.api",
     "improve": "burnish.api",
     "load_model": "burnish.api",
@@ -60,6 +63,7 @@ __all__ = [
     "ConfigError",
     "Configuration",
     "DataError",
+    "Diagnosis",
     "Explained",
     "ExtraMissing",
     "FewRowsWarning",
@@ -73,6 +77,7 @@ __all__ = [
     "__version__",
     "ablate",
     "check_gradients",
+    "diagnose",
     "explain",
     "improve",
     "load_model",

@@ -28,7 +28,7 @@ JAX_FREE = (
     "load",
     "preprocess",
     "baseline",
-    "diagnose",
+    "diagnosis",
     "recipe",
     "tune",
     "report",
@@ -36,7 +36,7 @@ JAX_FREE = (
     "cli",
 )
 # They evaluate a person's own JAX function. What reads the differences, and the record, are in files without it.
-WITH_JAX = tuple(f"burnish.diagnose.gradient_{part}" for part in ("check", "cost", "precision"))
+WITH_JAX = tuple(f"burnish.diagnosis.gradient_{part}" for part in ("check", "cost", "precision"))
 
 
 def readme_commands() -> dict[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from burnish.diagnose.finding import Severity
+from burnish.diagnosis.finding import Severity
 from burnish.doctor import null as nulls
 from burnish.doctor.diagnosis import diagnose
 from burnish.doctor.examination import Examination

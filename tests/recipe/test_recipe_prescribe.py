@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.recipe import remedies
 from burnish.recipe.prescribe import prescribe
 from burnish.recipe.remedies import REMEDIES

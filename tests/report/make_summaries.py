@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn import dummy, ensemble, linear_model, model_selection, neural_network, pipeline, preprocessing
 
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.report import summary as records
 from burnish.stats.interval import Interval, difference, loss_difference, proportion, rmse
 from burnish.stats.prediction import of_fresh_rows

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from matplotlib import style
 
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.report import render, summary
 from burnish.stats.interval import Interval
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from store_outcome import outcome
 
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.errors import StoreError
 from burnish.recipe.experiment import Experiment
 from burnish.store import database

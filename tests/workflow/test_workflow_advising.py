@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import workflow_fake as fake
 
-from burnish.diagnose import learning_curve
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis import learning_curve
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.recipe import remedies
 from burnish.report.summary import Delivered
 from burnish.stats.interval import Interval

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from burnish.diagnose import budget
+from burnish.diagnosis import budget
 from burnish.stats.interval import Interval, proportion
 from burnish.workflow import budgeting
 

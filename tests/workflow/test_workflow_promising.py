@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import workflow_fake as fake
 
-from burnish.diagnose import budget
-from burnish.diagnose.budget import Measured
+from burnish.diagnosis import budget
+from burnish.diagnosis.budget import Measured
 from burnish.predictor.predictor import Predictor
 from burnish.workflow import candidates, finishing, promising
 from burnish.workflow.candidates import Candidate

@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from burnish import errors
-from burnish.diagnose import gradient_check
+from burnish.diagnosis import gradient_check
 from burnish.load import code, own_models
 from burnish.report import wording
 from burnish.workflow import own_check

@@ -180,6 +180,34 @@ def check(where: str, as_json: bool, **asked: Any) -> int:
 
 
 @burnish.command()
+@click.argument("where", metavar="FILE.py:FUNCTION")
+@click.option("--baseline-error", type=float, metavar="X", help="What is achievable, as an error.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def diagnose(where: str, baseline_error: float | None, as_json: bool) -> int:
+    """What is wrong with a training of your own, and what to do. Exit code 1: a fault was found.
+
+    FUNCTION() returns the arguments of `burnish.diagnose` as a dictionary: init, apply, loss, optimizer, train, dev,
+    and what else there is of batch_size, epochs, shuffle, penalty and others.
+    """
+    from burnish.cli import diagnosing
+
+    return diagnosing.diagnose(where, baseline_error=baseline_error, as_json=as_json)
+
+
+@burnish.command()
+@click.argument("code", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def rules(code: str | None, as_json: bool) -> None:
+    """Every rule of `burnish diagnose`: when it speaks, by which evidence, and what cures it.
+
+    CODE is that of one rule, such as NN3.
+    """
+    from burnish.cli import diagnosing
+
+    diagnosing.rules(code, as_json=as_json)
+
+
+@burnish.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--time-limit", metavar="2m", default="2m", help="Wall time, all included but for --explain (2m).")
 @click.option("--seeds", type=int, metavar="N", help="Seeds of each side, if the time is enough (6).")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.doctor.examination import FALSE_ALARMS, Examination
 from burnish.doctor.rules import RULES
 from burnish.doctor.subject import Rows, Subject

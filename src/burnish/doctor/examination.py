@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.diagnose.budget import (
+from burnish.diagnosis.budget import (
     ErrorBudget,
     ErrorName,
     Errors,
@@ -24,7 +24,7 @@ from burnish.diagnose.budget import (
     floor,
     practical_size,
 )
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis.finding import Finding
 from burnish.doctor import null as nulls
 from burnish.doctor import probes
 from burnish.doctor.gauges import Gauge, Gauger
@@ -164,13 +164,19 @@ class Examination:
         operations = 6.0 * parameters * self.subject.batch_size * self.subject.steps
         return self.subject.steps if operations <= CHEAP else min(self.subject.steps, PROBE_STEPS)
 
-    @property
+    @cached_property
     def practical(self) -> float:
-        """The smallest change of the dev error that matters, in its own unit: as in the error budget."""
-        errors = self.lab.errors(self.followed.best.params, self.subject.dev)
+        """The smallest change of the dev error that matters, in its own unit: as in the error budget.
+
+        A network that is worse than knowing nothing is measured by that.
+        """
+        y = self.subject.dev.y
+        errors = float(self.lab.errors(self.followed.best.params, self.subject.dev).mean())
         if self.subject.kind == "classification":
-            return practical_size(float(errors.mean()))
-        return practical_size(float(np.sqrt(errors.mean())), float(np.std(self.subject.dev.y)))
+            _, counts = np.unique(y, return_counts=True)
+            return practical_size(min(errors, 1 - counts.max() / counts.sum()))
+        deviation = float(np.std(np.asarray(y, np.float64)))
+        return practical_size(min(float(np.sqrt(errors)), deviation), deviation)
 
     def matters(self, probed: Probed) -> bool:
         """Whether a probe gained for sure, and by a size that matters: of the error, where it trained to the end.
@@ -231,15 +237,10 @@ class Examination:
         return self.probe(arms, steps=self.subject.steps)
 
     def findings(self) -> Iterator[Finding]:
-        """What the rules find, in the order of the rules; a fault that makes all later ones moot ends it."""
+        """What the rules find, in their order; where the numbers are not there, nothing else can be judged."""
         from burnish.doctor.rules import RULES
+        from burnish.doctor.rules.numerics import NU4
 
-        for rule in RULES:
-            found = list(rule.look(self))
-            yield from found
-            if any(one.severity is Severity.FAULT and one.code in ENDING for one in found):
-                return
-
-
-# Faults after which nothing else can be judged: the numbers are not there, or are not what they claim.
-ENDING = ("NU4",)
+        rules = RULES if self.first.finite else (NU4,)
+        for rule in rules:
+            yield from rule.look(self)

@@ -21,7 +21,8 @@ Floats = NDArray[np.float64]
 # Starts of a probe. Of three, Student's t at 0.2 % reaches 22 standard errors, of six 4.9: no effect but the largest
 # would be seen.
 STARTS = 6
-# A loss beyond so many times that of knowing nothing counts as this: one diverged row must not be the whole mean.
+# A loss or squared error beyond so many times that of knowing nothing counts as this: one diverged training must not be
+# the whole mean.
 WORST = 10.0
 
 
@@ -104,7 +105,8 @@ def _losses(lab: Lab, arm: Arm, steps: int, seed: int, uninformed: float) -> tup
     rows = used.subject.dev
     losses = used.losses(training.params, rows, arm.change)
     errors = used.errors(training.params, rows, arm.change)
-    return _bounded(losses, WORST * uninformed), _bounded(errors, np.inf if np.isfinite(errors).all() else 1e12)
+    worst = 1.0 if used.subject.kind == "classification" else WORST * float(np.var(rows.y))
+    return _bounded(losses, WORST * uninformed), _bounded(errors, worst)
 
 
 def _bounded(losses: Floats, worst: float) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from burnish.diagnose.finding import Finding
+from burnish.diagnosis.finding import Finding
 from burnish.recipe.remedies import REMEDIES, Cause, Remedy, Task
 from burnish.train.configuration import Configuration
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from burnish.diagnose.finding import Finding
+from burnish.diagnosis.finding import Finding
 from burnish.report.summary import BaselineResult, ExperimentResult, Final, FirstNetwork, Summary
 from burnish.stats.interval import Interval
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import TypeAdapter
 
-from burnish.diagnose.finding import Finding
+from burnish.diagnosis.finding import Finding
 from burnish.stats.interval import Interval
 from burnish.train.configuration import Configuration
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from burnish.data.harmless import plain as plain
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.report.summary import ExperimentResult, Gap, Summary, Task
 from burnish.stats.interval import Interval
 

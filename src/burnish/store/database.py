@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from burnish import errors
-from burnish.diagnose.finding import Finding
+from burnish.diagnosis.finding import Finding
 from burnish.recipe.experiment import Experiment
 from burnish.train.work import Outcome
 

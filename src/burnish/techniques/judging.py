@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from burnish.diagnose import bias_variance as verdicts
-from burnish.diagnose import budget as budgets
-from burnish.diagnose import figures, learning_curve
-from burnish.diagnose.finding import Finding
+from burnish.diagnosis import bias_variance as verdicts
+from burnish.diagnosis import budget as budgets
+from burnish.diagnosis import figures, learning_curve
+from burnish.diagnosis.finding import Finding
 from burnish.recipe import prescribe
 from burnish.recipe.remedies import Remedy
 from burnish.stats import interval, paired

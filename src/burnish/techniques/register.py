@@ -174,12 +174,12 @@ TECHNIQUES = (
         "C4",
         "Differences of the cost tell whether a gradient is right, leaf by leaf and at several steps.",
         "burnish.check_gradients",
-        "diagnose/test_diagnose_gradient_faults: a_faulty_rule_is_found_in_its_leaf_and_described "
+        "diagnosis/test_diagnosis_gradient_faults: a_faulty_rule_is_found_in_its_leaf_and_described "
         "a_missing_penalty_is_found_and_measured one_wrong_component_of_a_large_leaf_is_found_and_named "
         "what_jax_test_util_check_grads_misses; "
-        "diagnose/test_diagnose_gradient_healthy: healthy_functions_are_right "
+        "diagnosis/test_diagnosis_gradient_healthy: healthy_functions_are_right "
         "no_false_alarm_on_random_healthy_functions burnishs_own_cost_is_right_under_every_option; "
-        "diagnose/test_diagnose_gradient_reading: how_the_difference_depends_on_the_step_is_named",
+        "diagnosis/test_diagnosis_gradient_reading: how_the_difference_depends_on_the_step_is_named",
         "Of your own cost: `burnish check`; burnish's own cost is held to it by tests, under every option.",
     ),
     _technique(

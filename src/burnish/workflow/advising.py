@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from burnish.diagnose import bias_variance, budget
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis import bias_variance, budget
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.recipe import prescribe, remedies
 from burnish.recipe.remedies import Remedy
 from burnish.report import wording

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from burnish.diagnose import bias_variance
-from burnish.diagnose import budget as budgets
-from burnish.diagnose.budget import ErrorBudget, Errors, Floor
-from burnish.diagnose.finding import Finding
+from burnish.diagnosis import bias_variance
+from burnish.diagnosis import budget as budgets
+from burnish.diagnosis.budget import ErrorBudget, Errors, Floor
+from burnish.diagnosis.finding import Finding
 from burnish.report import summary as records
 from burnish.report import wording
 from burnish.stats.interval import Interval

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.diagnose.budget import Measured
+from burnish.diagnosis.budget import Measured
 from burnish.train.configuration import Configuration
 from burnish.train.work import Ending, Outcome, Work
 from burnish.workflow.problem import Problem

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from burnish.diagnose import bias_variance, budget
-from burnish.diagnose.budget import ErrorBudget, Errors
-from burnish.diagnose.finding import Finding
+from burnish.diagnosis import bias_variance, budget
+from burnish.diagnosis.budget import ErrorBudget, Errors
+from burnish.diagnosis.finding import Finding
 from burnish.stats.interval import Interval
 from burnish.train.configuration import Configuration
 from burnish.train.work import Ending, Outcome

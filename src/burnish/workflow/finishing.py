@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from burnish import errors
 from burnish.data.counting import Counting
-from burnish.diagnose import budget as budgets
+from burnish.diagnosis import budget as budgets
 from burnish.predictor import weights
 from burnish.predictor.predictor import Member, Predictor
 from burnish.predictor.simple import AnyPredictor, SimplePredictor

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.diagnose.finding import Finding
+from burnish.diagnosis.finding import Finding
 from burnish.recipe import experiment, prescribe, remedies
 from burnish.recipe.experiment import Experiment
 from burnish.train.configuration import Configuration

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from burnish.diagnose import learning_curve
-from burnish.diagnose.finding import Finding
+from burnish.diagnosis import learning_curve
+from burnish.diagnosis.finding import Finding
 from burnish.stats import interval
 from burnish.train.configuration import Configuration
 from burnish.train.work import Ending, Work

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish import errors
-from burnish.diagnose.finding import Finding
+from burnish.diagnosis.finding import Finding
 from burnish.load import own_models
 from burnish.predictor.simple import AnyPredictor
 from burnish.report import document, model_card, render

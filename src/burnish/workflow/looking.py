@@ -12,7 +12,7 @@ from burnish.data import audit as audits
 from burnish.data import kinds
 from burnish.data import split as splits
 from burnish.data.table import Table
-from burnish.diagnose.finding import Finding
+from burnish.diagnosis.finding import Finding
 from burnish.preprocess import target as targets
 from burnish.workflow import checking, reading, remarks
 from burnish.workflow.settings import Settings

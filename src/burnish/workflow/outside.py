@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from burnish import errors
-from burnish.diagnose import bias_variance, figures
-from burnish.diagnose.budget import ErrorBudget
-from burnish.diagnose.figures import Figure, Figures, Label
-from burnish.diagnose.finding import Finding
+from burnish.diagnosis import bias_variance, figures
+from burnish.diagnosis.budget import ErrorBudget
+from burnish.diagnosis.figures import Figure, Figures, Label
+from burnish.diagnosis.finding import Finding
 from burnish.recipe import prescribe
 from burnish.recipe.remedies import REMEDIES, Remedy
 from burnish.report import verdict as records

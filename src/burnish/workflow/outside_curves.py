@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from burnish.diagnose import training
-from burnish.diagnose.finding import Finding
+from burnish.diagnosis import training
+from burnish.diagnosis.finding import Finding
 from burnish.load import curve_file
 from burnish.load.curve_file import CurveFile
 from burnish.train.work import Curve, Ending

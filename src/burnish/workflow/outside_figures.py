@@ -7,7 +7,7 @@ import re
 from typing import Literal
 
 from burnish import errors
-from burnish.diagnose.figures import Figure
+from burnish.diagnosis.figures import Figure
 
 Task = Literal["classification", "regression"]
 Number = float | str  # as Python has it, or as it is written: 0.11, "11%", "1,000"

@@ -13,7 +13,7 @@ from burnish.data.fold import Fold, Split
 from burnish.data.inputs import InputSpec, Prepared
 from burnish.data.kinds import Profile
 from burnish.data.table import Table
-from burnish.diagnose import budget
+from burnish.diagnosis import budget
 from burnish.model.architecture import Architecture
 from burnish.model.own_model import OwnModel
 from burnish.preprocess.preparation import Preparation

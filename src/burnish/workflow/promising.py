@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from burnish.diagnose.budget import PROBABILITY_FLOOR, Measured
+from burnish.diagnosis.budget import PROBABILITY_FLOOR, Measured
 from burnish.predictor.simple import AnyPredictor
 from burnish.stats.interval import Interval
 from burnish.workflow.problem import Problem

@@ -16,7 +16,7 @@ from burnish.data import kinds
 from burnish.data import split as splits
 from burnish.data.fold import Split
 from burnish.data.table import Kind, Physical, Table
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.preprocess import target as targets
 from burnish.workflow import checking, remarks
 from burnish.workflow.checking import DEV, MAIN, TEST

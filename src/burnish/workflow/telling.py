@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from burnish.diagnose.finding import Finding
+from burnish.diagnosis.finding import Finding
 from burnish.report import summary as records
 from burnish.tune import guarantee, importance, shape_table
 from burnish.workflow import advising, budgeting, diagnosis, learning

@@ -11,6 +11,7 @@ RULES: tuple[Rule, ...] = (
     *initialisation.RULES,
     *inputs.RULES,
     *steps.RULES,
+    numerics.NU4,  # what made a training diverge has been looked for by now
     *scales.RULES,
     *generalisation.RULES,
 )

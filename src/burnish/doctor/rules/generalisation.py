@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from burnish.diagnose import bias_variance, training
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis import bias_variance, training
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.doctor.examination import Examination
 from burnish.doctor.rule import Evidence, Rule
 from burnish.train.work import Ending

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.doctor import null as nulls
 from burnish.doctor.examination import PRACTICAL_SHARE, Examination
 from burnish.doctor.gauges import Gauge
@@ -41,7 +41,7 @@ def _relative_updates(gauge: Gauge) -> np.ndarray:
 
 def _vanishing(exam: Examination) -> Iterable[Finding]:
     layers, delta = exam.gauger.layers, exam.first.delta
-    if len(layers) < DEEP or not exam.first.finite:
+    if len(layers) < DEEP:
         return
     updates = _relative_updates(exam.first)
     if updates[0] >= VANISHING * updates[-1] or delta[0] >= VANISHING * delta[-2]:
@@ -55,7 +55,7 @@ def _vanishing(exam: Examination) -> Iterable[Finding]:
 
 
 def _exploding(exam: Examination) -> Iterable[Finding]:
-    if len(exam.gauger.layers) < DEEP or not exam.first.finite:
+    if len(exam.gauger.layers) < DEEP:
         return
     signals = _signals(exam)
     grown = max(signals[name][0] for name in ("forward", "backward"))
@@ -69,7 +69,7 @@ def _exploding(exam: Examination) -> Iterable[Finding]:
 
 def _scale(exam: Examination) -> Iterable[Finding]:
     """Weights too large or too small, at any depth."""
-    if not exam.gauger.layers or not exam.first.finite:
+    if not exam.gauger.layers:
         return
     signals = _signals(exam)
     worst = min(signals, key=lambda name: signals[name][1])

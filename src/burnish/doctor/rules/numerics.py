@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from burnish.diagnose.finding import Finding, Severity
-from burnish.diagnose.gradient_check import check_gradients
-from burnish.diagnose.gradient_reading import Verdict
+from burnish.diagnosis.finding import Finding, Severity
+from burnish.diagnosis.gradient_check import check_gradients
+from burnish.diagnosis.gradient_reading import Verdict
 from burnish.doctor import null as nulls
 from burnish.doctor.examination import Examination
 from burnish.doctor.rule import Evidence, Rule
@@ -74,8 +74,6 @@ def _small_cost(exam: Examination) -> tuple[Any, Any]:
 
 
 def _wrong_gradient(exam: Examination) -> Iterable[Finding]:
-    if not exam.first.finite:
-        return
     cost, gradient = _small_cost(exam)
     try:
         checked = check_gradients(cost, exam.start.params, gradient=gradient)
@@ -100,8 +98,6 @@ def _cannot_check(error: ConfigError) -> Iterable[Finding]:
 
 def _ascent(exam: Examination) -> Iterable[Finding]:
     """Do the first updates go downhill? Of any optimiser the step and the gradient of the cost meet at an angle."""
-    if not exam.first.finite:
-        return
     cost, gradient = _small_cost(exam)
 
     @jax.jit
@@ -256,4 +252,4 @@ NU10 = Rule(
     "Definition.",
     _sum,
 )
-RULES = (NU2, NU1, NU4, NU3, NU6, NU7, NU10)
+RULES = (NU2, NU1, NU3, NU6, NU7, NU10)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.doctor.examination import Examination
 from burnish.doctor.rule import Evidence, Rule
 

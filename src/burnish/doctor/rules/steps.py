@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.doctor.examination import Examination
 from burnish.doctor.probes import Probed
 from burnish.doctor.rule import Evidence, Rule

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.doctor import null as nulls
 from burnish.doctor.examination import Examination
 from burnish.doctor.probes import Arm
@@ -31,7 +31,7 @@ def _twins(exam: Examination) -> Iterable[Finding]:
     equal = [(layer, share) for layer, share in hidden if layer.units > 1 and share > TWINS]
     if equal:
         layer, share = equal[0]
-        others = f", and so it is in {len(equal) - 1} further layers" if len(equal) > 1 else ""
+        others = f", and so it is in {len(equal) - 1} more" if len(equal) > 1 else ""
         yield NN1.finding(
             f"{share:.0%} of the {layer.units} units of {layer.name} say the same on every row before the first step"
             f"{others}; they get the same updates, and stay one unit.",

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from burnish.data.inputs import InputSpec
-from burnish.diagnose.gradient_check import check_gradients
-from burnish.diagnose.gradient_reading import Verdict
-from burnish.diagnose.gradient_record import GradientCheck
+from burnish.diagnosis.gradient_check import check_gradients
+from burnish.diagnosis.gradient_reading import Verdict
+from burnish.diagnosis.gradient_record import GradientCheck
 from burnish.model import initialise, layers, network
 from burnish.train import hyperparameters, optimizer, slice
 from burnish.train.configuration import Configuration

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from burnish.diagnose import bias_variance, budget
-from burnish.diagnose.finding import Severity
+from burnish.diagnosis import bias_variance, budget
+from burnish.diagnosis.finding import Severity
 from burnish.stats import interval
 
 

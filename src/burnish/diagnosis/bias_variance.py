@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from burnish.diagnose.budget import ErrorBudget, ErrorName
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis.budget import ErrorBudget, ErrorName
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.stats import interval
 
 

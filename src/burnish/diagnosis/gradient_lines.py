@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.diagnose import gradient_reading
-from burnish.diagnose.gradient_reading import FACTOR, Ladder, Reading, Slope, Verdict
+from burnish.diagnosis import gradient_reading
+from burnish.diagnosis.gradient_reading import FACTOR, Ladder, Reading, Slope, Verdict
 
 if TYPE_CHECKING:
-    from burnish.diagnose.gradient_cost import Cost  # imports JAX
+    from burnish.diagnosis.gradient_cost import Cost  # imports JAX
 
 Floats = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from burnish.diagnose import gradient_reading as reading
-from burnish.diagnose.gradient_reading import Ladder, Slope, Verdict
+from burnish.diagnosis import gradient_reading as reading
+from burnish.diagnosis.gradient_reading import Ladder, Slope, Verdict
 
 EPS = np.finfo(float).eps
 

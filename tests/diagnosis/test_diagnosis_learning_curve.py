@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from burnish.diagnose import learning_curve
-from burnish.diagnose.finding import Severity
+from burnish.diagnosis import learning_curve
+from burnish.diagnosis.finding import Severity
 
 SIZES = learning_curve.sizes(1600)
 

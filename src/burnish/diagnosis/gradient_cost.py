@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish import errors
-from burnish.diagnose import gradient_precision
+from burnish.diagnosis import gradient_precision
 
 Floats = NDArray[np.float64]
 Leaves = list[Floats]

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from burnish import errors
-from burnish.diagnose import gradient_lines, gradient_reading
-from burnish.diagnose.gradient_cost import Cost, prepare
-from burnish.diagnose.gradient_lines import Point, Seen, Task
-from burnish.diagnose.gradient_reading import Slope, Verdict
-from burnish.diagnose.gradient_record import GradientCheck, LeafCheck
+from burnish.diagnosis import gradient_lines, gradient_reading
+from burnish.diagnosis.gradient_cost import Cost, prepare
+from burnish.diagnosis.gradient_lines import Point, Seen, Task
+from burnish.diagnosis.gradient_reading import Slope, Verdict
+from burnish.diagnosis.gradient_record import GradientCheck, LeafCheck
 
 # Random lines of each leaf at the second point; how far that is away, as shares of |θ_i| + the leaf's root mean square.
 MOVED_DIRECTIONS = 2

@@ -14,9 +14,9 @@ import pytest
 
 import burnish
 from burnish import errors
-from burnish.diagnose.gradient_check import check_gradients
-from burnish.diagnose.gradient_reading import Slope, Verdict
-from burnish.diagnose.gradient_record import GradientCheck, LeafCheck
+from burnish.diagnosis.gradient_check import check_gradients
+from burnish.diagnosis.gradient_reading import Slope, Verdict
+from burnish.diagnosis.gradient_record import GradientCheck, LeafCheck
 
 X, Y = costs.rows()
 PARAMS = costs.parameters((costs.COLUMNS, 6, 1))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from burnish.diagnose import training
+from burnish.diagnosis import training
 from burnish.train.work import Curve, Ending
 
 EPOCHS = np.arange(1.0, 61.0)

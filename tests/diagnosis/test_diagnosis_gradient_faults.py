@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from burnish.diagnose.gradient_check import HERE_ALONE, OLD, check_gradients
-from burnish.diagnose.gradient_reading import Slope, Verdict
-from burnish.diagnose.gradient_record import GradientCheck
+from burnish.diagnosis.gradient_check import HERE_ALONE, OLD, check_gradients
+from burnish.diagnosis.gradient_reading import Slope, Verdict
+from burnish.diagnosis.gradient_record import GradientCheck
 
 X, Y = costs.rows()
 PARAMS = costs.parameters()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats as distributions
 
-from burnish.diagnose.finding import Finding, Severity
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.train.work import Curve, Ending
 
 Floats = NDArray[np.float64]

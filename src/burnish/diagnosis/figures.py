@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from burnish.diagnose import budget
-from burnish.diagnose.budget import ErrorBudget, ErrorName, Errors
-from burnish.diagnose.finding import Finding
+from burnish.diagnosis import budget
+from burnish.diagnosis.budget import ErrorBudget, ErrorName, Errors
+from burnish.diagnosis.finding import Finding
 from burnish.stats import interval
 from burnish.stats.interval import Interval
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from burnish.diagnose.gradient_reading import WRONG, Slope, Verdict
+from burnish.diagnosis.gradient_reading import WRONG, Slope, Verdict
 
 # Version of `document`; see docs/gradients.md.
 SCHEMA_VERSION = 1

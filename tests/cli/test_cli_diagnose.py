@@ -1,0 +1,58 @@
+"""`burnish diagnose` and `burnish rules`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from burnish.cli import burnish
+from burnish.errors import ConfigError
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "training.py"
+
+
+def run(*arguments):
+    return CliRunner().invoke(burnish, [str(one) for one in arguments], standalone_mode=False)
+
+
+def test_rules_are_listed_and_one_is_shown():
+    listed, one = run("rules", "--json"), run("rules", "nn3")
+
+    document = json.loads(listed.stdout)
+    assert {"code", "title", "evidence", "severity", "when", "remedy", "proven", "source"} == set(document[0])
+    assert one.stdout.startswith("NN3  Gradients vanish with depth (fault, by probe)\n    when ")
+    assert isinstance(run("rules", "XX1").exception, ConfigError)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("def training(): return 3", "training() of"),
+        ("def training(): return {'init': 1, 'apply': 2}", "without loss, optimizer, train and dev"),
+        ("def training(): return 1 / 0", "fails (line 1)"),
+        ("def other(): return {}", "training is not there"),
+    ],
+)
+def test_what_is_no_training_is_refused_in_three_lines(body, words, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(body)
+
+    refused = run("diagnose", f"{path}:training").exception
+
+    assert isinstance(refused, ConfigError)
+    assert words in str(refused)
+    assert len(str(refused).splitlines()) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "code", "first"),
+    [("well", 0, "BV2"), ("raw_inputs", 1, "DA1"), ("hasty", 1, "OP1"), ("equal_weights", 1, "NN1")],
+)
+def test_the_example_is_diagnosed(name, code, first):
+    ended = run("diagnose", f"{EXAMPLE}:{name}", "--json")
+
+    document = json.loads(ended.stdout)
+    assert ended.return_value == code
+    assert document["findings"][0]["code"] == first
