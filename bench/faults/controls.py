@@ -80,7 +80,7 @@ NAMED = (
     _control("J3", "H6 batches of 8", plants.settings(batch_size=8, rate=0.03, epochs=20)),  # AutoTrainer: oscillating
     _control("J9", "H7 converged", _converged, admitted=False),  # SageMaker, DeepDiagnosis: vanishing
     _control("J3", "H8 dropout 0.2", plants.settings(dropout=0.2)),  # UMLAUT: dev better than train
-    _control("J2", "H9 bumps", plants.settings(rate=0.02)),  # UMLAUT: overfitting after one epoch
+    _control("J2", "H9 bumps", plants.settings(rate=0.003, epochs=120)),  # UMLAUT: overfitting after one epoch
     _control("J3", "H10 SGD 0.05", plants.settings(rate=0.05)),  # UMLAUT: learning rate
     _control("J3", "H11 SGD 0.3", plants.settings(rate=0.3)),  # the edge of stability
     _control("J9", "H12 one of twenty", _imbalanced, admitted=False),  # SageMaker: class imbalance
@@ -101,7 +101,7 @@ VARIANTS = (
     _control("J9", "wider", plants.settings(sizes=(8, 128, 128, 4), rate=1e-3)),
     _control("J5", "smaller", plants.settings(sizes=(30, 16, 2), rate=3e-3)),
     _control("J8", "tanh, LeCun", plants.both(plants.settings(activation="tanh"), plants.he_times(2**-0.5))),
-    _control("J2", "smaller steps, longer", plants.settings(rate=0.005, epochs=60)),
+    _control("J2", "smaller steps", plants.settings(rate=0.003)),
     _control("J1", "batches of 16", plants.settings(batch_size=16, rate=0.05)),
 )
 

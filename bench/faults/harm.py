@@ -47,12 +47,13 @@ def _error(lab: Lab, params: Any, rows: Rows) -> float:
 def measure(case: Case, seed: int) -> dict[str, float]:
     """The errors of one seed, with and without the change.
 
-    Harm is of the honest error against the healthy training's. A leak that changes the rows alone harms the *reported*
-    error, which is too low by the difference of the two.
+    Harm is of the honest error against the healthy training's. A leak, which changes the rows alone, harms the
+    *reported* error: it is too low by the difference of the two.
     """
     healthy = _healthy("J1" if case.job == "J1x100" else case.job, seed)
     dev, honest = errors(case.recipe(seed))
-    return {"healthy": healthy, "dev": dev, "honest": honest, "harm": max(honest - healthy, honest - dev)}
+    harm = honest - healthy if honest == dev else max(honest - healthy, honest - dev)
+    return {"healthy": healthy, "dev": dev, "honest": honest, "harm": harm}
 
 
 @functools.cache

@@ -165,7 +165,7 @@ def circles(seed: int) -> Recipe:
     x, y = datasets.make_circles(1000, noise=0.1, random_state=1)
     rows = Rows(x.astype(np.float32), y.astype(np.int32))
     train, dev = rows.take(slice(0, 700)), rows.take(slice(700, None))
-    return Recipe(train, dev, (2, 32, 32, 1), "logistic", "adam", 0.01, 40, seed=seed)
+    return Recipe(train, dev, (2, 32, 32, 1), "logistic", "adam", 0.005, 60, seed=seed)
 
 
 def digits(seed: int) -> Recipe:
