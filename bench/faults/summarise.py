@@ -109,6 +109,7 @@ def _totals(name: str, sick: Mapping[str, Sequence[Judged]], well: Sequence[Judg
         over_faults({fault: [one.causes for one in each] for fault, each in sick.items()}),
         rate(one.first for one in runs),
         f"{np.mean([len(one.named) for one in runs]):.2f}" if runs else "none",
+        f"{np.mean([len(one.wrong) for one in runs]):.2f}" if runs else "none",
         rate(bool(one.wrong) for one in well),
     )
     return f"| {name} | " + " | ".join(columns) + " |"
@@ -121,15 +122,23 @@ def shown(records: Sequence[Record], verdicts: Mapping[str, Mapping[str, Any]], 
     sick = [record for record in usable if sides[record["case"]] is True]
     well = [record for record in usable if sides[record["case"]] is False]
     lines = [
-        "| by | found | cause named | the same, bootstrap over faults | cause first | named | false alarms |",
-        "|---|---|---|---|---|---|---|",
+        "| by | found | cause named | the same, bootstrap over faults | cause first | named | wrong | false alarms |",
+        "|---|---|---|---|---|---|---|---|",
         _line_of("doctor", sick, well, judge),
     ]
     rivals = sorted({name for record in usable for name in record.get("rivals", {})})
     lines += [_line_of(rival, sick, well, _rival_judge(rival)) for rival in rivals]
     left = sorted(name for name, side in sides.items() if side is None)
     lines += ["", f"Left out, since their harm is not clear: {', '.join(left) or 'none'}.", *_cost(usable), ""]
-    return [*lines, *_by_fault(sick), "", *_by_control(well), *(_texts(sick, well) if texts else [])]
+    return [
+        *lines,
+        *_by_fault(sick),
+        "",
+        *_sweeps(usable, verdicts),
+        "",
+        *_by_control(well),
+        *(_texts(sick, well) if texts else []),
+    ]
 
 
 def _line_of(name: str, sick: Sequence[Record], well: Sequence[Record], of: Callable[[Case, Record], Judged]) -> str:
@@ -185,6 +194,20 @@ def _codes(record: Record) -> str:
     return (
         " ".join(one["code"] if one["severity"] == "fault" else f"({one['code']})" for one in record["findings"]) or "–"
     )
+
+
+def _sweeps(records: Sequence[Record], verdicts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Against the size of the fault: its harm, and how often its cause was named. Harmless sizes are in it too."""
+    lines = ["| sweep | size | harm to the error | runs | cause named |", "|---|---|---|---|---|"]
+    for name, group in _grouped(records).items():
+        case = CASES[name]
+        if case.sweep is None:
+            continue
+        measured = verdicts.get(name)
+        harm = f"{measured['harm']:+.3f} ({measured['verdict']})" if measured else "not measured"
+        named = rate(judge(case, record).causes for record in group)
+        lines.append(f"| {case.sweep[0]} | {case.sweep[1]:g} | {harm} | {len(group)} | {named} |")
+    return lines
 
 
 def _by_control(well: Sequence[Record]) -> list[str]:

@@ -141,12 +141,14 @@ def test_tables_have_every_fault_and_control_that_was_run():
          "failed": None, "rivals": symptoms},
         {"case": "as it is (J9)", "seed": 0, "findings": [OP1], "seconds": 4.0, "training_seconds": 2.0,
          "failed": None, "rivals": symptoms},
+        {"case": "J9 label noise 0.4", "seed": 0, "broken": "killed"},
     ]  # fmt: skip
     text = "\n".join(summarise.shown(records, {}, texts=True))
 
-    assert "| doctor | 100.0% (2.5% to 100.0%) of 1 |" in text
+    assert "| doctor | 50.0% (1.3% to 98.7%) of 2 |" in text
     assert "| 9 constant weights | J3 | NN1 | 1 | 100% | 100% | 100% | NN1 |" in text
     assert "| as it is (J9) | 1 | OP1 |" in text
+    assert "| label noise, J9 | 0.4 | not measured | 1 | 0.0% (0.0% to 97.5%) of 1 |" in text
     assert "- as it is (J9), seed 0: OP1: high" in text
     assert "3 times its training" in text
 
