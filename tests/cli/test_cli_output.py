@@ -224,7 +224,10 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(good, here: Comm
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize(("more", "plain"), [({}, False), ({"NO_COLOR": "1"}, True), ({"TERM": "dumb"}, True)])
+@pytest.mark.parametrize(
+    ("more", "plain"),
+    [({}, False), ({"NO_COLOR": "1"}, True), pytest.param({"TERM": "dumb"}, True, marks=pytest.mark.slow)],
+)
 def test_colour_and_moving_lines_are_for_terminals_that_want_them(more, plain, good, tmp_path: Path):
     """On a terminal a line moves; with NO_COLOR, or where the terminal cannot, lines have no control codes at all."""
     inherited = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}

@@ -68,7 +68,14 @@ def asked(epochs: int, jobs: int, out: str) -> tuple[str, ...]:
     return ("improve", "good.csv", "--target", "y", *limits, "--out", out, "--json")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, -9, marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_stopped_while_it_trains_goes_on_to_the_same_answer(number, code, start, here: Command, tmp_path: Path):
     """The states are kept, no worker is left behind, and two workers, a stop and a resume change no digit."""
     (tmp_path / "good.csv").write_bytes(tables.good(400))

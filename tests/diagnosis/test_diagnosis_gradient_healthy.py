@@ -167,7 +167,7 @@ def counts_false_alarms(seeds: range) -> list[str]:
 
 
 def test_no_false_alarm_on_random_healthy_functions():
-    assert counts_false_alarms(range(6)) == []
+    assert counts_false_alarms(range(2)) == []
 
 
 @pytest.mark.slow
@@ -221,7 +221,7 @@ def training_cost(configuration: Configuration, task: str) -> tuple[Any, Any, An
     return cost, params, (hp, x, weight)
 
 
-QUICK = ("relu", "batch norm", "everything")
+QUICK = ("everything",)
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
