@@ -71,6 +71,7 @@ class Examination:
         self.subject, self.baseline_error = subject, baseline_error
         self.lab = Lab(subject)
         self.gauger = Gauger(self.lab)
+        self._controls: dict[int, probes.Trained] = {}  # by steps: one for all probes
 
     @property
     def alpha(self) -> float:
@@ -181,8 +182,8 @@ class Examination:
     def matters(self, probed: Probed) -> bool:
         """Whether a probe gained for sure, and by a size that matters: of the error, where it trained to the end.
 
-        The size is that of the estimate: the lower end of six seeds lies so far below it that of a fault that ruins one
-        training and spares another it would never pass.
+        The size is that of the estimate. The lower end of six seeds lies far below it, and would hide faults that ruin
+        one training and spare the next.
         """
         if probed.steps < self.subject.steps:
             return probed.share > PRACTICAL_SHARE
@@ -190,7 +191,19 @@ class Examination:
 
     def probe(self, arms: Mapping[str, Arm], *, steps: int | None = None) -> dict[str, Probed]:
         """Compare each arm with doing nothing, at the level of one family."""
-        return probes.compare(self.lab, arms, steps or self.probe_steps, alpha=self.alpha, uninformed=self.uninformed)
+        steps = steps or self.probe_steps
+        if steps not in self._controls:
+            self._controls[steps] = probes.train(self.lab, Arm(), steps, uninformed=self.uninformed)
+        return {
+            name: probes.compare(
+                self._controls[steps],
+                probes.train(self.lab, arm, steps, uninformed=self.uninformed),
+                task=self.subject.kind,
+                steps=steps,
+                alpha=self.alpha / len(arms),
+            )
+            for name, arm in arms.items()
+        }
 
     def said(self, probed: Probed) -> str:
         """What a probe gained, as the end of a sentence."""

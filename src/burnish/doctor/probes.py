@@ -6,7 +6,7 @@ of the seeds is taken for an effect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,9 @@ from jaxtyping import PyTree
 from numpy.typing import NDArray
 
 from burnish.doctor.lab import NOTHING, Change, Lab, Training
+from burnish.doctor.subject import Task
 from burnish.stats import paired
+from burnish.stats.interval import Statistic
 
 Floats = NDArray[np.float64]
 
@@ -32,8 +34,7 @@ class Arm:
 
     change: Change = NOTHING
     begin: Callable[[PyTree, int], PyTree] | None = None  # other initial parameters, from those and the seed
-    lab: Lab | None = None  # another network or optimiser altogether; None: the same
-    own_steps: int | None = None  # another number of steps
+    lab: Lab | None = None  # another network or order of rows altogether; None: the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,46 +53,46 @@ class Probed:
         return self.gain.low / self.control if self.control > 0 else 0.0
 
 
-def compare(
-    lab: Lab,
-    arms: Mapping[str, Arm],
-    steps: int,
-    *,
-    alpha: float,
-    uninformed: float,
-    starts: int = STARTS,
-) -> dict[str, Probed]:
-    """Train with and without each change, and compare on the dev rows.
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What several starts of one arm led to; arrays of shape (starts, dev rows)."""
+
+    losses: Floats
+    errors: Floats  # 0 or 1, or squared errors in the targets' own unit
+
+
+def train(lab: Lab, arm: Arm, steps: int, *, uninformed: float, starts: int = STARTS) -> Trained:
+    """Train one arm from several starts.
 
     Args:
         lab: Of the subject.
-        arms: What to change, by name.
+        arm: What to change.
         steps: Of each training.
-        alpha: One-sided chance of calling a useless change a gain, over all arms together.
         uninformed: Loss without a look at the inputs.
         starts: Seeds.
     """
-    control = [_losses(lab, Arm(), steps, seed, uninformed) for seed in range(starts)]
-    found = {}
-    for name, arm in arms.items():
-        treatment = [_losses(lab, arm, steps, seed, uninformed) for seed in range(starts)]
-        loss_gain, error_gain = (
-            paired.gain(
-                np.stack([one[k] for one in control]),
-                np.stack([one[k] for one in treatment]),
-                statistic="mean" if k == 0 else ("error" if lab.subject.kind == "classification" else "rmse"),
-                alpha=alpha / len(arms),
-            )
-            for k in (0, 1)
-        )
-        found[name] = Probed(
-            loss_gain,
-            error_gain,
-            float(np.mean([one[0].mean() for one in control])),
-            float(np.mean([one[0].mean() for one in treatment])),
-            steps,
-        )
-    return found
+    found = [_losses(lab, arm, steps, seed, uninformed) for seed in range(starts)]
+    return Trained(np.stack([losses for losses, _ in found]), np.stack([errors for _, errors in found]))
+
+
+def compare(control: Trained, treatment: Trained, *, task: Task, steps: int, alpha: float) -> Probed:
+    """What the treatment gained.
+
+    Args:
+        control: Without the change.
+        treatment: With it, from the same starts and on the same rows.
+        task: What is predicted.
+        steps: That both trained for.
+        alpha: One-sided chance of calling a useless change a gain.
+    """
+    statistic: Statistic = "error" if task == "classification" else "rmse"
+    return Probed(
+        paired.gain(control.losses, treatment.losses, alpha=alpha),
+        paired.gain(control.errors, treatment.errors, statistic=statistic, alpha=alpha),
+        float(control.losses.mean()),
+        float(treatment.losses.mean()),
+        steps,
+    )
 
 
 def _losses(lab: Lab, arm: Arm, steps: int, seed: int, uninformed: float) -> tuple[Floats, Floats]:
@@ -101,7 +102,7 @@ def _losses(lab: Lab, arm: Arm, steps: int, seed: int, uninformed: float) -> tup
     if arm.begin is not None:
         params = arm.begin(training.params, seed)
         training = Training(params, used.subject.optimizer.init(params), 0)
-    training, _ = used.train(training, arm.own_steps or steps, change=arm.change, seed=seed)
+    training, _ = used.train(training, steps, change=arm.change, seed=seed)
     rows = used.subject.dev
     losses = used.losses(training.params, rows, arm.change)
     errors = used.errors(training.params, rows, arm.change)
