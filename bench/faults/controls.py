@@ -101,7 +101,6 @@ VARIANTS = (
     _control("J3", "L2 of 1e-5", plants.settings(penalty=1e-5)),
     _control("J3", "clipped at 5", plants.chained(optax.clip_by_global_norm(5.0))),
     _control("J9", "warm-up and decay", _warm_up),
-    _control("J9", "twice He", plants.he_times(2.0)),
     _control("J9", "half of He", plants.he_times(0.5)),
     _control("J9", "inputs x2", plants.scaled_inputs(2.0)),
     _control("J9", "not shuffled, in random order", plants.settings(shuffle=False)),

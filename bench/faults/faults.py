@@ -61,6 +61,7 @@ OWN = (
     _own("J3", "weights of sd 0.001", plants.normal(1e-3), "NN2", "NN3"),
     _own("J3", "weights of sd 1", plants.normal(1.0), "NN2", "NN4"),
     _own("J9", "weights of sd 1e-4", plants.normal(1e-4), "NN2", "NN3"),
+    _own("J9", "twice He", plants.he_times(2), "NN2"),
     _own("J9", "ten times He", plants.he_times(10), "NN2", "NN4"),
     _own("J5", "zero weights", plants.constant(0.0), "NN1"),
     _own("J3", "tanh, weights of sd 10", plants.both(plants.settings(activation="tanh"), plants.normal(10.0)),

@@ -151,8 +151,8 @@ def shifted_dev(deviations: float) -> Plant:
 
 
 def other_preprocessing(recipe: Recipe) -> Recipe:
-    """Dev inputs standardised once more, by numbers of their own times two."""
-    return replace(recipe, dev=Rows(2 * recipe.dev.x + 0.5, recipe.dev.y))
+    """Dev inputs in another unit, and from another zero."""
+    return replace(recipe, dev=Rows(2 * recipe.dev.x + 1.5, recipe.dev.y))
 
 
 def shuffled_targets(recipe: Recipe) -> Recipe:
