@@ -98,6 +98,13 @@ def test_proofs_and_structure_are_silent_on_a_healthy_training():
 
 
 @pytest.mark.slow
+def test_a_first_update_of_nothing_is_warm_up_and_no_frozen_leaf():
+    schedule = optax.warmup_cosine_decay_schedule(0.0, 3e-3, 20, 190)
+
+    assert found(replace(HEALTHY, optimizer=optax.adam(schedule)), "NU3") == []
+
+
+@pytest.mark.slow
 def test_a_disconnected_leaf_is_named():
     init = HEALTHY.init
 

@@ -229,14 +229,21 @@ class Examination:
         return self.probe({"right": Arm(begin=begin)})["right"]
 
     @cached_property
-    def rescued(self) -> Probed:
-        """What it gains to put ReLU in the place of what squashes, rightly initialised."""
-        other = Lab(replace(self.subject, apply=self.gauger.rectified_apply, apply_training=None))
+    def rescued(self) -> tuple[str, Probed]:
+        """What it gains to put ReLU in the place of what squashes, rightly initialised, with batch norm or without."""
 
         def begin(params: Any, seed: int) -> Any:
             return nulls.rightly_initialised(self.gauger.layers, params, jax.random.key(1000 + seed), rectified=True)
 
-        return self.probe({"rescued": Arm(begin=begin, lab=other)})["rescued"]
+        networks = {
+            "ReLU and He's weights": self.gauger.rectified_apply,
+            "batch norm, ReLU and He's weights": self.gauger.normalised_apply,
+        }
+        arms = {
+            name: Arm(begin=begin, lab=Lab(replace(self.subject, apply=apply, apply_training=None)))
+            for name, apply in networks.items()
+        }
+        return min(self.probe(arms).items(), key=lambda item: item[1].treatment)
 
     @cached_property
     def ladder(self) -> dict[str, Probed]:

@@ -66,8 +66,12 @@ class Gauger:
         return self._pre_outputs(params, x)
 
     def rectified_apply(self, params: PyTree, x: Array) -> Array:
-        """The same network with batch norm and max(0, ·) in the place of what squashes."""
-        return anatomy.follow(self.lab.subject.apply, params, x, replace=_to_relu)[0]
+        """The same network with max(0, ·) in the place of what squashes."""
+        return anatomy.follow(self.lab.subject.apply, params, x, replace=_rectified)[0]
+
+    def normalised_apply(self, params: PyTree, x: Array) -> Array:
+        """The same network with batch norm and max(0, ·) there."""
+        return anatomy.follow(self.lab.subject.apply, params, x, replace=_normalised)[0]
 
     def read(self, params: PyTree, change: Change = NOTHING) -> Gauge:
         """The gauge of these parameters."""
@@ -86,7 +90,12 @@ class Gauger:
         )
 
 
-def _to_relu(name: str, value: Array) -> Array:
+def _rectified(name: str, value: Array) -> Array:
+    del name
+    return jnp.maximum(value, 0)
+
+
+def _normalised(name: str, value: Array) -> Array:
     """max(0, ·) of the value normalised over its batch, as batch norm would have it."""
     del name
     centred = value - value.mean(axis=0)

@@ -8,6 +8,7 @@ from burnish.doctor.rules import generalisation, initialisation, inputs, numeric
 RULES: tuple[Rule, ...] = (
     *numerics.RULES,
     *structure.RULES,
+    numerics.NU3,  # after the structure: of a constant output no parameter has a gradient
     *initialisation.RULES,
     *inputs.RULES,
     *steps.RULES,

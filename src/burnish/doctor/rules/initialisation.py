@@ -46,10 +46,11 @@ def _vanishing(exam: Examination) -> Iterable[Finding]:
     updates = _relative_updates(exam.first)
     if updates[0] >= VANISHING * updates[-1] or delta[0] >= VANISHING * delta[-2]:
         return
-    if exam.matters(exam.rescued):
+    by, probed = exam.rescued
+    if exam.matters(probed):
         yield NN3.finding(
             f"The gradient's scale is {delta[0] / delta[-2]:.1e} times as large at {layers[0].name} as at "
-            f"{layers[-2].name}. With batch norm, ReLU and He's weights {exam.said(exam.rescued)}",
+            f"{layers[-2].name}. With {by} {exam.said(probed)}",
             where=layers[0].name,
         )
 

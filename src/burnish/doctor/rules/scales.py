@@ -1,4 +1,7 @@
-"""NN5 and NN6: units that died or saturated on the way."""
+"""NN5 and NN6: units that died or saturated on the way.
+
+Notes, not faults: nothing here shows that the units are missed. Sparse networks are healthy with a fifth of them dead.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ NN5 = Rule(
     "NN5",
     "Units have died",
     Evidence.TEST,
-    Severity.FAULT,
+    Severity.NOTE,
     "Over 10 % more of a layer's rectified units than right initialisation leaves are without gradient on every row.",
     "A lower learning rate, He's initialisation, leaky ReLU or GELU, batch norm.",
     "Fewer dead units and a lower dev loss.",
@@ -61,7 +64,7 @@ NN6 = Rule(
     "NN6",
     "Units are saturated",
     Evidence.TEST,
-    Severity.FAULT,
+    Severity.NOTE,
     "Over 30 % more of a layer's squashed units than right initialisation leaves have lost their slope.",
     "Normalised inputs, smaller initial weights, ReLU or GELU, batch norm.",
     "Fewer saturated units and a lower dev loss.",
