@@ -183,7 +183,7 @@ class _Walk:
         """Biases and changes of shape leave the pre-activation what it is; what is told of it then includes them."""
         if layer is None or not any(one.bare for one in inputs):
             return False
-        if name == "add" and any(one.bare for one in inputs) and any(not one.data for one in inputs):
+        if name == "add" and any(not one.data for one in inputs):
             if outputs[0].shape == self.seen.z[layer].shape:
                 self.seen.z[layer] = outputs[0]
             return True

@@ -10,7 +10,7 @@ import numpy as np
 
 from burnish.diagnosis.finding import Finding, Severity
 from burnish.doctor.examination import FALSE_ALARMS, Examination
-from burnish.doctor.rules import RULES
+from burnish.doctor.rules import RULES, look
 from burnish.doctor.subject import Rows, Subject
 
 SCHEMA_VERSION = 1
@@ -48,7 +48,7 @@ class Diagnosis:
         lines = [f"{self.steps:,} steps, {seen}, dev error {self.dev_error:.4g}; {self.seconds:.0f} s"]
         if not self.findings:
             lines.append(
-                f"Nothing found, by {len(RULES)} rules that together raise a false alarm in {FALSE_ALARMS:.0%}."
+                f"Nothing found by {len(RULES)} rules, whose probes are held to {FALSE_ALARMS:.0%} false alarms in all."
             )
         for one in self.findings:
             lines += [f"{one.code} {one.title} ({one.severity.value})", f"    {one.evidence}", f"    Do: {one.remedy}"]
@@ -93,7 +93,7 @@ def diagnose(
 
 def examine(exam: Examination, began: float) -> Diagnosis:
     """The record of an examination that began at this time of `time.monotonic`."""
-    findings = tuple(exam.findings())
+    findings = tuple(look(exam))
     errors = exam.lab.errors(exam.followed.best.params, exam.subject.dev)
     error = float(errors.mean()) if exam.subject.kind == "classification" else float(np.sqrt(errors.mean()))
     layers = tuple(layer.name for layer in exam.gauger.layers)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from burnish.doctor import anatomy
 from burnish.doctor.anatomy import Layer
-from burnish.doctor.lab import NOTHING, Change, Lab, _inputs, _targets
+from burnish.doctor.lab import NOTHING, Change, Lab
 
 Floats = NDArray[np.float64]
 
@@ -105,7 +105,7 @@ def _normalised(name: str, value: Array) -> Array:
 def _read(
     subject: Any, replace: anatomy.Replace | None, params: PyTree, x: Array, y: Array, change: Change
 ) -> dict[str, Any]:
-    x, y = _inputs(x, change), _targets(y, change)
+    x, y = change.inputs(x), change.targets(y)
     taps = anatomy.empty_taps(subject.apply, params, x)
 
     def cost(params: PyTree, taps: list[Array]) -> tuple[Array, tuple[Any, ...]]:

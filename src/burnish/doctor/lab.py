@@ -40,6 +40,14 @@ class Change(NamedTuple):
     target_shift: Any = 0.0  # and targets, for numbers
     target_scale: Any = 1.0
 
+    def inputs(self, x: Array) -> Array:
+        """Inputs as they are trained on; whole numbers (codes, tokens) are no measurements, and left alone."""
+        return (x - self.shift) * self.scale if jnp.issubdtype(x.dtype, jnp.floating) else x
+
+    def targets(self, y: Array) -> Array:
+        """Targets as they are trained on; classes are left alone."""
+        return (y - self.target_shift) * self.target_scale if jnp.issubdtype(y.dtype, jnp.floating) else y
+
 
 NOTHING = Change()
 
@@ -121,7 +129,7 @@ class Lab:
     def outputs(self, params: PyTree, rows: Rows, change: Change = NOTHING) -> NDArray[np.float32]:
         """Outputs in evaluation mode, of the inputs as the change makes them."""
         parts = [
-            np.asarray(self._outputs(params, _inputs(jnp.asarray(rows.x[i : i + CHUNK]), change)))
+            np.asarray(self._outputs(params, change.inputs(jnp.asarray(rows.x[i : i + CHUNK]))))
             for i in range(0, len(rows), CHUNK)
         ]
         return np.concatenate(parts)
@@ -132,8 +140,8 @@ class Lab:
             np.asarray(
                 self._rows(
                     params,
-                    _inputs(jnp.asarray(rows.x[i : i + CHUNK]), change),
-                    _targets(jnp.asarray(rows.y[i : i + CHUNK]), change),
+                    change.inputs(jnp.asarray(rows.x[i : i + CHUNK])),
+                    change.targets(jnp.asarray(rows.y[i : i + CHUNK])),
                 )
             )
             for i in range(0, len(rows), CHUNK)
@@ -146,15 +154,6 @@ class Lab:
         if self.subject.kind == "regression":
             found = found / np.asarray(change.target_scale) + np.asarray(change.target_shift)
         return self.subject.row_errors(found, rows.y)
-
-
-def _inputs(x: Array, change: Change) -> Array:
-    """Whole numbers (codes, tokens) are left alone: they are no measurements."""
-    return (x - change.shift) * change.scale if jnp.issubdtype(x.dtype, jnp.floating) else x
-
-
-def _targets(y: Array, change: Change) -> Array:
-    return (y - change.target_shift) * change.target_scale if jnp.issubdtype(y.dtype, jnp.floating) else y
 
 
 def _stretch(
@@ -174,7 +173,7 @@ def _stretch(
     def one(place: Array, carry: tuple[PyTree, Any, Array]) -> tuple[PyTree, Any, Array]:
         params, optimizer, record = carry
         once, rows = jax.random.fold_in(key, begin + place), chosen[place]
-        inputs, targets = _inputs(x[rows], change), _targets(y[rows], change)
+        inputs, targets = change.inputs(x[rows]), change.targets(y[rows])
         if subject.augment is not None:
             inputs = subject.augment(inputs, jax.random.fold_in(once, 1))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import jax
@@ -70,7 +70,6 @@ class Subject:
     gradient: Callable[[PyTree, Array, Array, Array], PyTree] | None = None
     task: Task | None = None
     seed: int = 0
-    names: tuple[str, ...] | None = field(default=None)  # of the input columns
 
     @property
     def kind(self) -> Task:
