@@ -12,6 +12,15 @@ class Severity(StrEnum):
     NOTE = "note"  # worth knowing, nothing to cure
 
 
+class Evidence(StrEnum):
+    """The ladder: a proof or a probe confirms, a signal or a test alone makes suspicious."""
+
+    PROOF = "proof"  # cannot be otherwise: a value that is not finite, two equal units, a gradient off its differences
+    SIGNAL = "signal"  # something read off in passing
+    TEST = "test"  # a hypothesis rejected, with the size of the effect
+    PROBE = "probe"  # one thing changed, all else equal, and the losses compared
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing found. Texts are plain sentences that a non-specialist can read; numbers in them carry units."""

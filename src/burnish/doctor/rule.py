@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from burnish.diagnosis.finding import Finding, Severity
+from burnish.diagnosis.finding import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from burnish.doctor.examination import Examination
-
-
-class Evidence(StrEnum):
-    """The ladder: a proof or a probe confirms, a signal or a test alone makes suspicious."""
-
-    PROOF = "proof"  # cannot be otherwise: a value that is not finite, two equal units, a gradient off its differences
-    SIGNAL = "signal"  # something read off in passing
-    TEST = "test"  # a hypothesis rejected, with the size of the effect
-    PROBE = "probe"  # one thing changed, all else equal, and the losses compared
 
 
 @dataclass(frozen=True, slots=True)
