@@ -186,6 +186,14 @@ def test_the_list_of_runs_needs_nothing_heavy(good, here: Command, tmp_path: Pat
     ]
 
 
+def test_it_is_a_module_of_its_python_too(tmp_path: Path):
+    """`python -m burnish` is the command of that Python, whichever `burnish` comes first on the PATH."""
+    asked = [sys.executable, "-m", "burnish", "--version"]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path, check=True)
+
+    assert done.stdout.startswith("burnish, version")
+
+
 def test_doctor_examines_the_machine(here: Command):
     """The facts by name, a worker that was started among them."""
     found = json.loads(here("doctor", "--json").out)

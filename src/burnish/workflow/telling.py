@@ -109,8 +109,15 @@ def _decisions(session: Session) -> tuple[str, ...]:
 
 
 def versions() -> tuple[tuple[str, str], ...]:
-    """Of Python and of the packages that decide the numbers."""
-    return (("python", platform.python_version()), *((n, importlib.metadata.version(n)) for n in VERSIONED))
+    """Of Python and of the packages that decide the numbers; one that runs from its source tree is not installed."""
+    return (("python", platform.python_version()), *((name, _version(name)) for name in VERSIONED))
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _task(session: Session, problem: Problem) -> records.Task:
