@@ -91,6 +91,12 @@ def profile(
 
 
 def _profile(column: table.Column, is_target: bool, override: table.Kind | None) -> Profile:
+    if column.physical is table.Physical.IMAGE:
+        height, width, channels = column.values.shape[1:]
+        colours = "grey" if channels == 1 else "colour"
+        return Profile(
+            column.name, table.Kind.IMAGE, f"{colours} images of {height} x {width} pixels", 0, len(column.values)
+        )
     absent = column.missing
     values = column.values[~absent]
     distinct = np.flatnonzero(np.bincount(values)) if column.physical is table.Physical.TEXT else np.unique(values)
@@ -113,6 +119,8 @@ def _kind(facts: _Facts, is_target: bool) -> tuple[table.Kind, str]:
             return _number(facts, is_target)
         case table.Physical.TEXT:
             return _text(facts, is_target)
+        case table.Physical.IMAGE:
+            raise AssertionError("images are told apart before their values are counted")
 
 
 def _single(facts: _Facts) -> tuple[table.Kind, str]:

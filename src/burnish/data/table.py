@@ -16,6 +16,7 @@ class Physical(StrEnum):
     BOOLEAN = "boolean"  # float64 0 or 1, NaN = missing
     DATE = "date"  # float64 seconds since 1970-01-01 UTC, NaN = missing
     TEXT = "text"  # int32 codes into `levels`, -1 = missing
+    IMAGE = "image"  # uint8 pixels, shape (rows, height, width, channels); never missing
 
 
 class Kind(StrEnum):
@@ -28,21 +29,27 @@ class Kind(StrEnum):
     TEXT = "text"  # free text: left out, with a warning
     IDENTIFIER = "identifier"  # names the row: left out
     CONSTANT = "constant"  # one value or none: left out
+    IMAGE = "image"  # the pixels of one image
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `values` has shape (rows,); text is coded, so that a million rows of ten words stay small."""
+    """One column. `values` has shape (rows,); text is coded, so that a million rows of ten words stay small.
+
+    Images have one row of pixels each, shape (rows, height, width, channels).
+    """
 
     name: str
     physical: Physical
-    values: NDArray[np.float64] | NDArray[np.int32]
+    values: NDArray[np.float64] | NDArray[np.int32] | NDArray[np.uint8]
     levels: tuple[str, ...] = ()
     words: tuple[str, str] | None = None  # of a boolean column: how its source spells no and yes
 
     @property
     def missing(self) -> NDArray[np.bool_]:
         """Which rows have no value; shape (rows,)."""
+        if self.physical is Physical.IMAGE:
+            return np.zeros(len(self.values), dtype=bool)
         return self.values < 0 if self.physical is Physical.TEXT else np.isnan(self.values)
 
     def take(self, rows: NDArray[np.integer]) -> Column:

@@ -1,0 +1,218 @@
+"""Reads images from wherever they are: a folder for each class, a folder and a table of labels, NPZ, idx files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish import errors
+from burnish.data import images
+from burnish.data.images import FILE, LABEL, ImageDataset, Shape
+from burnish.data.table import Column, Reject, Table
+from burnish.load import files, image_arrays, image_decode, image_files, image_labels, image_pack, raw
+from burnish.load.image_arrays import Arrays
+from burnish.load.image_pack import Report
+
+# Files, evenly spread, whose headers say which size is the median one. Its standard error is then 3 % of the spread.
+HEADERS = 2_000
+# Files, evenly spread, of which the pixels say whether there are colours.
+LOOKED_AT = 200
+
+# Share of broken files above which a folder is refused: it is then not what it is taken for.
+MOST_REJECTED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a person says beside where the images are."""
+
+    labels: str | None = None  # a table of labels
+    target: str | None = None  # its column of labels
+    size: tuple[int, int] | None = None  # height and width
+    cache: Path | None = None  # where packs are kept; None: in the user's cache folder
+
+
+def are_images(source: Any) -> bool:
+    """Whether a source is one of images: a folder, or an NPZ file whose inputs have three axes or four."""
+    if not isinstance(source, str | os.PathLike) or os.fspath(source) == files.STANDARD_INPUT:
+        return False
+    path = Path(source).expanduser()
+    return path.is_dir() or (path.is_file() and image_arrays.is_npz_of_images(path))
+
+
+def read(
+    source: str | os.PathLike[str],
+    ask: Ask | None = None,
+    *,
+    shape: Shape | None = None,
+    labelled: bool = True,
+    report: Report = image_pack.silent,
+) -> tuple[ImageDataset, ImageDataset | None]:
+    """Images, strictly read: every file is a row or a reject with its reason.
+
+    Args:
+        source: A folder, or an NPZ file.
+        ask: What else a person says.
+        shape: What all are brought to: that of the images trained on. None: chosen here.
+        labelled: Whether labels are needed; without them, as for prediction, a folder may hold images of any order.
+        report: Told how far packing is.
+
+    Returns:
+        The images; and those of a test part, where the source has one (the idx files of MNIST, Keras's NPZ).
+
+    Raises:
+        ConfigError: There is no such source, or two things that were asked for disagree.
+        DataError: It holds no images or no labels, or most files are broken.
+        StoreError: There is no room for the packed images.
+    """
+    ask = ask or Ask()
+    path, shown = Path(source).expanduser(), str(source)
+    if path.is_dir() and (pair := image_arrays.idx_pair(path, image_arrays.IDX_TRAIN)) is not None:
+        beside = image_arrays.idx_pair(path, image_arrays.IDX_TEST)
+        test = None if beside is None else image_arrays.read_idx(*beside)
+        return _from_arrays(path, shown, (image_arrays.read_idx(*pair), test), ask, shape, labelled)
+    if path.is_dir():
+        return _from_folder(path, shown, ask, shape, labelled=labelled, report=report), None
+    return _from_arrays(path, shown, image_arrays.read_npz(path, shown), ask, shape, labelled)
+
+
+def _from_folder(
+    path: Path, shown: str, ask: Ask, shape: Shape | None, *, labelled: bool, report: Report
+) -> ImageDataset:
+    found = image_files.find(path)
+    if not found.files:
+        raise image_files.no_images(path, found, shown=shown)
+    folder_of: dict[str, str] = {}
+    known: image_labels.Labels | None = None
+    if ask.labels is not None:
+        known = image_labels.match(ask.labels, found.files, folder=shown, target=ask.target)
+    elif labelled:
+        found, folder_of = image_files.by_folder(path, found, shown=shown)
+    listed = found.files if known is None else tuple(name for name in found.files if name in known.row_of)
+    with image_decode.unguarded():
+        shape, why = (shape, "") if shape is not None else _shape_of(path, listed, ask.size)
+    pack = image_pack.pack(path, listed, shape, cache=ask.cache, report=report)
+    rejects = [*found.rejects, *((listed[k], why_not) for k, why_not in pack.rejects)]
+    _refuse_mostly_broken(shown, [(listed[k], told) for k, told in pack.rejects], len(listed))
+    kept = [listed[k] for k in pack.rows.tolist()]
+    columns = [images.text_column(FILE, kept), images.column_of(pack.pixels)]
+    target: str | None = None
+    empty: tuple[str, ...] = ()
+    if known is not None:
+        rejects += known.rejects
+        target = known.column.name
+        columns.append(known.column.take(np.array([known.row_of[name] for name in kept], np.int64)))
+    elif labelled:
+        target = LABEL
+        columns.append(images.text_column(LABEL, [folder_of[name] for name in kept]))
+        empty = image_files.empty_classes(found, {name: folder_of[name] for name in kept})
+    notes = (*([why] if why else []), *(known.notes if known else ()), *image_files.said(found))
+    table = Table(path.resolve().name, tuple(columns), pack.rows, _rejects(rejects), notes)
+    return ImageDataset(table, pack.facts, target, shape, empty)
+
+
+def _shape_of(root: Path, names: Sequence[str], size: tuple[int, int] | None) -> tuple[Shape, str]:
+    """The size for these files, from the headers of some."""
+    heights, widths, coloured = [], [], []
+    for name in _spread(names, HEADERS):
+        try:
+            header = image_decode.header(root / name)
+        except image_decode.Unreadable:
+            continue  # it becomes a reject, with its reason, when it is decoded
+        heights.append(header.height)
+        widths.append(header.width)
+        if header.colour:
+            coloured.append(name)
+    if not heights:
+        heights, widths = [images.SHORTEST_SIDE], [images.SHORTEST_SIDE]  # all will be rejects
+    colour = any(_has_colours(root / name) for name in _spread(coloured, LOOKED_AT))
+    return images.choose_shape(np.array(heights), np.array(widths), colour=colour, size=size)
+
+
+def _has_colours(path: Path) -> bool:
+    try:
+        return image_decode.has_colours(path)
+    except image_decode.Unreadable:
+        return False  # likewise
+
+
+def _spread(names: Sequence[str], count: int) -> Sequence[str]:
+    """So many of the names, evenly spread."""
+    return [names[k] for k in np.unique(np.linspace(0, len(names) - 1, count).astype(int))] if names else []
+
+
+def _refuse_mostly_broken(shown: str, broken: Sequence[tuple[str, str]], count: int) -> None:
+    if len(broken) <= MOST_REJECTED * count:
+        return
+    name, why = broken[0]
+    raise errors.DataError(
+        f"{shown} cannot be read: {len(broken):,} of its {count:,} image files are broken.",
+        f"The first is {name}: {why}.",
+        "Check that the files were copied to their end.",
+    )
+
+
+def _rejects(found: Sequence[tuple[str, str]]) -> tuple[Reject, ...]:
+    """In the order of their paths; what stands for a line is the place in that order."""
+    return tuple(Reject(k, None, why, name) for k, (name, why) in enumerate(sorted(found)))
+
+
+def _from_arrays(
+    path: Path, shown: str, parts: tuple[Arrays, Arrays | None], ask: Ask, shape: Shape | None, labelled: bool
+) -> tuple[ImageDataset, ImageDataset | None]:
+    main, test = parts
+    if ask.labels is not None:
+        raise errors.ConfigError(
+            f"{shown} has arrays, and a table of labels was given too.",
+            "Labels of arrays are an array beside them.",
+            "Leave --labels out.",
+        )
+    if labelled and main.labels is None:
+        raise errors.DataError(
+            f"{shown} has images and no labels.",
+            f"There is no array called {', '.join(image_arrays.LABEL_NAMES)}.",
+            "Add an array y of shape (rows,).",
+        )
+    found = Shape(*main.pixels.shape[1:])
+    size = None if ask.size is None else Shape(*ask.size, found.channels)
+    wanted = shape or size or found
+    name = path.resolve().name.split(".")[0]
+    made = _of_arrays(name, main, wanted)
+    return made, None if test is None else _of_arrays(name, test, wanted)
+
+
+def _of_arrays(name: str, arrays: Arrays, wanted: Shape) -> ImageDataset:
+    rows = np.arange(len(arrays.pixels))
+    shape = Shape(*arrays.pixels.shape[1:])
+    pixels = arrays.pixels if shape == wanted else resized(arrays.pixels, wanted)
+    columns: list[Column] = [images.text_column(FILE, [f"{k}" for k in rows]), images.column_of(pixels)]
+    target = None
+    if arrays.labels is not None:
+        target = LABEL
+        columns.append(_labels(name, arrays.labels))
+    how = "stay so" if shape == wanted else f"are brought to {wanted}"
+    note = f"All images are {shape} (height x width), and {how}."
+    table = Table(name, tuple(columns), rows, (), (note,))
+    return ImageDataset(table, image_decode.facts_of_array(arrays.pixels), target, wanted)
+
+
+def _labels(name: str, labels: NDArray[np.generic]) -> Column:
+    """Whole numbers are the numbers of classes, however many; fractions are amounts."""
+    if labels.dtype.kind in "iub":
+        return images.text_column(LABEL, [str(label) for label in labels.astype(np.int64).tolist()])
+    [column] = raw.build(name, [raw.from_array(LABEL, labels)], types={}).columns
+    return column
+
+
+def resized(pixels: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
+    """Images brought to another size, as files are."""
+    out = np.empty((len(pixels), shape.height, shape.width, shape.channels), np.uint8)
+    for k, one in enumerate(pixels):
+        out[k] = image_decode.fitted_array(one, shape)
+    return out
