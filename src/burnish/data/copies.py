@@ -101,9 +101,9 @@ class Conflicts:
 
 def conflicts(view: View, copies: Copies) -> Conflicts:
     """Measures how much equal rows disagree. The floor is seen in the sample, and so rather too low than too high."""
-    if not copies.repeats:
-        return Conflicts(0, 0.0, 0.0, "")
-    return _spread_of_equals(view, copies) if view.classes is None else _minority(view, copies)
+    if view.classes is None:
+        return floor_of_numbers(copies, view.target.values.astype(np.float64))
+    return floor_of_classes(copies, np.asarray(view.classes, dtype=np.int64))
 
 
 def observe_conflicts(found: Conflicts, rows: int) -> tuple[Observation, ...]:
@@ -123,10 +123,13 @@ def observe_conflicts(found: Conflicts, rows: int) -> tuple[Observation, ...]:
     )
 
 
-def _spread_of_equals(view: View, copies: Copies) -> Conflicts:
+def floor_of_numbers(copies: Copies, y: NDArray[np.float64]) -> Conflicts:
+    """The same for numbers of shape (rows,)."""
+    if not copies.repeats:
+        return Conflicts(0, 0.0, 0.0, "")
     order = np.argsort(copies.ids, kind="stable")
     _, starts, sizes = np.unique(copies.ids[order], return_index=True, return_counts=True)
-    y = view.target.values.astype(np.float64)[order]
+    y = y[order]
     deviations = y - np.repeat(np.add.reduceat(y, starts) / sizes, sizes)
     differing = np.maximum.reduceat(y, starts) > np.minimum.reduceat(y, starts)
     squares = float(np.sum(deviations**2))
@@ -140,8 +143,10 @@ def _spread_of_equals(view: View, copies: Copies) -> Conflicts:
     return Conflicts(int(sizes[differing].sum()), float(np.sqrt(squares / len(y))), unexplained, told)
 
 
-def _minority(view: View, copies: Copies) -> Conflicts:
-    classes = np.asarray(view.classes, dtype=np.int64)
+def floor_of_classes(copies: Copies, classes: NDArray[np.int64]) -> Conflicts:
+    """The same for class codes of shape (rows,)."""
+    if not copies.repeats:
+        return Conflicts(0, 0.0, 0.0, "")
     count = int(classes.max()) + 1
     cells, counts = np.unique(copies.ids * count + classes, return_counts=True)
     majority = np.zeros(copies.distinct, dtype=np.int64)

@@ -67,10 +67,10 @@ class _Sample:
 
 def observe(view: View) -> tuple[Observation, ...]:
     """DA10, DA13 and DA20."""
-    return (*_giveaways(view), *_sorted_rows(view), *_rare_classes(view))
+    return (*giveaways(view), *sorted_rows(view), *_rare_classes(view))
 
 
-def _giveaways(view: View) -> tuple[Observation, ...]:
+def giveaways(view: View) -> tuple[Observation, ...]:
     """DA10: single columns that all but tell the target, while the others do not."""
     features = [c for c in view.features if view.profiles[c.name].kind is not Kind.TEXT]
     few, sample = _sample(view, SCREEN_ROWS), _sample(view, SAMPLE_ROWS)
@@ -258,7 +258,7 @@ def _squares(predicted: NDArray[np.float64], truth: NDArray[np.float64]) -> floa
     return float(np.mean((predicted - truth) ** 2))
 
 
-def _sorted_rows(view: View) -> tuple[Observation, ...]:
+def sorted_rows(view: View) -> tuple[Observation, ...]:
     """DA13: runs of equal targets are far longer than in rows of random order (Wald and Wolfowitz 1940; Mood 1940)."""
     rows = np.flatnonzero((view.origin == split.MAIN) & ~view.target.missing)
     values = numbers(view.target, rows)

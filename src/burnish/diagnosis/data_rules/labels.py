@@ -1,0 +1,215 @@
+"""DA17: labels that are wrong: where models of two families are surest, and against dev rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish import errors
+from burnish.data import copies
+from burnish.data.observation import percent
+from burnish.diagnosis.data_rules import models
+from burnish.diagnosis.data_rules.rows import Floats, Rows, some
+from burnish.diagnosis.data_rules.rule import DataRule
+from burnish.diagnosis.finding import Evidence, Finding, Severity
+from burnish.stats import interval, two_sample
+
+FOLDS = 5
+# Rows, and rows of a class, below which nothing can be said.
+FEWEST_ROWS, FEWEST_OF_CLASS = 200, 20
+# Share of wrong labels that is worth a word.
+MATTERS = 0.01
+# Classes that overlap are told from wrong labels by two things. Where classes overlap the error falls towards the rows
+# that models are surest of; wrong labels are everywhere: from the surest quarter to the next it rises by less than this
+# share of itself. And where classes overlap two families differ on many rows; here on less than this share of it.
+RISES, DIFFER = 0.5, 0.5
+# The surest rows are better than a guess: they have less than this share of the errors of always saying one class.
+BETTER = 0.6
+# Chance below which inputs of dev count as different, so that they may explain what labels seem to.
+SHIFTED = 0.01
+ROWS_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Rows that were predicted by models of two families that had not seen them."""
+
+    said: NDArray[np.int64]  # the class that both say, or that the first says
+    agree: NDArray[np.bool_]
+    either: NDArray[np.bool_]  # (rows, classes): whether one of them says so
+    rank: Floats  # 0: surest of the rows that are said to be of this class, to 1
+    wrong: NDArray[np.bool_]
+    y: NDArray[np.int64]
+
+
+def noisy(rows: Rows, alpha: float) -> Iterator[Finding]:
+    """DA17: errors where two families are surest, and errors that training rows have and dev rows have not."""
+    if rows.task != "classification" or not len(rows.y_train):
+        return
+    rng = np.random.default_rng([rows.seed, 17])
+    codes, y = np.unique(rows.y_train, return_inverse=True)
+    enough = np.bincount(y)[y] >= FEWEST_OF_CLASS
+    places = np.flatnonzero(enough)
+    places = places[some(len(places), rows.most_rows, rng)]
+    kept, y = np.unique(y[places], return_inverse=True)
+    if len(places) < FEWEST_ROWS or len(kept) < 2:
+        return
+    x, folds = rows.x_train[places], models.dealt(y.astype(np.float64), FOLDS, rng)
+    truth = models.truth_of(y.astype(np.float64), len(kept))
+    by_trees, by_neighbours = (
+        models.crossed(family, x, truth, rows.kinds, folds, rows.seed) for family in (models.trees, models.neighbours)
+    )
+    judged = _judge(by_trees, by_neighbours, y)
+    floor = _floor(judged, alpha / 2)
+    if floor is not None:
+        yield _told(rows, floor, judged, places, codes[kept])
+        return
+    yield from _beside_dev(rows, alpha / 2, (x, y), codes[kept])
+
+
+def _judge(one: Floats, other: Floats, y: NDArray[np.int64]) -> _Judged:
+    said, there = one.argmax(axis=1), other.argmax(axis=1)
+    every = np.arange(len(y))
+    sure = np.where(said == there, np.minimum(one[every, said], other[every, said]), -1.0)
+    rank = np.ones(len(y))
+    for code in range(one.shape[1]):
+        of_class = np.flatnonzero((said == code) & (said == there))
+        rank[of_class[np.argsort(-sure[of_class], kind="stable")]] = np.arange(len(of_class)) / max(1, len(of_class))
+    either = np.zeros(one.shape, dtype=bool)
+    either[every, said] = either[every, there] = True
+    return _Judged(said, said == there, either, rank, said != y, y)
+
+
+def _floor(judged: _Judged, alpha: float) -> tuple[interval.Interval, NDArray[np.bool_]] | None:
+    """The error of the surest rows, of all or of one predicted class, if it is one of wrong labels; and those rows."""
+    guessed = 1 - float(np.bincount(judged.y).max()) / len(judged.y)
+    parts = [np.ones(len(judged.y), dtype=bool)]
+    parts += [judged.either[:, code] for code in range(judged.either.shape[1])]
+    for part in parts:
+        inside = part & judged.agree
+        surest, next_ones = inside & (judged.rank < 0.25), inside & (judged.rank >= 0.25) & (judged.rank < 0.5)
+        if min(surest.sum(), next_ones.sum()) < FEWEST_OF_CLASS:
+            continue
+        counts = [(float(judged.wrong[some_].sum()), float(some_.sum())) for some_ in (surest, next_ones)]
+        found = interval.proportion(*counts[0], level=1 - 2 * alpha / len(parts))
+        rises = interval.proportion_difference(counts[1], counts[0], level=0.9)
+        differ = float((part & ~judged.agree).sum() / part.sum())
+        flat = rises.high < RISES * max(found.value, MATTERS)
+        sharp = differ < DIFFER * found.value and found.value < BETTER * guessed
+        if found.low > MATTERS and flat and sharp and _recalled(judged):
+            return interval.proportion(*counts[0]), surest
+    return None
+
+
+def _recalled(judged: _Judged) -> bool:
+    """Whether every class is found again in most of its rows: else the rows surest of a large class hold the small."""
+    of_class = np.bincount(judged.y)
+    return bool((np.bincount(judged.y[~judged.wrong], minlength=len(of_class)) > of_class / 2).all())
+
+
+def _told(
+    rows: Rows,
+    floor: tuple[interval.Interval, NDArray[np.bool_]],
+    judged: _Judged,
+    places: NDArray[np.int64],
+    codes: Floats,
+) -> Finding:
+    share, surest = floor
+    against = surest & judged.wrong
+    shown = ", ".join(str(place) for place in places[against][:ROWS_NAMED])
+    return DA17.finding(
+        f"On the rows that two kinds of model, which had not seen them, are surest of, {percent(share.value)} "
+        f"({percent(share.low)} to {percent(share.high)}) of the labels say another class, and hardly fewer than on "
+        f"the next ones: classes that overlap would not look so. {_commonest(rows, judged, against, codes)} The first "
+        f"of them, counted from 0: rows {shown}.",
+        where=rows.class_name(codes[judged.y[against][0]]) if len(np.unique(judged.y[against])) == 1 else "",
+    )
+
+
+def _commonest(rows: Rows, judged: _Judged, against: NDArray[np.bool_], codes: Floats) -> str:
+    """The pair of classes that is mixed up most often."""
+    pairs, counts = np.unique(np.stack([judged.y[against], judged.said[against]]), axis=1, return_counts=True)
+    label, said = (rows.class_name(codes[code]) for code in pairs[:, counts.argmax()])
+    return f"Most often the label is {label!r} where the models say {said!r} ({counts.max()} of {counts.sum()})."
+
+
+def _beside_dev(
+    rows: Rows, alpha: float, learned: tuple[Floats, NDArray[np.int64]], codes: Floats
+) -> Iterator[Finding]:
+    """Training labels that models of dev rows contradict more often than dev labels that they had not seen.
+
+    Models learn from dev alone, as wrong training labels would teach them to be wrong. Each class is compared with
+    itself, so that a dev part with more of an easy class is no better labelled for it.
+    """
+    x, y = learned
+    x_dev, y_dev = _fresh(rows, codes)
+    if len(y_dev) < FEWEST_ROWS / 2 or len(np.unique(y_dev)) < len(codes):
+        return
+    rng = np.random.default_rng([rows.seed, 1717])
+    folds = models.dealt(y_dev.astype(np.float64), FOLDS, rng)
+    truth = models.truth_of(y_dev.astype(np.float64), len(codes))
+    said_dev = models.crossed(models.trees, x_dev, truth, rows.kinds, folds, rows.seed).argmax(axis=1)
+    fit = folds != 0  # as many rows as each model of the dev rows learns from
+    fitted = models.encoder(x_dev[fit], rows.kinds)
+    said = models.trees(fitted.encode(x_dev[fit]), truth[fit], fitted.encode(x), rows.seed).argmax(axis=1)
+    able = [c for c in range(len(codes)) if min((y == c).sum(), (y_dev == c).sum()) >= FEWEST_OF_CLASS]
+    if not able:
+        return
+    rates = {
+        code: [
+            (float((s[t == code] != code).sum()), float((t == code).sum())) for s, t in ((said, y), (said_dev, y_dev))
+        ]
+        for code in able
+    }
+    gaps = {c: interval.proportion_difference(*rates[c], level=1 - 2 * alpha / len(able)) for c in able}
+    worst = max(able, key=lambda code: gaps[code].low)
+    if gaps[worst].low <= MATTERS or _inputs_differ(rows):
+        return
+    confused = np.bincount(said[(y == worst) & (said != y)], minlength=len(codes))
+    name, other = (rows.class_name(codes[code]) for code in (worst, int(confused.argmax())))
+    (wrong, count), (wrong_dev, count_dev) = rates[worst]
+    yield DA17.finding(
+        f"Models that learned from dev rows alone contradict the label {name!r} on {percent(wrong / count)} of the "
+        f"training rows, most often with {other!r}, and on {percent(wrong_dev / count_dev)} of dev rows that "
+        f"they had not seen: the training labels hold at least {percent(gaps[worst].low)} more errors.",
+        where=name,
+    )
+
+
+def _inputs_differ(rows: Rows) -> bool:
+    """Whether the inputs of training and dev rows are told apart: labels are then no likelier cause than they."""
+    try:
+        return two_sample.classifier_two_sample(rows.x_train, rows.x_dev, seed=rows.seed).p_value < SHIFTED
+    except errors.DataError:  # too few different rows to compare: nothing is known against the labels
+        return False
+
+
+def _fresh(rows: Rows, codes: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Dev rows that no training row equals, with their class numbers; at most as many as one rule reads."""
+    if not rows.has_dev:
+        return rows.x_dev, np.empty(0, dtype=np.int64)
+    table = rows.table(dev=True)
+    ids = copies.find(table.columns[:-1], table.columns[-1]).ids
+    fresh = np.isin(rows.y_dev, codes) & ~np.isin(ids[len(rows.y_train) :], ids[: len(rows.y_train)])
+    places = np.flatnonzero(fresh)
+    places = places[some(len(places), rows.most_rows, np.random.default_rng([rows.seed, 171]))]
+    return rows.x_dev[places], np.searchsorted(codes, rows.y_dev[places])
+
+
+DA17 = DataRule(
+    "DA17",
+    "Labels are wrong in part, or an input that decides is missing (suspected)",
+    Evidence.TEST,
+    Severity.LIMIT,
+    "Models of two families, on rows that they had not seen, contradict labels even where they are surest, and where "
+    "they are less sure hardly more; or contradict training labels more than dev labels.",
+    "Look at these rows and label them anew; else a robust loss, and stopping early.",
+    "The error on dev rows whose labels were checked.",
+    "Northcutt, Jiang and Chuang, 2021 (out-of-fold probabilities); Liu and Tao, 2016 (rates from the surest rows).",
+    noisy,
+    unless=("DA2", "DA18"),
+)
+RULES = (DA17,)

@@ -1,0 +1,101 @@
+"""DA10 and DA12: columns that know the answer, and columns that name the row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from burnish.data import giveaway, kinds, split
+from burnish.data.kinds import Profile
+from burnish.data.observation import View
+from burnish.data.table import Kind
+from burnish.diagnosis.data_rules import models
+from burnish.diagnosis.data_rules.rows import Rows, some
+from burnish.diagnosis.data_rules.rule import DataRule
+from burnish.diagnosis.finding import Evidence, Finding, Severity
+
+
+def view(rows: Rows) -> View:
+    """The training rows as the audit sees a table."""
+    table = rows.table()
+    target = table.columns[-1]
+    profiles = {
+        name: Profile(name, kind, "given", int(table[name].missing.sum()), 0)
+        for name, kind in (*zip(rows.names, rows.kinds, strict=True), (target.name, Kind.NUMBER))
+    }
+    origin = np.full(table.rows, split.MAIN)
+    classes = rows.y_train.astype(np.int64) if rows.task == "classification" else None
+    return View(table, target, profiles, origin, classes, split.Plan(seed=rows.seed))
+
+
+def giveaways(rows: Rows, alpha: float) -> Iterable[Finding]:
+    """DA10: single columns that all but tell the target, while the others do not."""
+    for seen in giveaway.giveaways(view(rows)):
+        yield DA10.finding(
+            seen.evidence,
+            title=seen.title,
+            where=seen.where,
+            severity=Severity(seen.severity),
+        )
+
+
+def identifiers(rows: Rows, alpha: float) -> Iterable[Finding]:
+    """DA12: whole numbers that count the rows, with a word on those that follow the target."""
+    table = rows.table()
+    profiles = kinds.profile(table, target=table.names[-1])
+    for place, profile in enumerate(profiles[:-1]):
+        if profile.kind is not Kind.IDENTIFIER:
+            continue
+        distance = _tells(rows, place)
+        follows = models.p_value(distance) < alpha
+        told = (
+            " It predicts targets of rows not seen, as when rows were numbered after sorting."
+            if follows
+            else " It does not predict targets of rows not seen."
+        )
+        yield DA12.finding(
+            f"{rows.names[place]!r} looks like an identifier: {profile.reason}.{told}",
+            where=rows.names[place],
+            severity=Severity.FAULT if follows else Severity.NOTE,
+        )
+
+
+def _tells(rows: Rows, place: int) -> float:
+    """Distance from 0, in standard errors, of the association of the target with trees on one column."""
+    rng = np.random.default_rng([rows.seed, 12])
+    picked = some(len(rows.y_train), rows.most_rows, rng)
+    x = rows.x_train[picked][:, [place]]
+    codes, numbered = np.unique(rows.y_train[picked], return_inverse=True)
+    classes = len(codes) if rows.task == "classification" else 0
+    y = numbered.astype(np.float64) if classes else rows.y_train[picked]
+    parts = models.dealt(y, 2, rng)
+    predicted = models.crossed(models.trees, x, models.truth_of(y, classes), (Kind.NUMBER,), parts, rows.seed)
+    return float(np.mean([models.association(predicted[parts == p], y[parts == p], classes)[1] for p in (0, 1)]))
+
+
+DA10 = DataRule(
+    "DA10",
+    "A column gives the target away (suspected leak)",
+    Evidence.TEST,
+    Severity.FAULT,
+    "The lower end of one column's AUC lies above 0.99 (of its share of explained errors or variance above 0.98), and "
+    "all others together do not come near.",
+    "Ask whether it is known before the target is, for new rows. If it is made from the target or written down "
+    "afterwards, leave it out; the error without it is then the honest one.",
+    "The dev error without the column, which is higher and honest.",
+    "Kaufman et al., 2012 (leakage); DeLong, DeLong and Clarke-Pearson, 1988 (AUC).",
+    giveaways,
+)
+DA12 = DataRule(
+    "DA12",
+    "A column names the rows",
+    Evidence.TEST,
+    Severity.NOTE,
+    "Whole numbers, each once, that count the rows; a fault where they predict the target of rows not seen.",
+    "Leave it out: a number given to a row says nothing about rows to come.",
+    "The dev error does not change, or, where rows were sorted, becomes honest.",
+    "Definition; Hoeffding, 1951 (permutation of targets).",
+    identifiers,
+)
+RULES = (DA10, DA12)

@@ -1,0 +1,145 @@
+"""What the rules look at: rows to learn from and rows to judge by, as arrays of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from burnish import errors
+from burnish.data.table import Column, Kind, Physical, Table
+
+Task = Literal["classification", "regression"]
+Floats = NDArray[np.float64]
+
+# Rows and cells (rows × columns) that one rule reads at most: seconds on one core, and an effect that shows on more
+# rows only is too small to matter.
+MOST_ROWS, MOST_CELLS = 5_000, 1_000_000
+
+PREDICTABLE = (Kind.NUMBER, Kind.CATEGORY, Kind.BOOLEAN, Kind.DATE)  # columns that a model could read
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Training and dev rows of one question. Values are numbers or codes, NaN where missing; `of` makes one."""
+
+    x_train: Floats  # (rows, columns)
+    y_train: Floats  # (rows,): class codes 0, 1, ... or the target
+    x_dev: Floats  # (dev rows, columns); no rows where there is no dev part
+    y_dev: Floats
+    names: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    task: Task
+    classes: tuple[str, ...] = ()  # names of the class codes
+    seed: int = 0  # of samples, halves and permutations
+
+    @property
+    def has_dev(self) -> bool:
+        """Whether there are dev rows."""
+        return len(self.y_dev) > 0
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Places of the columns that are measured, rather than codes or flags."""
+        return tuple(place for place, kind in enumerate(self.kinds) if kind in (Kind.NUMBER, Kind.DATE))
+
+    @property
+    def most_rows(self) -> int:
+        """Rows that one rule reads at most, of so many columns."""
+        return max(500, min(MOST_ROWS, MOST_CELLS // max(1, len(self.names))))
+
+    def class_name(self, code: float) -> str:
+        """What a class is called."""
+        return self.classes[int(code)] if int(code) < len(self.classes) else f"{code:g}"
+
+    def table(self, *, dev: bool = False) -> Table:
+        """The training rows (and then the dev rows) as a table whose last column is the target."""
+        x = np.vstack([self.x_train, self.x_dev]) if dev else self.x_train
+        y = np.concatenate([self.y_train, self.y_dev]) if dev else self.y_train
+        columns = [Column(name, Physical.NUMBER, x[:, place]) for place, name in enumerate(self.names)]
+        return Table("rows", (*columns, Column(target_name(self.names), Physical.NUMBER, y)), np.arange(len(y)))
+
+
+def target_name(names: Sequence[str]) -> str:
+    """A name for the target's column that no other has."""
+    name = "target"
+    while name in names:
+        name += "_"
+    return name
+
+
+def of(
+    x_train: ArrayLike,
+    y_train: ArrayLike,
+    x_dev: ArrayLike | None = None,
+    y_dev: ArrayLike | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    kinds: Sequence[Kind] | None = None,
+    task: Task | None = None,
+    classes: Sequence[str] = (),
+    seed: int = 0,
+) -> Rows:
+    """Rows from anything array-like.
+
+    Args:
+        x_train: Shape (rows, ...): what follows the first axis is laid out in one row of numbers, as pictures are.
+        y_train: Class codes or numbers, shape (rows,); or one-hot, shape (rows, classes).
+        x_dev: The same of the dev rows, or None.
+        y_dev: The same of the dev rows, or None.
+        names: Of the columns; None: "input 0", "input 1" and so on.
+        kinds: Of the columns; None: all are numbers.
+        task: None: classification where targets are of an integer type, or one-hot.
+        classes: Names of the class codes.
+        seed: Of samples, halves and permutations.
+
+    Raises:
+        DataError: numbers of rows, columns or names disagree.
+    """
+    x, y = _wide(x_train), np.asarray(y_train)
+    x_other = np.empty((0, x.shape[1])) if x_dev is None else _wide(x_dev)
+    y_other = np.empty(0) if y_dev is None else np.asarray(y_dev)
+    one_hot = y.ndim == 2 and y.shape[1] > 1
+    if task is None:
+        task = "classification" if one_hot or np.issubdtype(y.dtype, np.integer) else "regression"
+    named = tuple(f"input {place}" for place in range(x.shape[1])) if names is None else tuple(names)
+    kinded = (Kind.NUMBER,) * x.shape[1] if kinds is None else tuple(kinds)
+    made = Rows(x, _flat(y), x_other, _flat(y_other), named, kinded, task, tuple(classes), seed)
+    _check(made)
+    return made
+
+
+def _wide(x: Any) -> Floats:
+    values = np.asarray(x, np.float64)
+    values = values.reshape(len(values), -1)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _flat(y: NDArray[Any]) -> Floats:
+    if y.ndim == 2 and y.shape[1] > 1:
+        y = y.argmax(axis=1)
+    return np.asarray(y, np.float64).reshape(len(y))
+
+
+def _check(rows: Rows) -> None:
+    wide = rows.x_train.shape[1]
+    fits = (
+        len(rows.x_train) == len(rows.y_train)
+        and len(rows.x_dev) == len(rows.y_dev)
+        and rows.x_dev.shape[1] == wide == len(rows.names) == len(rows.kinds)
+    )
+    if not fits:
+        raise errors.DataError(
+            "The rows do not go together.",
+            f"Inputs {rows.x_train.shape} and {rows.x_dev.shape}, targets {rows.y_train.shape} and "
+            f"{rows.y_dev.shape}, {len(rows.names)} names and {len(rows.kinds)} kinds.",
+            "Give one target for each row, and one name and kind for each column.",
+        )
+
+
+def some(count: int, at_most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Places of a random part of so many rows, sorted."""
+    return np.arange(count) if count <= at_most else np.sort(rng.choice(count, at_most, replace=False))

@@ -1,0 +1,125 @@
+"""Rules about data: each on rows with its fault and on rows without."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from burnish import errors
+from burnish.diagnosis.data_rules import duplicates, register, rows
+from burnish.diagnosis.finding import Severity
+from burnish.stats import false_alarms
+from diagnosis import data_cases as cases
+
+
+def found(given, *codes):
+    return list(register.look(given, codes=codes or None))
+
+
+@pytest.mark.parametrize("rule", register.RULES, ids=lambda rule: rule.code)
+def test_a_rule_names_its_fault(rule):
+    codes = {one.code for one in found(cases.SICK[rule.code], rule.code)}
+
+    assert codes == {rule.code}
+
+
+@pytest.mark.parametrize("rule", register.RULES, ids=lambda rule: rule.code)
+def test_a_rule_is_silent_on_rows_without_its_fault(rule):
+    assert found(cases.WELL[rule.code], rule.code) == []
+
+
+def test_the_shares_of_all_rules_sum_to_the_whole():
+    """Every code is in one family, and what they may use together is 1 %."""
+    codes = [code for _, members in false_alarms.FAMILIES.values() for code in members]
+
+    assert len(codes) == len(set(codes))
+    assert sum(false_alarms.share(code) for code in codes) <= false_alarms.TOTAL * (1 + 1e-9)
+
+
+def test_a_rule_without_a_share_is_refused_with_those_that_have_one():
+    with pytest.raises(errors.ConfigError, match="DA7"):
+        false_alarms.share("DA14")
+
+
+def test_each_part_standardised_by_itself_is_proven():
+    [seen] = found(cases.dev_standardised_by_itself(cases.well()), "DA2")
+
+    assert "standardised by its own numbers" in seen.evidence
+
+
+def test_a_constant_and_an_empty_column_break_no_rule():
+    """Columns without two values, and columns with gaps, are looked at without a warning."""
+    base = cases.well(400)
+    x, x_dev = base.x_train.copy(), base.x_dev.copy()
+    x[:, 0], x_dev[:, 0] = 1.0, 1.0
+    x[:, 1], x_dev[:, 1] = np.nan, np.nan
+    x[::3, 2] = np.nan
+
+    assert found(replace(base, x_train=x, x_dev=x_dev)) == []
+
+
+def test_copies_with_a_little_noise_are_suspected():
+    [seen] = found(cases.copied_into_dev(cases.well(), jitter=0.005), "DA7")
+
+    assert "(suspected)" in seen.title
+
+
+def test_the_honest_error_is_that_of_dev_rows_without_a_copy():
+    sick = cases.copied_into_dev(cases.well())
+    wrong = np.arange(len(sick.y_dev)) % 2 == 0
+    wrong[: len(wrong) // 4] = False
+    [seen] = duplicates.across(sick, 0.001, wrong=wrong)
+
+    assert "0 % on these and 50 %" in seen.evidence
+
+
+def test_columns_of_few_values_meet_without_being_copies():
+    rng = np.random.default_rng(0)
+    x, x_dev = rng.integers(0, 4, (1500, 4)), rng.integers(0, 4, (500, 4))
+    y, y_dev = (
+        np.where(rng.random(len(part)) < 0.8, part[:, 0] > 1, rng.random(len(part)) < 0.5) for part in (x, x_dev)
+    )
+
+    assert found(rows.of(x, y.astype(int), x_dev, y_dev.astype(int)), "DA6", "DA7") == []
+
+
+def test_targets_dealt_at_random_are_told_from_dev_rows_that_are_right():
+    [seen] = found(cases.shuffled(cases.well()), "DA18", "DA26")
+
+    assert seen.code == "DA18"
+    assert "dev rows" in seen.evidence
+
+
+def test_wrong_training_labels_are_told_beside_right_dev_labels():
+    """One class in three is called another: the training rows say so, the dev rows do not."""
+    base = cases.well(2000, apart=4.0)
+    y = base.y_train.copy()
+    y[(y == 0) & (np.random.default_rng(1).random(len(y)) < 0.3)] = 1
+    [seen] = found(replace(base, y_train=y), "DA17")
+
+    assert "1" in seen.evidence
+
+
+def test_what_a_cause_explains_is_not_named_beside_it():
+    """Dev in other units makes its labels look better than those of the training rows, and is named alone."""
+    assert {one.code for one in found(cases.dev_on_another_scale(cases.well()))} == {"DA2"}
+
+
+def test_a_row_number_that_follows_the_target_is_a_fault_and_another_a_note():
+    sick = cases.row_number(cases.well())
+    shuffled = np.random.default_rng(0).permutation(sick.y_train)
+
+    assert [one.severity for one in found(sick, "DA12")] == [Severity.FAULT]
+    assert [one.severity for one in found(replace(sick, y_train=shuffled), "DA12")] == [Severity.NOTE]
+
+
+def test_rows_that_do_not_go_together_are_refused():
+    with pytest.raises(errors.DataError, match="go together"):
+        rows.of(np.zeros((3, 2)), [0, 1])
+
+
+def test_pictures_and_one_hot_targets_are_laid_out():
+    made = rows.of(np.zeros((4, 3, 3)), np.eye(4))
+
+    assert (made.x_train.shape, made.task) == ((4, 9), "classification")
+    np.testing.assert_array_equal(made.y_train, np.arange(4))
