@@ -12,7 +12,9 @@ from burnish.train import hyperparameters
 from burnish.train.configuration import Configuration
 
 PLAIN = Configuration(widths=(8, 8), batch_size=32)
-FULL = replace(PLAIN, norm="batch", bins=8, dropout=0.1, l2=0.5, weight_decay=0.1, patience=20, input_noise=0.1)
+FULL = replace(
+    PLAIN, norm="batch", bins=8, dropout=0.1, l2=0.5, weight_decay=0.1, patience=20, input_noise=0.1, mixup=0.2
+)
 
 
 def of(c: Configuration, numbers: int = 3) -> dict[str, Technique]:
@@ -21,12 +23,12 @@ def of(c: Configuration, numbers: int = 3) -> dict[str, Technique]:
 
 def test_what_the_network_has_is_taken_away_and_what_it_has_not_is_put_in():
     """The same techniques, each on the other side."""
-    settings = ("dropout", "batch-norm", "bins", "weight-decay", "l2", "early-stopping", "input-noise")
+    settings = ("dropout", "batch-norm", "bins", "weight-decay", "l2", "early-stopping", "input-noise", "mixup")
     plain, full = of(PLAIN), of(FULL)
 
     assert plain.keys() == full.keys()
-    assert [plain[name].present for name in settings] == [False] * 7
-    assert [full[name].present for name in settings] == [True] * 7
+    assert [plain[name].present for name in settings] == [False] * 8
+    assert [full[name].present for name in settings] == [True] * 8
     for name in settings:
         assert plain[name].arms[0].configuration != PLAIN
         assert full[name].arms[0].configuration != FULL

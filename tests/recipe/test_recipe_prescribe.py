@@ -31,6 +31,7 @@ WELL = replace(
     dropout=0.3,
     label_smoothing=0.1,
     input_noise=0.1,
+    mixup=0.2,
     patience=10,
     epochs=19,
 )

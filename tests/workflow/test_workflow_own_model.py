@@ -170,6 +170,7 @@ def test_some_remedies_are_left():
         "weight-decay",
         "l2",
         "input-noise",
+        "mixup",
         "early-stopping",
         "smaller-batch",
     }
@@ -194,7 +195,7 @@ def test_ablation_says_what_is_the_models_own():
     assert {title for title, why in missing if why == ablations.OWN_MATTER} >= {
         "Dropout", "Batch normalisation", "Binned inputs", "Initialisation: He", "Initialisation: zeros",
     }  # fmt: skip
-    assert {one.name for one in found} >= {"weight-decay", "decay", "momentum", "normalisation", "input-noise"}
+    assert {one.name for one in found} >= {"weight-decay", "decay", "momentum", "normalisation", "input-noise", "mixup"}
     for one in found:
         assert all(not changed(OWN, arm.configuration) & set(OF_THE_PERCEPTRON) for arm in one.arms)
 
@@ -232,6 +233,6 @@ def test_first_network_is_plain():
     made = start.configuration(problem, None)
 
     assert (made.optimizer, made.learning_rate, made.model) == ("adam", 1e-3, own.name)
-    assert (made.l2, made.weight_decay, made.label_smoothing, made.input_noise) == (0.0, 0.0, 0.0, 0.0)
+    assert (made.l2, made.weight_decay, made.label_smoothing, made.input_noise, made.mixup) == (0.0,) * 5
     assert made.epochs == start.epochs("classification", 500, made.batch_size)
     assert made.patience >= start.LEAST_PATIENCE

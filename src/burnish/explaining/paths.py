@@ -54,7 +54,7 @@ def plain(configuration: Configuration) -> Configuration:
     return replace(
         configuration,
         decay="none", warmup=0.0, clip_norm=0.0, weight_decay=0.0, l2=0.0, dropout=0.0, input_dropout=0.0,
-        input_noise=0.0, label_smoothing=0.0, patience=0,
+        input_noise=0.0, mixup=0.0, label_smoothing=0.0, patience=0,
     )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ class Perceptron:
     frequencies: int
     residual: bool
     batch_size: int
+    augmentations: tuple[str, ...] = ()  # of the training part, in each step, by name
 
     @property
     def embedding_columns(self) -> tuple[int, ...]:
@@ -87,6 +88,7 @@ class Own:
     batch_size: int
     model: OwnModel
     leaves: tuple[tuple[str, tuple[int, ...]], ...]  # name and shape of each array that is learned
+    augmentations: tuple[str, ...] = ()
 
     @property
     def columns(self) -> int:

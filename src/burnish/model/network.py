@@ -11,18 +11,27 @@ from jaxtyping import Array, Float, Int32
 from burnish.model import layers, random_bits
 from burnish.model import noise as noises
 from burnish.model.architecture import Perceptron
+from burnish.model.noise import Mixed
 from burnish.model.noise import Noise as Noise
 
 
 def _features(
-    architecture: Perceptron, params: dict[str, Any], x: Float[Array, "row d"], codes: Int32[Array, "row c"]
+    architecture: Perceptron,
+    params: dict[str, Any],
+    x: Float[Array, "row d"],
+    codes: Int32[Array, "row c"],
+    mixed: Mixed | None = None,
 ) -> Float[Array, "row fan_in"]:
+    def embedded(index: int, table: Array) -> Array:
+        own = table[codes[:, index]]
+        return own if mixed is None else noises.blended(mixed.share, own, table[mixed.codes[:, index]])
+
     parts = [x]
     if architecture.bins:
         parts.append(layers.piecewise(x[:, : architecture.inputs.numbers], params["bins"]))
     if architecture.frequencies:
         parts.append(layers.periodic(x[:, : architecture.inputs.numbers], params["frequency"]))
-    parts += [table[codes[:, i]] for i, table in enumerate(params.get("embedding", ()))]
+    parts += [embedded(index, table) for index, table in enumerate(params.get("embedding", ()))]
     joined = jnp.concatenate(parts, axis=1) if len(parts) > 1 else x
     return joined if joined.shape[1] else jnp.zeros((x.shape[0], 1), x.dtype)
 
@@ -64,7 +73,7 @@ def apply_training(
         return layers.dropout(a, noise.dropout[index], random_bits.stream(noise.start, index + 1))
 
     x = noises.noisy(noise, x, architecture.inputs.numbers)
-    features = noises.thinned(noise, _features(architecture, params, x, codes))
+    features = noises.thinned(noise, _features(architecture, params, x, codes, noise.mixed))
     return _body(architecture, params, features, normalise=normalise, thin=thin), tuple(moments)
 
 

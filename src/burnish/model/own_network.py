@@ -21,7 +21,7 @@ from burnish.data.inputs import InputSpec
 from burnish.model import noise as noises
 from burnish.model import random_bits, rules
 from burnish.model.architecture import Own, Task
-from burnish.model.noise import Noise
+from burnish.model.noise import Mixed, Noise
 from burnish.model.own_model import OwnModel
 
 IMPLEMENTATION = "threefry2x32"  # of random keys, whatever the process around has set
@@ -43,10 +43,19 @@ class Template(NamedTuple):
         return jax.tree.unflatten(self.structure, [c if name is None else arrays[name] for name, c in pairs])
 
 
-def architecture(model: OwnModel, inputs: InputSpec, *, outputs: int, task: Task, batch_size: int) -> Own:
+def architecture(
+    model: OwnModel,
+    inputs: InputSpec,
+    *,
+    outputs: int,
+    task: Task,
+    batch_size: int,
+    augmentations: tuple[str, ...] = (),
+) -> Own:
     """What shapes the program of an own model on such a table; calls `init`."""
     bare = Own(inputs, outputs, task, batch_size, model, ())
-    return Own(inputs, outputs, task, batch_size, model, template(model, bare.columns, outputs).leaves)
+    leaves = template(model, bare.columns, outputs).leaves
+    return Own(inputs, outputs, task, batch_size, model, leaves, augmentations)
 
 
 def parameters(architecture: Own, seed: int, **_: Any) -> Arrays:
@@ -92,7 +101,7 @@ def apply_training(
 ) -> tuple[Float[Array, "row output"], tuple[()]]:
     """Outputs in training mode: with input noise and input dropout, and a key of this step where `apply` takes one."""
     x = noises.noisy(noise, x, architecture.inputs.numbers)
-    x = noises.thinned(noise, features(architecture.inputs, x, codes))
+    x = noises.thinned(noise, features(architecture.inputs, x, codes, noise.mixed))
     key = None
     if architecture.model.takes_key:
         key = jax.random.key(random_bits.stream(noise.start, noises.OWN_STREAM), impl=IMPLEMENTATION)
@@ -122,9 +131,19 @@ def applied(model: OwnModel, tree: Any, x: Array, key: Array | None) -> Any:
     return model.apply(tree, x, key=key) if model.takes_key else model.apply(tree, x)
 
 
-def features(inputs: InputSpec, x: Float[Array, "row d"], codes: Int32[Array, "row c"]) -> Float[Array, "row columns"]:
-    """Continuous inputs, flags, and a 0/1 column for each level of each coded category."""
-    parts = [x, *(jax.nn.one_hot(codes[:, i], size, dtype=x.dtype) for i, size in enumerate(inputs.vocabularies))]
+def features(
+    inputs: InputSpec, x: Float[Array, "row d"], codes: Int32[Array, "row c"], mixed: Mixed | None = None
+) -> Float[Array, "row columns"]:
+    """Continuous inputs, flags, and a 0/1 column for each level of each coded category; shares of two levels where rows
+    are mixed."""
+
+    def levels(index: int, size: int) -> Array:
+        own = jax.nn.one_hot(codes[:, index], size, dtype=x.dtype)
+        if mixed is None:
+            return own
+        return noises.blended(mixed.share, own, jax.nn.one_hot(mixed.codes[:, index], size, dtype=x.dtype))
+
+    parts = [x, *(levels(index, size) for index, size in enumerate(inputs.vocabularies))]
     joined = jnp.concatenate(parts, axis=1) if len(parts) > 1 else x
     return joined if joined.shape[1] else jnp.zeros((x.shape[0], 1), x.dtype)
 

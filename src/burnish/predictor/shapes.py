@@ -37,7 +37,8 @@ def from_json(values: dict[str, Any], own: OwnModel | None) -> Architecture:
     inputs = values["inputs"]
     spec = InputSpec(inputs["numbers"], inputs["flags"], tuple(inputs["vocabularies"]))
     if values.get("kind") != OWN:
-        return Perceptron(**{**values, "inputs": spec, "widths": tuple(values["widths"])})
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return Perceptron(**{**values, **lists, "inputs": spec})
     if own is None:
         raise errors.ConfigError(
             "The model's functions are missing.",

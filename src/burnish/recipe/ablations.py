@@ -186,6 +186,12 @@ def _input_noise(n: Network) -> Technique | str:
     return make(n)
 
 
+def _mixup(n: Network) -> Technique | str:
+    if n.configuration.batch_size == 1:
+        return "a mini-batch of one row has nothing to mix it with"
+    return _setting("mixup", "Mixup", "mixup", added=remedies.MIXUP, shown="α = {:.2g}")(n)
+
+
 def _average(n: Network) -> Technique | str:
     return Technique("ensemble", "Ensembling", "average of the seeds", "one network", False, ())
 
@@ -272,6 +278,7 @@ MAKERS: tuple[tuple[str, Maker], ...] = (
     ("Learning-rate decay", _decay),
     ("Early stopping", _early_stopping),
     ("Input noise", _input_noise),
+    ("Mixup", _mixup),
     ("Ensembling", _average),
     ("Adam", _adam),
     ("Momentum", _momentum),

@@ -131,7 +131,8 @@ TECHNIQUES = (
         "mixup feature_noise",
         "regularising: mixup_mixes_inputs_and_targets_alike_with_beta_shares "
         "feature_noise_is_normal_with_each_columns_own_spread",
-        "Setting `input_noise`, a remedy, and searched; mixup is on its own only.",
+        "Settings `mixup` and `input_noise` of every network, own models too, inside each training step; remedies, and "
+        "searched. " + WORTH,
     ),
     _technique(
         "B6",

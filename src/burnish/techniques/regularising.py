@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int32
 
 from burnish import errors
-from burnish.model import layers, rules
+from burnish.model import layers, noise, rules
 from burnish.train import optimizer, stopping
 
 Tree = Any  # parameters: arrays in dictionaries, lists, tuples or any other tree that JAX knows
@@ -199,11 +199,7 @@ def mixup(
     share = jax.random.beta(of_share, alpha, alpha, (rows,)).astype(x.dtype)
     other = jax.random.permutation(of_order, rows)
 
-    def mixed(values: Array) -> Array:
-        by_row = share.reshape(-1, *(1,) * (values.ndim - 1)).astype(values.dtype)
-        return by_row * values + (1 - by_row) * values[other]
-
-    return mixed(x), mixed(y)
+    return noise.blended(share, x, x[other]), noise.blended(share, y, y[other])
 
 
 def feature_noise(key: Array, x: Float[Array, "row d"], scale: float | Float[Array, " d"]) -> Float[Array, "row d"]:

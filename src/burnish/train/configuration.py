@@ -21,8 +21,8 @@ OF_THE_PERCEPTRON = (
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One network and how to train it. The first seven fields shape the compiled program, and so does the last; the
-    rest flow through it."""
+    """One network and how to train it. The first seven fields shape the compiled program, and so do the last and
+    whether rows are mixed at all; the rest flow through it."""
 
     widths: tuple[int, ...] = (128, 128)
     activation: Activation = "relu"
@@ -44,6 +44,7 @@ class Configuration:
     input_dropout: float = 0.0
     label_smoothing: float = 0.0
     input_noise: float = 0.0  # standard deviation of Gaussian noise on continuous inputs, in training only
+    mixup: float = 0.0  # α: each training row is mixed with another, in shares drawn from Beta(α, α) (0: not)
     initializer: Initializer = "he"
     init_scale: float = 1.0
     frequency_scale: float = 1.0  # standard deviation of the periodic embedding's initial frequencies
@@ -70,4 +71,9 @@ class Configuration:
     def program(self) -> tuple[Any, ...]:
         """What decides which compiled program runs it: trials that agree here share one compilation."""
         shape = (self.widths, self.activation, self.norm, self.bins, self.frequencies, self.residual, self.batch_size)
-        return (*shape, self.model)
+        return (*shape, self.augmentations, self.model)
+
+    @property
+    def augmentations(self) -> tuple[str, ...]:
+        """What is done to mini-batches of the training part."""
+        return ("mixup",) if self.mixup > 0 else ()

@@ -11,6 +11,7 @@ from burnish.data.inputs import InputSpec
 from burnish.model import own_network
 from burnish.model.architecture import Architecture, Perceptron, Task
 from burnish.model.own_model import OwnModel
+from burnish.train import augmentation
 from burnish.train.configuration import Configuration
 
 
@@ -47,6 +48,7 @@ class Hyperparameters(NamedTuple):
     label_smoothing: Float[Array, ""]
     input_noise: Float[Array, ""]
     average_decay: Float[Array, ""]  # of batch norm's running averages
+    augmentation: dict[str, Array]  # strengths of the architecture's augmentations, by name
 
 
 # Batch norm's averages forget with this factor a full mini-batch, an average over about ten; bias correction makes
@@ -111,7 +113,14 @@ def hyperparameters(configuration: Configuration, seed: int) -> Hyperparameters:
         label_smoothing=f(c.label_smoothing),
         input_noise=f(c.input_noise),
         average_decay=f(BATCH_NORM_AVERAGE_DECAY),
+        augmentation=strengths(c),
     )
+
+
+def strengths(configuration: Configuration) -> dict[str, Any]:
+    """How strong each augmentation is, as its function takes it."""
+    made = {"mixup": lambda: augmentation.shares(configuration.mixup)}
+    return {name: made[name]() for name in configuration.augmentations}
 
 
 def architecture(
@@ -130,7 +139,9 @@ def architecture(
     if c.model:
         if own is None:
             raise ValueError(f"the configuration is of the model {c.model}, which was not given")
-        return own_network.architecture(own, inputs, outputs=outputs, task=task, batch_size=c.batch_size)
+        return own_network.architecture(
+            own, inputs, outputs=outputs, task=task, batch_size=c.batch_size, augmentations=c.augmentations
+        )
     return Perceptron(
         inputs=inputs,
         outputs=outputs,
@@ -142,4 +153,5 @@ def architecture(
         frequencies=c.frequencies if inputs.numbers else 0,
         residual=c.residual,
         batch_size=c.batch_size,
+        augmentations=c.augmentations,
     )

@@ -17,8 +17,9 @@ from jaxtyping import Array, Bool, Float, Int32
 
 from burnish.model import ewa, kinds, losses, random_bits
 from burnish.model.architecture import Architecture
-from burnish.model.noise import Noise
-from burnish.train import batches, optimizer, schedule, stopping
+from burnish.model.noise import Noise, blended
+from burnish.train import augmentation, batches, optimizer, schedule, stopping
+from burnish.train.augmentation import Batch
 from burnish.train.hyperparameters import Hyperparameters
 from burnish.train.work import Ending
 
@@ -26,7 +27,7 @@ from burnish.train.work import Ending
 RECORD_LENGTH = 256
 
 # Random streams of a trial.
-ORDER_STREAM, NOISE_STREAM = 1, 2
+ORDER_STREAM, NOISE_STREAM, AUGMENTATION_STREAM = 1, 2, 3
 
 RUNNING = -1  # `State.ending` while training goes on
 
@@ -117,15 +118,21 @@ def row_losses(architecture: Architecture, z: Array, y: Array, smoothing: Array 
     return losses.squared_error(z, y)
 
 
-def train_step(architecture: Architecture, hp: Hyperparameters, state: State, data: Data, order: Array | None) -> State:
-    """One mini-batch: gather, forward, backward, update.
+def batch_losses(architecture: Architecture, z: Array, batch: Batch, smoothing: Array) -> Float[Array, " row"]:
+    """Loss of each row in training: of a mixture of classes the mixture of their losses, which is cross-entropy against
+    shares of classes. Numbers are mixed as targets already."""
+    loss = row_losses(architecture, z, batch.y, smoothing)
+    if batch.mixed is None or architecture.task == "regression":
+        return loss
+    return blended(batch.mixed.share, loss, row_losses(architecture, z, batch.mixed.y, smoothing))
 
-    Batch norm's averages count a smaller last mini-batch for its rows: it stands right before the evaluation, where two
-    rows with the weight of a full mini-batch would be most of what the averages say.
-    """
-    batch, rows, kind = architecture.batch_size, data.rows, kinds.of(architecture)
-    per_epoch = batches.steps_per_epoch(batch, rows)
-    epoch, index = lax.div(state.step, per_epoch), lax.rem(state.step, per_epoch)
+
+def mini_batch(
+    architecture: Architecture, hp: Hyperparameters, step: Array, data: Data, *, order: Array | None, per_epoch: Array
+) -> Batch:
+    """The rows of the step after `step`, augmented."""
+    batch, rows = architecture.batch_size, data.rows
+    epoch, index = lax.div(step, per_epoch), lax.rem(step, per_epoch)
     places, counted = batches.positions(batch, index, rows)
     if order is None:
         chosen = random_bits.row_order(
@@ -134,16 +141,42 @@ def train_step(architecture: Architecture, hp: Hyperparameters, state: State, da
     else:
         chosen = order[jnp.minimum(places, data.train.y.shape[0] - 1)]
     x, codes, y = data.train.x[chosen], data.train.codes[chosen], data.train.y[chosen]
-    weight = data.train.weight[chosen] * counted
-    noise = Noise(random_bits.stream(hp.seed, NOISE_STREAM, state.step), hp.dropout, hp.input_dropout, hp.input_noise)
+    made = Batch(x, codes, y, data.train.weight[chosen] * counted, counted)
+    if not architecture.augmentations:
+        return made
+    start = random_bits.stream(hp.seed, AUGMENTATION_STREAM, step)
+    return augmentation.apply(architecture.augmentations, start, made, hp.augmentation)
+
+
+def gradient(
+    architecture: Architecture, hp: Hyperparameters, state: State, batch: Batch, rows: Array
+) -> tuple[Any, tuple[Array, Any]]:
+    """Of the cost of one mini-batch, penalty included; beside it the mean loss and what the statistics gain."""
+    kind = kinds.of(architecture)
+    start = random_bits.stream(hp.seed, NOISE_STREAM, state.step)
+    noise = Noise(start, hp.dropout, hp.input_dropout, hp.input_noise, batch.mixed)
 
     def cost(params: Any) -> tuple[Array, tuple[Array, Any]]:
-        z, moments = kind.training(architecture, params, x, codes, counted, noise)
-        mean_loss = (row_losses(architecture, z, y, hp.label_smoothing) * weight).sum() / counted.sum()
+        z, moments = kind.training(architecture, params, batch.x, batch.codes, batch.counted, noise)
+        mean_loss = (batch_losses(architecture, z, batch, hp.label_smoothing) * batch.weight).sum()
+        mean_loss = mean_loss / batch.counted.sum()
         penalty = 0.5 * hp.l2 / rows.astype(jnp.float32) * optimizer.squared_weights(params, kind.is_weight)
         return mean_loss + penalty, (mean_loss, moments)
 
-    gradients, (mean_loss, moments) = jax.grad(cost, has_aux=True)(state.params)
+    return jax.grad(cost, has_aux=True)(state.params)
+
+
+def train_step(architecture: Architecture, hp: Hyperparameters, state: State, data: Data, order: Array | None) -> State:
+    """One mini-batch: gather, augment, forward, backward, update.
+
+    Batch norm's averages count a smaller last mini-batch for its rows: it stands right before the evaluation, where two
+    rows with the weight of a full mini-batch would be most of what the averages say.
+    """
+    size, rows, kind = architecture.batch_size, data.rows, kinds.of(architecture)
+    per_epoch = batches.steps_per_epoch(size, rows)
+    batch = mini_batch(architecture, hp, state.step, data, order=order, per_epoch=per_epoch)
+    counted = batch.counted
+    gradients, (mean_loss, moments) = gradient(architecture, hp, state, batch, rows)
     norm = optimizer.global_norm(gradients)
     clipped = jnp.minimum(1.0, hp.clip_norm / jnp.maximum(norm, jnp.finfo(jnp.float32).tiny))
     gradients = jax.tree.map(lambda g: g * clipped, gradients)
@@ -152,7 +185,7 @@ def train_step(architecture: Architecture, hp: Hyperparameters, state: State, da
     params, averages = optimizer.update(
         state.params, gradients, state.averages, hp, step=step, rate=rate, is_weight=kind.is_weight
     )
-    keep = hp.average_decay ** (counted.sum() / jnp.minimum(batch, rows))
+    keep = hp.average_decay ** (counted.sum() / jnp.minimum(size, rows))
     statistics = jax.tree.map(lambda old, new: ewa.step(old, new, keep), state.statistics, moments)
     return state._replace(
         params=params,

@@ -135,7 +135,7 @@ def programs(space: spaces.Space, limit: int, centre: Configuration) -> tuple[Co
     among the others. At each distance depth and width come first, so that the table of hidden layers fills from its
     middle; then the settings in the space's order, smaller networks first.
     """
-    names = [name for name in space.scales if name in spaces.STRUCTURE]
+    names = [name for name in space.scales if name in spaces.STRUCTURE and name not in spaces.NO_STEP]
     home = {name: _position(space.scales[name], spaces.get(centre, name)) for name in names}
     ranked = []
     axes = [dict.fromkeys((home[name], *_values(space.scales[name]))) for name in names]

@@ -29,8 +29,11 @@ __all__ = [
     "window",
 ]
 
-# What shapes the compiled program; `width` and `depth` stand for `widths`.
-STRUCTURE = ("depth", "width", "batch_size", "activation", "norm", "bins", "frequencies", "residual")
+# What shapes the compiled program; `width` and `depth` stand for `widths`, and `mixup` for whether rows are mixed.
+STRUCTURE = ("depth", "width", "batch_size", "activation", "norm", "bins", "frequencies", "residual", "mixup")
+
+# Of these, what is no step from one network to its neighbour: the search puts it to one network by itself.
+NO_STEP = ("mixup",)
 
 # What a person's own model settles itself.
 OF_OWN_NETWORK = ("depth", "width", *OF_THE_PERCEPTRON)
@@ -40,6 +43,9 @@ EPOCH_SHARES = (0.5, 1.0)
 
 # Bins of the piecewise-linear encoding that the search tries.
 BINS = (8, 16)
+
+# α of mixup where the search mixes rows: within the 0.1 to 0.4 that Zhang et al. (2018) advise.
+MIXUP = 0.2
 
 # Rows of the training part below which full-batch gradient descent is one of the batch sizes (techniques D1).
 FULL_BATCH_BELOW = 2_000
@@ -147,6 +153,7 @@ def default(
         "norm": Choice(("none", "batch")),
         "activation": Choice(("relu", "gelu", "silu", "tanh")),
         "residual": Choice((False, True), (0.8, 0.2)),
+        "mixup": Choice((0.0, MIXUP), (0.8, 0.2)),
     }
     if inputs.numbers:
         scales["bins"] = Choice((0, *BINS))

@@ -20,6 +20,8 @@ from burnish.workflow.session import Session
 COMPILE_SHARE = 0.2
 MOST_PROGRAMS = 16
 DRAWS_PER_PROGRAM = 4
+# Programs from which on one of them mixes rows: with fewer, other depths and widths are worth more.
+PROGRAMS_WITH_MIXUP = 6
 # The search goes in rounds, the first over the whole space, each later one around the best so far. A round may plan
 # with this share of what is left, so that a price guessed wrong in one round is put right in the next.
 ROUND_SHARE = 0.5
@@ -35,6 +37,9 @@ FIRST_RUNG = 1 / 3
 LEAST_DRAWS, MOST_DRAWS = 2, 400
 # A round of fewer draws is not worth a part of the means: it takes all that is left.
 ENOUGH_DRAWS = 12
+
+
+CENTRE = "search centre"  # fact of the run: the configuration that the search began from
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ def search(session: Session, problem: Problem, centre: Configuration, *, until_s
     free = space.default(problem.task, problem.training_rows, problem.inputs, centre=centre)
     limit = int(budget.decide("search programs", lambda: _programs(session, problem, centre, until_share)))
     bounded = free.within(_shapes(free, centre, limit))
+    session.database.set(CENTRE, centre.to_json())
     draws: list[Drawn] = []
     survivors: list[Candidate] = []
     for number in range(MOST_ROUNDS):
@@ -95,13 +101,15 @@ def search(session: Session, problem: Problem, centre: Configuration, *, until_s
 def _shapes(free: space.Space, centre: Configuration, limit: int) -> tuple[Configuration, ...]:
     """Network shapes to draw from: the centre, then those that err unlike it, then its neighbours in depth and width.
 
-    With and without batch norm, with and without binned inputs: an average gains most from networks that differ.
+    With and without batch norm, binned inputs and mixup: an average gains most from networks that differ.
     """
     unlike = []
     if "norm" in free.scales:
         unlike.append(replace(centre, norm="none" if centre.norm == "batch" else "batch"))
     if "bins" in free.scales:
         unlike.append(replace(centre, bins=0 if centre.bins else space.BINS[-1]))
+    if "mixup" in free.scales and limit >= PROGRAMS_WITH_MIXUP:
+        unlike.append(replace(centre, mixup=0.0 if centre.mixup else space.MIXUP))
     near = sampler.programs(free, limit, centre)
     distinct = {shape.program: shape for shape in reversed([centre, *unlike, *near])}
     return tuple(reversed(distinct.values()))[:limit]
