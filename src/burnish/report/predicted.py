@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.report import svg, wording
+from burnish.report import figures, svg, wording
 from burnish.report.summary import Predictions, Summary
 from burnish.stats import interval
 
@@ -113,6 +113,32 @@ def confusion(summary: Summary, item: Predictions) -> str:
     svg.y_title(axes, "true class ↓   predicted class →")
     right = int(np.trace(counts))
     return svg.finish(axes, "confusion", f"Confusion matrix of {size} classes: {right} of {counts.sum()} rows right.")
+
+
+def class_errors(summary: Summary, item: Predictions) -> tuple[tuple[str, interval.Interval, int], ...]:
+    """Name, share of its rows that were taken for another class, and number of rows, of each class that has some."""
+    counts = confusion_counts(item, len(summary.task.classes))
+    return tuple(
+        (name, interval.proportion(int(row.sum() - row[index]), int(row.sum())), int(row.sum()))
+        for index, (name, row) in enumerate(zip(summary.task.classes, counts, strict=True))
+        if row.sum()
+    )
+
+
+def by_class(summary: Summary, item: Predictions) -> str:
+    """How often each class is taken for another, the worst first. "" with fewer than three classes or too many."""
+    if not 3 <= len(summary.task.classes) <= CLASSES_SHOWN:
+        return ""  # of two, the confusion matrix says it all
+    found = sorted(class_errors(summary, item), key=lambda one: -one[1].value)
+    rows = [
+        figures.Row(name, f"{wording.span(error, '%')} of {rows:,}", (figures.Mark(error, svg.ACCENT),))
+        for name, error, rows in found
+    ]
+    axes = figures.rows_drawn(rows, start=0.0)
+    svg.ticks(axes, "x", shares=True)
+    svg.x_title(axes, "share of the class's rows taken for another")
+    said = "; ".join(f"{name} {wording.span(error, '%')}" for name, error, _ in found)
+    return svg.finish(axes, "classes", f"Error of each class, with its interval: {said}.")
 
 
 def scatter(summary: Summary, item: Predictions) -> str:

@@ -50,7 +50,7 @@ def render(summary: Summary, *, beside: Sequence[str] = ()) -> str:
             task=summary.task,
             unit=wording.unit_of(summary.task),
             words=wording,
-            contents=(*CONTENTS, *([("beside", "Appendix")] if beside else [])),
+            contents=_contents(summary, beside),
             beside=[(name, BESIDE[name]) for name in beside],
             figures=drawn,
             budgets=budgets,
@@ -85,6 +85,7 @@ def environment() -> Environment:
         range=wording.range_of,
         duration=wording.duration,
         number=wording.number,
+        share=wording.share,
     )
     return environment
 
@@ -92,6 +93,13 @@ def environment() -> Environment:
 def _tame(value: Any) -> Any:
     """What is no markup of ours is one line without control characters; escaping comes after this."""
     return value if isinstance(value, Markup) else wording.plain(str(value))
+
+
+def _contents(summary: Summary, beside: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The sections by id and title, those of images and of the appendix where there are some."""
+    before, again = CONTENTS[:-1], CONTENTS[-1:]
+    shown = (("pictures", "Pictures"),) if summary.pictures else ()
+    return (*before, *shown, *again, *((("beside", "Appendix"),) if beside else ()))
 
 
 def _figures(summary: Summary) -> dict[str, Any]:
@@ -113,6 +121,7 @@ def _figures(summary: Summary) -> dict[str, Any]:
             "" if drawn is None else predicted.reliability(drawn) if by_class else predicted.scatter(summary, drawn)
         ),
         "confusion": Markup("" if drawn is None or not by_class else predicted.confusion(summary, drawn)),
+        "classes": Markup("" if drawn is None or not by_class else predicted.by_class(summary, drawn)),
     }
 
 

@@ -266,6 +266,37 @@ class Predictions:
 
 
 @dataclass(frozen=True, slots=True)
+class Mistake:
+    """A picture that trained nothing, and that the model took for another class."""
+
+    name: str  # its file, or its row
+    image: str  # a PNG in base64, as `pictures.png` writes it
+    observed: int  # class number
+    predicted: int
+    probability: float  # of the predicted class
+    carried: str = ""  # a PNG of what the predicted class's probability rests on, of the same size
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Two pictures that are nearly the same."""
+
+    names: tuple[str, str]
+    images: tuple[str, str]  # PNGs in base64
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """What a report shows of images."""
+
+    part: str  # of the mistakes: "test" or "dev"
+    mistakes: tuple[Mistake, ...] = ()  # the most confident first
+    augmented: tuple[tuple[str, ...], ...] = ()  # PNGs: an image of the training part, then what training saw of it
+    augmentation: str = ""  # a sentence: what is done to them, and how much
+    near: tuple[Alike, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
     """What the run leaves behind."""
 
@@ -296,6 +327,7 @@ class Summary:
     training: tuple[TrainingCurve, ...] = ()
     final: Final | None = None
     predictions: Predictions | None = None
+    pictures: Pictures | None = None
     delivered: Delivered | None = None
     advice: tuple[str, ...] = ()  # what to do next, in order
     warnings: tuple[str, ...] = ()

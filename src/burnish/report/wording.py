@@ -41,6 +41,17 @@ def number(value: float, decimals: int | None = None) -> str:
     return text.replace("-", "−")
 
 
+def share(value: float) -> str:
+    """A probability for reading; 1 is said of nothing that is only nearly sure.
+
+    >>> share(0.8264), share(0.99999), share(1e-5)
+    ('82.6 %', 'over 99.9 %', 'under 0.1 %')
+    """
+    if 0.999 < value < 1:
+        return "over 99.9 %"
+    return "under 0.1 %" if 0 < value < 0.001 else f"{100 * value:.1f} %"
+
+
 def _decimals(size: float, digits: int) -> int:
     """Decimals that show `size` with so many significant digits."""
     return digits - 1 - math.floor(math.log10(size)) if size > 0 else 0
