@@ -125,3 +125,12 @@ def test_a_group_for_each_sample_cannot_be_halved():
     x = np.random.default_rng(0).normal(size=(100, 2))
     with pytest.raises(errors.DataError, match="form 2 groups"):
         two_sample.classifier_two_sample(x[:50], x[50:], groups=(np.zeros(50), np.ones(50)))
+
+
+def test_a_column_with_hardly_a_value_is_compared_without_an_error():
+    """The half that the classifier learns from may hold none of a column's values."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(100, 2)), rng.normal(size=(100, 2))
+    a[:, 1] = b[:, 1] = np.nan
+
+    assert two_sample.classifier_two_sample(a, b).p_value > 0.001

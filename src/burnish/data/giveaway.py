@@ -160,10 +160,11 @@ def _predicted(column: Column, sample: _Sample) -> NDArray[np.float64]:
 
 def _predicted_together(columns: list[Column], sample: _Sample, seed: int) -> NDArray[np.float64]:
     """The same by boosted trees on all these columns."""
-    x = np.stack([numbers(column, sample.rows) for column in columns], axis=1)
+    values = np.stack([numbers(column, sample.rows) for column in columns], axis=1)
     settings = {"max_iter": REST_TREES, "early_stopping": False, "random_state": seed}
 
     def half(fit: NDArray[np.bool_]) -> NDArray[np.float64]:
+        x = two_sample.binnable(values, fit)
         if not sample.classes:
             model = ensemble.HistGradientBoostingRegressor(**settings).fit(x[fit], sample.y[fit])
             return model.predict(x[~fit])

@@ -88,9 +88,21 @@ def classifier_two_sample(
         max_iter=TREES, max_leaf_nodes=LEAVES, min_samples_leaf=LEAF_ROWS, early_stopping=False, random_state=seed
     )
     with threadpool_limits(limits=1):  # threads that wait for each other on busy cores make it 20 times slower
-        score = model.fit(x[fit], y[fit]).decision_function(x[~fit])
+        filled = binnable(x, fit)
+        score = model.fit(filled[fit], y[fit]).decision_function(filled[~fit])
     auc, p_value = clustered_auc(score, y[~fit] == 1, units[~fit], level=level)
     return Shift(auc, p_value, _drifts(x, y, units), (len(picks[0]), len(picks[1])))
+
+
+def binnable(x: NDArray[np.float64], fit: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The same with 0 in columns that no row to learn from has a value of: boosted trees refuse to bin them.
+
+    Args:
+        x: Shape (rows, columns), NaN where a value is missing.
+        fit: Rows to learn from, shape (rows,).
+    """
+    empty = np.isnan(x[fit]).all(axis=0)
+    return np.where(empty, 0.0, x) if empty.any() else x
 
 
 def clustered_auc(

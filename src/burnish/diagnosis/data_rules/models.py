@@ -54,7 +54,7 @@ class Encoder:
 
 def encoder(x: Floats, kinds: Sequence[Kind]) -> Encoder:
     """Fits an encoder on rows of shape (rows, columns)."""
-    varied = [place for place in range(x.shape[1]) if _varies(x[:, place])]
+    varied = [place for place in range(x.shape[1]) if varies(x[:, place])]
     numbers = tuple(place for place in varied if kinds[place] is not Kind.CATEGORY)
     flags = []
     for place in varied:
@@ -72,7 +72,8 @@ def encoder(x: Floats, kinds: Sequence[Kind]) -> Encoder:
     return Encoder(plain.mean, plain.deviation, plain.flags, plain.numbers, axes[:, best])
 
 
-def _varies(column: Floats) -> bool:
+def varies(column: Floats) -> bool:
+    """Whether a column has two different values."""
     known = column[~np.isnan(column)]
     return len(known) > 0 and bool(known.min() < known.max())
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from burnish.diagnosis.data_rules import duplicates, labels, leaks, preprocessing, signal
+from burnish.diagnosis.data_rules import (
+    augmentation,
+    balance,
+    duplicates,
+    inputs,
+    labels,
+    leaks,
+    order,
+    preprocessing,
+    shift,
+    signal,
+)
 from burnish.diagnosis.data_rules.rows import Rows
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Finding
@@ -13,10 +24,15 @@ from burnish.stats import false_alarms
 # What cannot be otherwise first; rules that train models last.
 RULES: tuple[DataRule, ...] = (
     *preprocessing.RULES,
+    *inputs.RULES,
     *duplicates.RULES,
     *leaks.RULES,
+    *order.RULES,
     *signal.RULES,
+    *shift.RULES,
     *labels.RULES,
+    *balance.RULES,
+    *augmentation.RULES,
 )
 
 # Those that use a part of the chance of a false alarm.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -35,6 +35,7 @@ class Rows:
     task: Task
     classes: tuple[str, ...] = ()  # names of the class codes
     seed: int = 0  # of samples, halves and permutations
+    x_augmented: Floats | None = None  # the training rows once augmented, in their order
 
     @property
     def has_dev(self) -> bool:
@@ -82,6 +83,7 @@ def of(
     task: Task | None = None,
     classes: Sequence[str] = (),
     seed: int = 0,
+    x_augmented: ArrayLike | None = None,
 ) -> Rows:
     """Rows from anything array-like.
 
@@ -95,6 +97,7 @@ def of(
         task: None: classification where targets are of an integer type, or one-hot.
         classes: Names of the class codes.
         seed: Of samples, halves and permutations.
+        x_augmented: The training rows as augmentation makes them once, in their order; None: there is none.
 
     Raises:
         DataError: numbers of rows, columns or names disagree.
@@ -108,6 +111,8 @@ def of(
     named = tuple(f"input {place}" for place in range(x.shape[1])) if names is None else tuple(names)
     kinded = (Kind.NUMBER,) * x.shape[1] if kinds is None else tuple(kinds)
     made = Rows(x, _flat(y), x_other, _flat(y_other), named, kinded, task, tuple(classes), seed)
+    if x_augmented is not None:
+        made = replace(made, x_augmented=_wide(x_augmented))
     _check(made)
     return made
 
@@ -130,6 +135,7 @@ def _check(rows: Rows) -> None:
         len(rows.x_train) == len(rows.y_train)
         and len(rows.x_dev) == len(rows.y_dev)
         and rows.x_dev.shape[1] == wide == len(rows.names) == len(rows.kinds)
+        and (rows.x_augmented is None or rows.x_augmented.shape == rows.x_train.shape)
     )
     if not fits:
         raise errors.DataError(
