@@ -102,7 +102,7 @@ def telling_nothing(rows: Rows, alpha: float) -> Iterator[Finding]:
 def missing(rows: Rows, alpha: float) -> Iterable[Finding]:
     """DA15: values that are not there, and numbers that may stand for them."""
     shares = np.isnan(rows.x_train).mean(axis=0)
-    gaps = [place for place in np.argsort(-shares, kind="stable") if shares[place] > 0]
+    gaps = [place for place in np.argsort(-shares, kind="stable") if 0 < shares[place] < 1]
     if gaps:
         names = listed([f"{rows.names[place]} ({percent(shares[place])})" for place in gaps])
         yield DA15.finding(
