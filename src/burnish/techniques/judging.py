@@ -172,9 +172,9 @@ def learning_curve_forecast(
 ) -> learning_curve.Forecast:
     """A4: would more data help? The error at multiples of the present rows, with 90 % intervals, or why not.
 
-    Power laws `a + b·n^−c`, a sigmoid, and "it stays as it is" are fitted to the errors at five sizes or more with
-    three seeds or more, weighted by how well they fit. It declines where the curve rises, or where the same method
-    would not have foretold the largest size from the others.
+    Power laws `a + b·n^−c`, sigmoids, and "it stays as it is" are weighed by how well they fit the errors at five sizes
+    or more with three seeds or more. It declines where the curve rises, or where the same method would not have
+    foretold the largest size from the others. On eleven real tables the intervals held (`bench/README.md`).
 
     Args:
         sizes: Training rows, rising, such as n/2^(k/2).
