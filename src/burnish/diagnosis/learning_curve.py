@@ -36,7 +36,7 @@ RISE_ALPHA = 0.05
 # Variance by another choice of training rows, as a multiple of that by another seed. The seeds of a curve share their
 # first rows and so do not show it. Of independent draws it is at least as large (Bouthillier et al., "Accounting for
 # Variance in Machine Learning Benchmarks", 2021), but here larger sizes hold the rows of smaller ones. Chosen on six
-# tables of bench/learning_curve_coverage.py: 90 % intervals of gains held 98 % with 1, 96 % with a half, 93 % with this.
+# tables of bench/learning_curve_coverage.py: 90 % intervals of gains held 98 % with 1, 96 % with a half, 93 % so.
 CHOICE_OF_ROWS = 0.25
 # Prior weight of "the error stays what it is", beside 1 for each family of falling curves: hardly any curve is flat.
 FLAT = 0.1
