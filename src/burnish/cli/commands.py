@@ -16,6 +16,8 @@ import click
 BEGAN = time.monotonic() - time.process_time()
 
 
+LABELS = "Table of labels of a folder of images: a column of files and one of labels (--target, if there are more)."
+IMAGE_SIZE = "What images are brought to, height x width (the median side, at most 64)."
 OWN_MODEL = "The run's own model, where its file is not there as it was."
 
 
@@ -152,13 +154,20 @@ def evaluate(model: Path, data: str, as_json: bool, **how: Any) -> None:
 
 @burnish.command()
 @click.argument("data")
-@click.option("--target", metavar="COL", required=True, help="Column to predict.")
+@click.option("--target", metavar="COL", help="Column to predict.")
+@click.option("--labels", metavar="FILE", help=LABELS)
+@click.option("--image-size", metavar="32 or 32x48", help=IMAGE_SIZE)
+@click.option("--dev", metavar="FOLDER", help="Images that choose, if you have your own.")
+@click.option("--test", metavar="FOLDER", help="Images that are opened once, if you have your own.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def audit(data: str, target: str, as_json: bool) -> None:
-    """Look for what is wrong with the data, without training anything."""
+def audit(data: str, as_json: bool, **asked: Any) -> None:
+    """Look for what is wrong with the data, without training anything.
+
+    DATA is a table, or images: a folder with a folder for each class, a folder and --labels, or NPZ (docs/images.md).
+    """
     from burnish.cli import using
 
-    using.audit(data, target, as_json=as_json)
+    using.audit(data, as_json=as_json, **asked)
 
 
 @burnish.command()

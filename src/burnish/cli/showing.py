@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from types import TracebackType
 
 from rich.console import Console
@@ -15,6 +16,8 @@ from burnish.workflow.events import Line, Progress
 
 # Off a terminal a line of progress is printed this often, in seconds: a log wants a pulse, not a film.
 PULSE = 10.0
+# The same for images on their way into a pack.
+PACKING_PULSE = 2.0
 
 
 class Screen:
@@ -73,6 +76,20 @@ class Screen:
         elif at.elapsed - self._pulse >= PULSE:
             self._pulse = at.elapsed
             self._console.print(Text(text))
+
+
+class Packing:
+    """Tells on stderr how many images are packed, where it takes longer than a moment."""
+
+    def __init__(self) -> None:
+        self._told = time.monotonic()
+
+    def __call__(self, done: int, of: int) -> None:
+        """So many of so many are packed."""
+        now = time.monotonic()
+        if now - self._told >= PACKING_PULSE:
+            self._told = now
+            print(f"burnish: {done:,} of {of:,} images are packed.", file=sys.stderr)
 
 
 def clock(seconds: float) -> str:

@@ -7,10 +7,15 @@ from pathlib import Path
 
 import click
 
+from burnish import errors
+from burnish.cli import showing
 from burnish.data.harmless import harmless
+from burnish.load import images
 from burnish.report import wording
 from burnish.store import atomic, run_folder
-from burnish.workflow import appendix, applying, looking, remarks
+from burnish.workflow import appendix, applying, image_looking, image_reading, looking, remarks
+from burnish.workflow import settings as all_settings
+from burnish.workflow.image_reading import ImageSources
 
 
 def predict(model: Path, data: str, output: str | None, *, proba: bool, own: str | None = None) -> None:
@@ -43,9 +48,29 @@ def evaluate(
         click.echo(harmless(f"{metric.name}: {wording.span(metric.value, metric.unit)}"))
 
 
-def audit(data: str, target: str, *, as_json: bool) -> None:
-    """What is wrong with a table."""
-    looked = looking.audit(data, target)
+def audit(
+    data: str,
+    *,
+    target: str | None,
+    labels: str | None,
+    image_size: str | None,
+    dev: str | None,
+    test: str | None,
+    as_json: bool,
+) -> None:
+    """What is wrong with a table, or with images."""
+    size = all_settings.make(image_size=image_size).image_size
+    looked: looking.Looked | image_looking.LookedAtImages
+    if images.are_images(data):
+        sources = ImageSources(data, dev, test, labels, target, size)
+        looked = image_looking.audit(sources, report=showing.Packing())
+    else:
+        image_reading.refuse_for_tables(labels, size, data)
+        if dev is not None or test is not None:
+            raise errors.ConfigError(
+                "A table is audited by itself.", "--dev and --test are of images.", "Leave them out."
+            )
+        looked = looking.audit(data, target)
     if as_json:
         click.echo(json.dumps(looked.document(), allow_nan=False))
         return

@@ -30,7 +30,7 @@ class Labels:
     notes: tuple[str, ...]
 
 
-def match(source: str, paths: Sequence[str], *, folder: str, target: str | None) -> Labels:
+def match(source: str, paths: Sequence[str], *, folder: str, target: str | None, shared: bool = False) -> Labels:
     """Reads a table of labels and finds its column of files and its column of labels.
 
     Args:
@@ -38,6 +38,7 @@ def match(source: str, paths: Sequence[str], *, folder: str, target: str | None)
         paths: The images' paths from the folder.
         folder: What the folder is called.
         target: Name of the column of labels; None: the only other one.
+        shared: The table speaks of other folders' images too: a label without a file is nothing odd.
 
     Raises:
         DataError: No column names files of the folder, or a file has two labels.
@@ -53,6 +54,8 @@ def match(source: str, paths: Sequence[str], *, folder: str, target: str | None)
     rejects: list[tuple[str, str]] = []
     for row, name in enumerate(texts_of(written[column])):
         path = keys.get(_plain(name))
+        if path is None and shared:
+            continue
         if path is None:
             line = int(table.row_ids[row])
             rejects.append((name, f"it has a label in line {line} of {table.name}, and is not in {folder}"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from burnish.data import images
 from burnish.data.images import FILE, LABEL, ImageDataset, Shape
 from burnish.data.table import Column, Reject, Table
 from burnish.load import files, image_arrays, image_decode, image_files, image_labels, image_pack, raw
+from burnish.load.align import concatenate
 from burnish.load.image_arrays import Arrays
 from burnish.load.image_pack import Report
 
@@ -36,6 +37,7 @@ class Ask:
     target: str | None = None  # its column of labels
     size: tuple[int, int] | None = None  # height and width
     cache: Path | None = None  # where packs are kept; None: in the user's cache folder
+    shared: bool = False  # the table of labels speaks of other sources' images too
 
 
 def are_images(source: Any) -> bool:
@@ -91,7 +93,7 @@ def _from_folder(
     folder_of: dict[str, str] = {}
     known: image_labels.Labels | None = None
     if ask.labels is not None:
-        known = image_labels.match(ask.labels, found.files, folder=shown, target=ask.target)
+        known = image_labels.match(ask.labels, found.files, folder=shown, target=ask.target, shared=ask.shared)
     elif labelled:
         found, folder_of = image_files.by_folder(path, found, shown=shown)
     listed = found.files if known is None else tuple(name for name in found.files if name in known.row_of)
@@ -184,7 +186,7 @@ def _from_arrays(
     wanted = shape or size or found
     name = path.resolve().name.split(".")[0]
     made = _of_arrays(name, main, wanted)
-    return made, None if test is None else _of_arrays(name, test, wanted)
+    return made, None if test is None else _of_arrays("test", test, wanted)
 
 
 def _of_arrays(name: str, arrays: Arrays, wanted: Shape) -> ImageDataset:
@@ -208,6 +210,30 @@ def _labels(name: str, labels: NDArray[np.generic]) -> Column:
         return images.text_column(LABEL, [str(label) for label in labels.astype(np.int64).tolist()])
     [column] = raw.build(name, [raw.from_array(LABEL, labels)], types={}).columns
     return column
+
+
+def join(parts: Sequence[ImageDataset]) -> ImageDataset:
+    """Images of several sources under one another. All but the first are named with their source before their path.
+
+    Raises:
+        DataError: Their labels have different names or types.
+    """
+    first = parts[0]
+    tables = [first.table, *(_prefixed(part.table) for part in parts[1:])]
+    return ImageDataset(
+        concatenate(tables),
+        np.concatenate([part.facts for part in parts]),
+        first.target,
+        first.shape,
+        first.empty,
+    )
+
+
+def _prefixed(table: Table) -> Table:
+    names = [f"{table.name}/{name}" for name in images.texts_of(table[FILE])]
+    columns = (images.text_column(FILE, names), *(column for column in table.columns if column.name != FILE))
+    rejects = tuple(replace(reject, text=f"{table.name}/{reject.text}") for reject in table.rejects)
+    return replace(table, columns=columns, rejects=rejects)
 
 
 def resized(pixels: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from burnish.data import split as splits
 from burnish.data.table import Table
 from burnish.diagnosis.finding import Finding
 from burnish.preprocess import target as targets
-from burnish.workflow import checking, reading, remarks
+from burnish.workflow import checking, data_rules, reading, remarks
 from burnish.workflow.settings import Settings
 
 SCHEMA_VERSION = 1
@@ -50,30 +51,31 @@ class Looked:
         out += [f"  {p.name:<{width}}  {p.kind.value:<10}  {p.reason}" for p in self.profiles]
         said = remarks.of(self.table)
         out += ["", *said] if said else []
-        out.append("")
-        for finding in self.findings:
-            where = f" [{finding.where}]" if finding.where else ""
-            out += [f"{finding.severity.value}: {finding.code} {finding.title}{where}", f"    {finding.evidence}"]
-            out += [f"    {finding.remedy}"] if finding.remedy else []
-        return out if self.findings else [*out, "Nothing is wrong that the audit can see."]
+        return [*out, "", *finding_lines(self.findings)]
 
 
-def audit(source: Any, target: str) -> Looked:
+def finding_lines(findings: Sequence[Finding]) -> list[str]:
+    """Findings as text, two or three lines each."""
+    out = []
+    for finding in findings:
+        where = f" [{finding.where}]" if finding.where else ""
+        out += [f"{finding.severity.value}: {finding.code} {finding.title}{where}", f"    {finding.evidence}"]
+        out += [f"    {finding.remedy}"] if finding.remedy else []
+    return out or ["Nothing is wrong that the audit can see."]
+
+
+def audit(source: Any, target: str | None) -> Looked:
     """Read a table strictly and audit it."""
     table = load.read(source)
-    checking.column(table, target, "target")
+    target = checking.column(table, target, "target")
     known = targets.usable(table[target])
     checking.targets_there(known, np.full(table.rows, checking.MAIN, np.int8), table.name, target)
     table = table.take(np.flatnonzero(known))
     profiles = kinds.profile(table, target=target)
     task, _ = targets.infer_task(table[target], next(p for p in profiles if p.name == target))
     checking.target_suits(Settings(), table[target], task)
-    found = audits.audit(
-        table,
-        target,
-        profiles,
-        origin=np.zeros(table.rows, np.int8),
-        classes=reading.classes_of(table, target, task),
-        plan=splits.Plan(),
-    )
-    return Looked(table, task, profiles, tuple(map(reading.as_finding, found.observations)))
+    origin, classes, plan = np.zeros(table.rows, np.int8), reading.classes_of(table, target, task), splits.Plan()
+    found = audits.audit(table, target, profiles, origin=origin, classes=classes, plan=plan)
+    said = {one.code for one in found.observations}
+    more = data_rules.alone(table, target, profiles, origin=origin, classes=classes, plan=plan, said=said)
+    return Looked(table, task, profiles, reading.together(tuple(map(reading.as_finding, found.observations)), more))

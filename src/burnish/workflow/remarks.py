@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from burnish.data.counting import Counting
+from burnish.data.images import is_images
 from burnish.data.table import Reject, Table
 
 # Sentences of one kind that are said; the rest are counted. The report lists more.
@@ -15,6 +16,8 @@ LINES = 5
 
 def of(table: Table) -> tuple[str, ...]:
     """Records that are no rows, cells that count as missing, and the reader's own decisions."""
+    if is_images(table):
+        return (*([_files(table.rejects)] if table.rejects else []), *table.notes)
     lost = [reject for reject in table.rejects if not reject.row_kept]
     cells: dict[str, list[Reject]] = {}
     for reject in table.rejects:
@@ -50,6 +53,12 @@ def not_counted(trained: Counting, here: Counting) -> tuple[str, ...]:
     if trained.weight is not None and here.weight is None:
         said.append(f"There is no column {trained.weight!r}, by which rows were weighed: all weigh alike.")
     return tuple(said)
+
+
+def _files(rejects: Sequence[Reject]) -> str:
+    files = "1 file is no image" if len(rejects) == 1 else f"{len(rejects):,} files are no images"
+    more = ", …" if len(rejects) > LINES else ""
+    return f"{files} that can be used ({', '.join(r.text for r in rejects[:LINES])}{more}): {rejects[0].reason}."
 
 
 def _lost(lost: Sequence[Reject]) -> str:

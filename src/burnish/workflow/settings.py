@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serial
 from pydantic_core import ErrorDetails
 
 from burnish import errors
+from burnish.data.images import SHORTEST_SIDE
 from burnish.load import own_models
 from burnish.model.own_model import OwnModel
 from burnish.train.configuration import Configuration
@@ -51,6 +52,9 @@ REQUIRABLE = {
     "regression": ("error", "RMSE", "MAE", "1 - R²"),
 }
 
+# Sides of images in pixels: up to what still trains in a day.
+LARGEST_SIDE = 1024
+
 NUMBER = r"(?:\d+\.?\d*|\.\d+)"
 # What the command line and `burnish.improve` take beside the settings: where things are, and how they are shown.
 NO_SETTINGS = ("data", "dev", "out", "json", "config", "quiet", "verbose")
@@ -72,6 +76,7 @@ class Settings(BaseModel):
     drop: tuple[str, ...] = ()
     weight: str | None = None
     positive: str | None = None
+    image_size: tuple[int, int] | None = None  # height and width that images are brought to
     test: bool = True
     folds: int | None = Field(default=None, ge=2, le=50)
     start: Configuration | None = None
@@ -95,6 +100,18 @@ class Settings(BaseModel):
     @classmethod
     def _bytes(cls, value: Any) -> Any:
         return parse_size(value) if isinstance(value, str) else value
+
+    @field_validator("image_size", mode="before")
+    @classmethod
+    def _sides(cls, value: Any) -> Any:
+        return parse_image_size(str(value)) if isinstance(value, str | int) else value
+
+    @field_validator("image_size")
+    @classmethod
+    def _small_enough(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not all(SHORTEST_SIDE <= side <= LARGEST_SIDE for side in value):
+            raise ValueError(f"{value[0]}x{value[1]} is out of range: sides are from {SHORTEST_SIDE} to {LARGEST_SIDE}")
+        return value
 
     @field_validator("drop", mode="before")
     @classmethod
@@ -211,6 +228,14 @@ def parse_size(text: str) -> int:
     if not found:
         raise ValueError(f"{text!r} is not a size: write 4G or 500M")
     return int(float(found[1]) * SIZES[found[2].upper()])
+
+
+def parse_image_size(text: str) -> tuple[int, int]:
+    """Height and width of "32" or "32x48"."""
+    found = re.fullmatch(r"\s*(\d+)\s*(?:[xX×]\s*(\d+)\s*)?", text)
+    if not found:
+        raise ValueError(f"{text!r} is not a size: write 32 or 32x48 (height x width)")
+    return int(found[1]), int(found[2] or found[1])
 
 
 def parse_requirement(text: str) -> tuple[str, float]:

@@ -1,0 +1,73 @@
+"""`burnish` on images, as a person sees it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cli_commands import Command
+
+from reference import pictures
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """Packs go into a folder of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def test_audit_shows_what_is_there_and_what_is_wrong(here: Command, tmp_path):
+    root = pictures.digits(tmp_path / "digits", 150)
+    (root / "0" / "broken.png").write_text("no image")
+    (root / "none of these").mkdir()
+    ended = here("audit", "digits")
+
+    assert ended.code == 0
+    assert "digits: 150 images; a classification" in ended.out
+    assert "limit: DA21 Some classes have no images [none of these]" in ended.out
+    assert "0/broken.png: it is no image" in ended.out
+
+
+def test_audit_prints_one_document(here: Command, tmp_path):
+    pictures.digits(tmp_path / "digits", 100)
+    ended = here("audit", "digits", "--json")
+    found = json.loads(ended.out)
+
+    assert found["rows"] == 100
+    assert found["images"]["size"] == {"height": 8, "width": 8, "channels": 1}
+    assert found["images"]["classes"]["3"] == 12
+    assert ended.err == ""
+
+
+def test_audit_compares_with_a_dev_folder(here: Command, tmp_path):
+    """Training images that lie in dev too are found across folders, with the names of both."""
+    pictures.digits(tmp_path / "train", 300)
+    pictures.digits(tmp_path / "own", 60)
+    ended = here("audit", "train", "--dev", "own")
+
+    assert "DA7 Some dev images are also in the training images" in ended.out
+    assert "own/0/0000.png = 0/0000.png" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("nowhere",), 2, "There is no file nowhere."),
+        (("empty",), 3, "empty holds no images."),
+        (("digits", "--labels", "gone.csv"), 2, "There is no file gone.csv."),
+        (("digits", "--image-size", "3"), 2, "3x3 is out of range"),
+        (("digits", "--image-size", "big"), 2, "'big' is not a size"),
+        (("digits", "--dev", "table.csv"), 2, "table.csv holds no images."),
+        (("table.csv", "--labels", "table.csv", "--target", "a"), 2, "--labels has no meaning here."),
+        (("table.csv", "--dev", "digits", "--target", "a"), 2, "A table is audited by itself."),
+    ],
+)
+def test_what_cannot_be_audited_is_refused_in_three_lines(here: Command, tmp_path, arguments, code, told):
+    pictures.digits(tmp_path / "digits", 20)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n3,4\n")
+    ended = here("audit", *arguments)
+
+    assert ended.code == code
+    assert told in ended.err
+    assert len(ended.err.splitlines()) == 3
