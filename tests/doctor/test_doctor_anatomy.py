@@ -76,7 +76,7 @@ def test_an_activation_can_be_put_in_the_place_of_another():
     _, other = subjects.perceptron((8, 16, 4), jax.nn.relu)
     params = init(jax.random.key(0))
 
-    replaced, _ = anatomy.follow(apply, params, X, replace=lambda name, value: jax.nn.relu(value))
+    replaced, _ = anatomy.follow(apply, params, X, edit=anatomy.Edit(lambda name, value: jax.nn.relu(value)))
 
     np.testing.assert_array_equal(replaced, other(params, X))
 

@@ -11,18 +11,21 @@ gradient with respect to them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import jax.extend.core as core
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
 PRODUCTS = ("dot_general", "conv_general_dilated")
 INLINED = ("pjit", "jit", "closed_call", "core_call")
 # Primitives that squash: the input of each is what saturates.
 SQUASHING = ("tanh", "logistic")
+# Types with too few digits, or too small a range, to train in throughout.
+HALVES = ("float16", "bfloat16")
 # What a value goes through and still is the pre-activation of its layer.
 TRANSPARENT = ("reshape", "convert_element_type", "squeeze", "expand_dims", "copy", "transpose")
 
@@ -66,12 +69,25 @@ class _Value:
 Replace = Callable[[str, Any], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What is done otherwise in somebody else's network."""
+
+    replace: Replace | None = None  # from name and input of a squashing function to what takes its place; None: nothing
+    activate: bool = False  # max(0, ·) where a layer follows another with nothing between them
+    plain: bool = False  # JAX's own derivatives in the place of `custom_vjp`
+    single: bool = False  # float32 in the place of half precision
+
+
+UNCHANGED = Edit()
+
+
 def follow(
     apply: Callable[[PyTree, Array], Array],
     params: PyTree,
     x: Array,
     taps: Sequence[Array] | None = None,
-    replace: Replace | None = None,
+    edit: Edit = UNCHANGED,
 ) -> tuple[Array, Seen]:
     """The outputs of `apply(params, x)`, and what happened at each layer.
 
@@ -80,16 +96,32 @@ def follow(
         params: Its parameters.
         x: Inputs, (rows, …).
         taps: Added to each layer's product, of its shape: their gradient is that of the pre-activation. None: nothing.
-        replace: Called with the name and the input of each squashing function; its answer, where it is not None, takes
-            the place of the function's output. (Another activation in somebody else's network.)
+        edit: What is done otherwise.
     """
     closed, shape = jax.make_jaxpr(apply, return_shape=True)(params, x)
     leaves = jax.tree.leaves(params)
     arguments = [_Value(leaf, frozenset({i})) for i, leaf in enumerate(leaves)]
     arguments += [_Value(leaf, data=True) for leaf in jax.tree.leaves(x)]
     seen = Seen([], [], [], [], [])
-    found = _Walk(seen, taps, replace).run(closed.jaxpr, closed.consts, arguments)
+    found = _Walk(seen, taps, edit).run(closed.jaxpr, closed.consts, arguments)
     return jax.tree.unflatten(jax.tree.structure(shape), [one.value for one in found]), seen
+
+
+def edited(function: Callable[..., Any], edit: Edit) -> Callable[..., Any]:
+    """The same function of any arrays, with the edit; which of them are parameters is not known, so no layers are."""
+
+    def found(*arguments: Any) -> Any:
+        closed, shape = jax.make_jaxpr(function, return_shape=True)(*arguments)
+        given = [_Value(leaf) for leaf in jax.tree.leaves(arguments)]
+        values = _Walk(Seen([], [], [], [], []), None, edit).run(closed.jaxpr, closed.consts, given)
+        return jax.tree.unflatten(jax.tree.structure(shape), [one.value for one in values])
+
+    return found
+
+
+def primitives(function: Callable[..., Any], *arguments: Any) -> set[str]:
+    """Names of all that a function does, and the types that its values have: "custom_vjp_call", "float16"."""
+    return _primitives(jax.make_jaxpr(function)(*arguments).jaxpr)
 
 
 def layers(apply: Callable[[PyTree, Array], Array], params: PyTree, x: Array) -> tuple[Layer, ...]:
@@ -128,8 +160,8 @@ def empty_taps(apply: Callable[[PyTree, Array], Array], params: PyTree, x: Array
 class _Walk:
     """Evaluates a jaxpr, and remembers what each value was made of."""
 
-    def __init__(self, seen: Seen, taps: Sequence[Array] | None, replace: Replace | None) -> None:
-        self.seen, self.taps, self.replace = seen, taps, replace
+    def __init__(self, seen: Seen, taps: Sequence[Array] | None, edit: Edit) -> None:
+        self.seen, self.taps, self.edit = seen, taps, edit
 
     def run(self, jaxpr: Any, constants: Sequence[Any], arguments: Sequence[_Value]) -> list[_Value]:
         known: dict[Any, _Value] = dict(zip(jaxpr.constvars, map(_Value, constants), strict=True))
@@ -148,9 +180,15 @@ class _Walk:
         if name in INLINED:
             inner = equation.params.get("jaxpr") or equation.params["call_jaxpr"]
             return self.run(inner.jaxpr, inner.consts, inputs)
-        outputs = equation.primitive.bind(
-            *(one.value for one in inputs), **equation.primitive.get_bind_params(equation.params)
-        )
+        if (name == "custom_vjp_call" and self.edit.plain) or (name == "custom_jvp_call" and self.edit.single):
+            inner = equation.params["call_jaxpr"]
+            return self.run(inner.jaxpr, inner.consts, inputs)
+        if name in PRODUCTS and self.edit.activate and (place := _weights(inputs)) is not None:
+            inputs = [_activated(one) if one.bare and i != place else one for i, one in enumerate(inputs)]
+        given, parameters = [one.value for one in inputs], dict(equation.params)
+        if self.edit.single:
+            given, parameters = [_single(one) for one in given], {k: _single_type(v) for k, v in parameters.items()}
+        outputs = equation.primitive.bind(*given, **equation.primitive.get_bind_params(parameters))
         outputs = list(outputs) if equation.primitive.multiple_results else [outputs]
         data = any(one.data for one in inputs)
         made_of = frozenset().union(*(one.leaves for one in inputs))
@@ -196,7 +234,7 @@ class _Walk:
             given = inputs[0].value
             if self.seen.squashed[layer] is None:
                 self.seen.squashed[layer] = given
-            instead = None if self.replace is None else self.replace(name, given)
+            instead = None if self.edit.replace is None else self.edit.replace(name, given)
             return outputs if instead is None else [instead]
         if name == "max" and any(not one.data for one in inputs):
             self.seen.rectified[layer] = True
@@ -216,11 +254,25 @@ class _Walk:
         return name in TRANSPARENT or (name in ("add", "sub", "mul") and any(not one.data for one in inputs))
 
 
+def _activated(one: _Value) -> _Value:
+    return replace(one, value=jnp.maximum(one.value, 0), bare=False)
+
+
+def _single(value: Any) -> Any:
+    return value.astype(jnp.float32) if str(getattr(value, "dtype", "")) in HALVES else value
+
+
+def _single_type(parameter: Any) -> Any:
+    """float32 where a primitive was told to give half precision."""
+    return np.dtype(np.float32) if isinstance(parameter, np.dtype) and str(parameter) in HALVES else parameter
+
+
 def _primitives(jaxpr: Any) -> set[str]:
-    """Names of all that a jaxpr does, inner ones included."""
+    """Names of all that a jaxpr does, and of its values' types, inner ones included."""
     found = set()
     for equation in jaxpr.eqns:
         found.add(equation.primitive.name)
+        found.update(str(variable.aval.dtype) for variable in equation.outvars if hasattr(variable.aval, "dtype"))
         for inner in equation.params.values():
             if isinstance(inner, core.ClosedJaxpr):
                 found |= _primitives(inner.jaxpr)

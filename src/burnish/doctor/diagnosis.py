@@ -8,12 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from burnish.diagnosis.finding import Finding, Severity
+from burnish.diagnosis.finding import Evidence, Finding, Severity
+from burnish.doctor.course import Cause, Course
 from burnish.doctor.examination import FALSE_ALARMS, Examination
-from burnish.doctor.rules import RULES, look
+from burnish.doctor.rules import RULES
 from burnish.doctor.subject import Rows, Subject
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What is known of a finding beside it."""
+
+    by: Evidence  # the rung of the ladder that it stands on
+    repair: str = ""  # what was done about it, as in "with …"; "": nothing could be from here
+    gain: tuple[float, float, float] | None = None  # of the dev error on fresh starts, with its 95 % interval
+    confirmed: bool = False  # whether that gain is sure
+    explains: tuple[str, ...] = ()  # what was found too, and is gone with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +35,11 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     layers: tuple[str, ...]  # the weights of each layer that was found, by name; (): none could be
     steps: int  # of the training
-    dev_error: float  # of its best weights: misclassification rate, or RMSE
+    dev_error: float  # a mean over starts: misclassification rate, or RMSE; nan where nobody measured it
     seconds: float
+    background: tuple[Background, ...] = ()  # one for each finding; (): nobody kept it
+    repaired: Subject | None = None  # the training with all repairs in it; None: there was nothing to repair from here
+    repaired_error: float | None = None  # its dev error, as `dev_error`
 
     @property
     def ok(self) -> bool:
@@ -36,23 +51,60 @@ class Diagnosis:
         return {
             "schema_version": SCHEMA_VERSION,
             "ok": self.ok,
-            "findings": [asdict(one) | {"severity": one.severity.value} for one in self.findings],
+            "findings": [_document(one, background) for one, background in self._told],
             "layers": list(self.layers),
             "steps": self.steps,
             "dev_error": self.dev_error if np.isfinite(self.dev_error) else None,
+            "repaired_error": self.repaired_error,
             "seconds": round(self.seconds, 1),
         }
 
+    @property
+    def _told(self) -> list[tuple[Finding, Background | None]]:
+        return list(zip(self.findings, self.background or [None] * len(self.findings), strict=True))
+
     def __str__(self) -> str:
         seen = f"{len(self.layers)} layers seen" if self.layers else "no layers could be seen in its trace"
-        lines = [f"{self.steps:,} steps, {seen}, dev error {self.dev_error:.4g}; {self.seconds:.0f} s"]
+        error = f", dev error {self.dev_error:.4g}" if np.isfinite(self.dev_error) else ""
+        lines = [f"{self.steps:,} steps, {seen}{error}; {self.seconds:.0f} s"]
         if not self.findings:
             lines.append(
                 f"Nothing found by {len(RULES)} rules, whose probes are held to {FALSE_ALARMS:.0%} false alarms in all."
             )
-        for one in self.findings:
-            lines += [f"{one.code} {one.title} ({one.severity.value})", f"    {one.evidence}", f"    Do: {one.remedy}"]
+        for one, background in self._told:
+            by = f", by {background.by.value}" if background else ""
+            lines += [f"{one.code} {one.title} ({one.severity.value}{by})", f"    {one.evidence}"]
+            lines.append(f"    Do: {one.remedy}")
+            lines += _beside(background) if background else []
+        if self.repaired_error is not None:
+            lines.append(f"With all repairs the dev error is {self.repaired_error:.4g}: `repaired` is that training.")
         return "\n".join(lines)
+
+
+def _document(finding: Finding, background: Background | None) -> dict[str, Any]:
+    told = asdict(finding) | {"severity": finding.severity.value}
+    if background is None:
+        return told
+    gain = background.gain
+    return told | {
+        "by": background.by.value,
+        "repair": background.repair or None,
+        "gain": None if gain is None else dict(zip(("value", "low", "high"), gain, strict=True)),
+        "confirmed": background.confirmed,
+        "explains": list(background.explains),
+    }
+
+
+def _beside(background: Background) -> list[str]:
+    lines = []
+    if background.by is Evidence.PROOF and background.gain is not None:
+        value, low, high = background.gain
+        verdict = "" if background.confirmed else ": not confirmed"
+        lines.append(f"    Tried: {background.repair}; the dev error falls by {value:.4g} ({low:.4g} to {high:.4g})"
+                     f"{verdict}.")  # fmt: skip
+    if background.explains:
+        lines.append(f"    Gone with it: {'; '.join(background.explains)}.")
+    return lines
 
 
 def diagnose(
@@ -93,8 +145,26 @@ def diagnose(
 
 def examine(exam: Examination, began: float) -> Diagnosis:
     """The record of an examination that began at this time of `time.monotonic`."""
-    findings = tuple(look(exam))
-    errors = exam.lab.errors(exam.followed.best.params, exam.subject.dev)
-    error = float(errors.mean()) if exam.subject.kind == "classification" else float(np.sqrt(errors.mean()))
-    layers = tuple(layer.name for layer in exam.gauger.layers)
-    return Diagnosis(findings, layers, exam.subject.steps, error, time.monotonic() - began)
+    course = Course(exam).run()
+    told = [(cause.finding, _background(cause)) for cause in course.causes]
+    told += [(found.finding, Background(found.by)) for found in course.readings]
+    rank = {Severity.FAULT: 0, Severity.LIMIT: 1, Severity.NOTE: 2}
+    told.sort(key=lambda one: rank[one[0].severity])
+    return Diagnosis(
+        tuple(finding for finding, _ in told),
+        tuple(layer.name for layer in exam.gauger.layers),
+        exam.subject.steps,
+        exam.error,
+        time.monotonic() - began,
+        tuple(background for _, background in told),
+        course.repaired,
+        course.exam.error if course.arms else None,
+    )
+
+
+def _background(cause: Cause) -> Background:
+    cured = cause.cured
+    if cured is None:
+        return Background(cause.by, explains=tuple(cause.explains))
+    gain = (cured.told.value, cured.told.low, cured.told.high)
+    return Background(cause.by, cured.arm.name, gain, cause.confirmed, tuple(cause.explains))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -21,29 +21,43 @@ from burnish.diagnosis.budget import (
     practical_size,
 )
 from burnish.doctor import null as nulls
-from burnish.doctor import probes
+from burnish.doctor import optimisers, probes
+from burnish.doctor.arms import Arm
 from burnish.doctor.gauges import Gauge, Gauger
-from burnish.doctor.lab import Change, Lab, Trace, Training
-from burnish.doctor.probes import Arm, Probed
+from burnish.doctor.lab import Lab, Trace, Training, program
+from burnish.doctor.probes import Probed
 from burnish.doctor.subject import Subject
 from burnish.train.work import Curve
 
-# Chance of any false alarm in one examination, over all rules that are not proofs.
+# Chance of any false alarm in one diagnosis, over all rules that are not proofs: a half for the probes, a half for the
+# rules on rows, which divide theirs as `stats.false_alarms` says.
 FALSE_ALARMS = 0.01
-# Probes among which it is divided: right weights, another network, inputs, targets, order, lower and higher rates. A
-# signal that only decides whether to probe takes no part of it.
-PROBES = 7
-# Learning rates that a ladder tries, relative to the present one.
-LOWER, HIGHER = (0.3, 0.1, 0.01), (3.0, 10.0)
-# Steps of a probe: enough for an ill start to show, where a whole training would be too dear.
+PROBE_ALARMS = FALSE_ALARMS / 2
+# Families of probes among which theirs is divided alike; a family's arms, and its looks, divide its part further
+# (Bonferroni). Rules that try the same arm are one family, and one that no signal calls for leaves its part unused.
+# Screening takes no part: what it lets through is judged on fresh starts, at a level that allows for all arms, tried or
+# not.
+PROBE_FAMILIES = 23
+# Starts that screen an arm, of cheap trainings and of others, and those that confirm it: the second look is for faults
+# that ruin some starts and spare others, and for cheap trainings only.
+SCREENED, SCREENED_DEAR = 4, 2
+LOOKS = (10, 30)
+# Seeds of the starts that confirm begin here: those that screened chose the arm, and would flatter it.
+FRESH = 1000
+# Steps of a probe of a dear training: enough for an ill start to show.
 PROBE_STEPS = 200
-# Operations of a training (6 a parameter and row: forward, backward, update) up to which probes train to the end. A
-# choice: a perceptron of 17,000 parameters, 820 steps of 32 rows, has 3e9 of them.
-CHEAP = 2e10
+# Operations of a training (6 a parameter and row: forward, backward, update) up to which probes train to the end, and
+# up to which they are looked at twice. A choice: a perceptron of 17,000 parameters, 1,140 steps of 32 rows, has 4e9.
+CHEAP, LOOKED_TWICE = 2e10, 5e9
 # An effect on the loss that matters: 10 % of it. A choice, as in the error budget.
 PRACTICAL_SHARE = 0.10
+# A probe finds a fault, and not only room for improvement, where it removes so large a share of the error, or regains
+# so large a share of what can be learned at all. Choices: few healthy trainings could lose a third of their error.
+FAULTY_ERROR, FAULTY_SKILL = 1 / 3, 1 / 2
 # Epochs of the training at which the dev loss is read, at most.
 READINGS = 24
+
+NOTHING_CHANGED = Arm("nothing changed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +70,11 @@ class Followed:
     train_loss: NDArray[np.float64]  # mean over the gauge rows, in evaluation mode
     dev_loss: NDArray[np.float64]
     end: Training
-    best: Training  # of the lowest dev loss
+
+    @property
+    def finite(self) -> bool:
+        """Whether the cost was, in every step."""
+        return bool(np.isfinite(self.trace.loss).all())
 
 
 class Examination:
@@ -67,12 +85,15 @@ class Examination:
         self.subject, self.baseline_error = subject, baseline_error
         self.lab = Lab(subject)
         self.gauger = Gauger(self.lab)
-        self._controls: dict[int, probes.Trained] = {}  # by steps: one for all probes
+        self._labs: dict[str, Lab] = {}
+        self._known: dict[str, Any] = {}
+        self._trained: dict[tuple[str, int], probes.Trained] = {}
 
-    @property
-    def alpha(self) -> float:
-        """One-sided chance of a false alarm that one probe may spend, over all of its arms."""
-        return FALSE_ALARMS / PROBES
+    def once(self, name: str, compute: Callable[[], Any]) -> Any:
+        """What a rule computes, and another may ask for again."""
+        if name not in self._known:
+            self._known[name] = compute()
+        return self._known[name]
 
     @cached_property
     def start(self) -> Training:
@@ -83,6 +104,11 @@ class Examination:
     def first(self) -> Gauge:
         """Scales at the start."""
         return self.gauger.read(self.start.params)
+
+    @cached_property
+    def decays(self) -> bool:
+        """Whether the optimiser shrinks the parameters by itself."""
+        return optimisers.decays(self.subject.optimizer, self.start.params)
 
     @cached_property
     def null(self) -> nulls.Null:
@@ -100,6 +126,14 @@ class Examination:
         return float(np.var(np.asarray(y, np.float64)))
 
     @cached_property
+    def uninformed_error(self) -> float:
+        """Error of the best constant answer on the dev rows: misclassification rate, or the standard deviation."""
+        y = self.subject.dev.y
+        if self.subject.kind == "classification":
+            return float(1 - np.unique(y, return_counts=True)[1].max() / len(y))
+        return float(np.std(np.asarray(y, np.float64)))
+
+    @cached_property
     def followed(self) -> Followed:
         """The training from start to end, read at geometric steps and a few in between."""
         total = self.subject.steps
@@ -107,20 +141,17 @@ class Examination:
         stops = stops[(stops > 0) & (stops <= total)]
         at, gauges, traces = self.start, [self.first], []
         losses = [self._mean_losses(at)]
-        best = (losses[0][1], at)
         for stop in stops:
             at, trace = self.lab.train(at, int(stop) - at.step)
             traces.append(trace)
             gauges.append(self.gauger.read(at.params))
             losses.append(self._mean_losses(at))
-            if losses[-1][1] < best[0]:
-                best = (losses[-1][1], at)
             if not np.isfinite(trace.loss).all():
                 break
         trace = Trace(*(np.concatenate([getattr(one, name) for one in traces]) for name in Trace._fields))
         steps = np.concatenate([[0], stops[: len(traces)]])
         train, dev = np.array(losses).T
-        return Followed(trace, steps, tuple(gauges), train, dev, at, best[1])
+        return Followed(trace, steps, tuple(gauges), train, dev, at)
 
     @cached_property
     def curve(self) -> Curve:
@@ -138,11 +169,11 @@ class Examination:
 
     @cached_property
     def budget(self) -> ErrorBudget:
-        """Where the dev error of the best weights comes from; the floor is 0 at least and the dev error at most."""
-        subject, best = self.subject, self.followed.best.params
+        """Where the dev error of the trained network comes from; the floor is 0 at least and the dev error at most."""
+        subject, params = self.subject, self.followed.end.params
         name: ErrorName = "misclassification rate" if subject.kind == "classification" else "RMSE"
         train, dev = (
-            Measured(name, e, e).estimate for e in (self.lab.errors(best, r) for r in (self.lab.gauge, subject.dev))
+            Measured(name, e, e).estimate for e in (self.lab.errors(params, r) for r in (self.lab.gauge, subject.dev))
         )
         errors = Errors(name, train, dev)
         return error_budget(errors, floor(self.baseline_error, {"the network": dev}), practical=self.practical)
@@ -152,14 +183,26 @@ class Examination:
         return float(train), float(self.lab.losses(at.params, self.subject.dev).mean())
 
     @cached_property
-    def probe_steps(self) -> int:
-        """Steps of one probe: the whole training where that is cheap, since what is only slower is no fault.
-
-        By counting, not by the clock: the same examination has the same findings on a busy machine.
-        """
+    def operations(self) -> float:
+        """Of one training. By counting, not by the clock: a busy machine has the same findings."""
         parameters = sum(leaf.size for leaf in jax.tree.leaves(self.start.params))
-        operations = 6.0 * parameters * self.subject.batch_size * self.subject.steps
-        return self.subject.steps if operations <= CHEAP else min(self.subject.steps, PROBE_STEPS)
+        return 6.0 * parameters * self.subject.batch_size * self.subject.steps
+
+    @property
+    def whole(self) -> bool:
+        """Whether probes train to the end: in a few hundred steps, what is only slower looks like a fault."""
+        return self.operations <= CHEAP or self.subject.steps <= PROBE_STEPS
+
+    @cached_property
+    def screening(self) -> range:
+        """Seeds of the starts that screen."""
+        return range(SCREENED if self.operations <= LOOKED_TWICE else SCREENED_DEAR)
+
+    @cached_property
+    def error(self) -> float:
+        """Dev error of this training, a mean over starts: misclassification rate, or RMSE."""
+        errors = [self.trained(NOTHING_CHANGED, seed).errors.mean() for seed in self.screening]
+        return float(np.mean(errors if self.subject.kind == "classification" else np.sqrt(errors)))
 
     @cached_property
     def practical(self) -> float:
@@ -167,87 +210,86 @@ class Examination:
 
         A network that is worse than knowing nothing is measured by that.
         """
-        y = self.subject.dev.y
-        errors = float(self.lab.errors(self.followed.best.params, self.subject.dev).mean())
-        if self.subject.kind == "classification":
-            _, counts = np.unique(y, return_counts=True)
-            return practical_size(min(errors, 1 - counts.max() / counts.sum()))
-        deviation = float(np.std(np.asarray(y, np.float64)))
-        return practical_size(min(float(np.sqrt(errors)), deviation), deviation)
+        error = min(self.error, self.uninformed_error)
+        return practical_size(error, self.uninformed_error if self.subject.kind == "regression" else None)
 
-    def matters(self, probed: Probed) -> bool:
-        """Whether a probe gained for sure, and by a size that matters: of the error, where it trained to the end.
+    def trained(self, arm: Arm, seed: int) -> probes.Trained:
+        """What one start of an arm leads to."""
+        if (arm.name, seed) not in self._trained:
+            lab = self._lab(arm)
+            steps = lab.subject.steps if self.whole else PROBE_STEPS
+            self._trained[arm.name, seed] = probes.train(lab, arm, seed, steps=steps, uninformed=self.uninformed)
+        return self._trained[arm.name, seed]
 
-        The size is that of the estimate. The lower end of ten seeds lies far below it, and would hide faults that ruin
+    def probe(self, arm: Arm, seeds: Sequence[int], alpha: float, *, control: Arm = NOTHING_CHANGED) -> Probed:
+        """The arm against the control."""
+        return probes.compare(
+            arm,
+            [self.trained(control, seed) for seed in seeds],
+            [self.trained(arm, seed) for seed in seeds],
+            task=self.subject.kind,
+            steps=self._lab(arm).subject.steps if self.whole else PROBE_STEPS,
+            whole=self.whole,
+            alpha=alpha,
+        )
+
+    def confirm(self, arm: Arm, arms: int) -> tuple[Probed, bool]:
+        """The arm against doing nothing on fresh starts, and whether it gained for sure and by a size that matters.
+
+        The size is that of the estimate. The lower end of ten starts lies far below it, and would hide faults that ruin
         one training and spare the next.
-        """
-        if probed.steps < self.subject.steps:
-            return probed.share > PRACTICAL_SHARE
-        return probed.error_gain.low > 0 and probed.error_gain.value > self.practical
 
-    def probe(self, arms: Mapping[str, Arm], *, steps: int | None = None) -> dict[str, Probed]:
-        """Compare each arm with doing nothing, at the level of one probe."""
-        steps = steps or self.probe_steps
-        if steps not in self._controls:
-            self._controls[steps] = probes.train(self.lab, Arm(), steps, uninformed=self.uninformed)
-        return {
-            name: probes.compare(
-                self._controls[steps],
-                probes.train(self.lab, arm, steps, uninformed=self.uninformed),
-                task=self.subject.kind,
-                steps=steps,
-                alpha=self.alpha / len(arms),
-            )
-            for name, arm in arms.items()
-        }
+        Args:
+            arm: That screening chose.
+            arms: Among how many.
+        """
+        looks = LOOKS if self.operations <= LOOKED_TWICE else LOOKS[:1]
+        alpha = PROBE_ALARMS / PROBE_FAMILIES / arms / len(LOOKS)
+        for starts in looks:
+            probed = self.probe(arm, range(FRESH, FRESH + starts), alpha)
+            if not self.promising(probed):
+                return probed, False
+            if (probed.error_gain if self.whole else probed.gain).low > 0:
+                return probed, True
+        return probed, False
+
+    def promising(self, probed: Probed) -> bool:
+        """Whether the estimate of a probe is of a size that matters, and the loss does not grow with it."""
+        if not self.whole:
+            return probed.gain.value > PRACTICAL_SHARE * probed.control
+        return probed.error_gain.value > self.practical and probed.gain.value > 0
+
+    def faulty(self, probed: Probed) -> bool:
+        """Whether so much is gained that the training cannot be called healthy without it."""
+        gained, left = probed.told.value, probed.control - probed.told.value
+        most = self.uninformed_error if self.whole else self.uninformed
+        return gained > FAULTY_ERROR * probed.control or gained > FAULTY_SKILL * (most - left) > 0
 
     def said(self, probed: Probed) -> str:
         """What a probe gained, as the end of a sentence."""
-        gain = probed.gain
-        loss = (
-            f"the dev loss after {probed.steps:,} steps is {probed.treatment:.3g} in place of {probed.control:.3g}, "
-            f"a gain of {gain.value:.3g} ({gain.low:.3g} to {gain.high:.3g})"
-        )
-        if probed.steps < self.subject.steps:
-            return loss + "."
-        gain = probed.error_gain
+        gain, starts = probed.told, f"over {probed.starts} fresh starts"
+        if not self.whole:
+            return (
+                f"the dev loss after {probed.steps:,} steps is {probed.treatment:.3g} in place of "
+                f"{probed.control:.3g}, lower by {gain.value:.3g} ({gain.low:.3g} to {gain.high:.3g}) {starts}."
+            )
         if self.subject.kind == "regression":
-            return f"{loss}, and the RMSE lower by {gain.value:.3g} ({gain.low:.3g} to {gain.high:.3g})."
-        return f"{loss}, and the error lower by {gain.value:.1%} ({gain.low:.1%} to {gain.high:.1%})."
+            return (
+                f"the dev RMSE is {probed.treatment:.4g} in place of {probed.control:.4g}, lower by {gain.value:.3g} "
+                f"({gain.low:.3g} to {gain.high:.3g}) {starts}."
+            )
+        return (
+            f"the dev error is {probed.treatment:.1%} in place of {probed.control:.1%}, lower by "
+            f"{100 * gain.value:.1f} points ({100 * gain.low:.1f} to {100 * gain.high:.1f}) {starts}."
+        )
 
-    @cached_property
-    def reinitialised(self) -> Probed:
-        """What it gains to draw the initial parameters rightly."""
-
-        def begin(params: Any, seed: int) -> Any:
-            return nulls.rightly_initialised(self.gauger.layers, params, jax.random.key(1000 + seed))
-
-        return self.probe({"right": Arm(begin=begin)})["right"]
-
-    @cached_property
-    def rescued(self) -> tuple[str, Probed]:
-        """What it gains to put ReLU in the place of what squashes, rightly initialised, with batch norm or without."""
-
-        def begin(params: Any, seed: int) -> Any:
-            return nulls.rightly_initialised(self.gauger.layers, params, jax.random.key(1000 + seed), rectified=True)
-
-        networks = {
-            "ReLU and He's weights": self.gauger.rectified_apply,
-            "batch norm, ReLU and He's weights": self.gauger.normalised_apply,
-        }
-        arms = {
-            name: Arm(begin=begin, lab=Lab(replace(self.subject, apply=apply, apply_training=None)))
-            for name, apply in networks.items()
-        }
-        return min(self.probe(arms).items(), key=lambda item: item[1].treatment)
-
-    @cached_property
-    def ladder(self) -> dict[str, Probed]:
-        """What lower learning rates gain in a short training."""
-        return self.probe({str(factor): Arm(change=Change(rate=factor)) for factor in LOWER})
-
-    @cached_property
-    def long_ladder(self) -> dict[str, Probed]:
-        """What higher ones gain in a whole one."""
-        arms = {str(factor): Arm(change=Change(rate=factor)) for factor in HIGHER}
-        return self.probe(arms, steps=self.subject.steps)
+    def _lab(self, arm: Arm) -> Lab:
+        if arm.subject is None and arm.begin is None:
+            return self.lab
+        if arm.name not in self._labs:
+            made = arm.program(self.subject)
+            like = next(
+                (lab for lab in (self.lab, *self._labs.values()) if program(lab.subject) == program(made)), None
+            )
+            self._labs[arm.name] = Lab(made, like=like)
+        return self._labs[arm.name]

@@ -52,7 +52,7 @@ class Gauger:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        self._read = jax.jit(partial(_read, lab.subject, None))
+        self._read = jax.jit(partial(_read, lab.subject))
         self._pre_outputs = jax.jit(lambda params, x: anatomy.follow(lab.subject.apply, params, x)[1].z[-1])
 
     @cached_property
@@ -67,11 +67,11 @@ class Gauger:
 
     def rectified_apply(self, params: PyTree, x: Array) -> Array:
         """The same network with max(0, ·) in the place of what squashes."""
-        return anatomy.follow(self.lab.subject.apply, params, x, replace=_rectified)[0]
+        return anatomy.follow(self.lab.subject.apply, params, x, edit=anatomy.Edit(_rectified))[0]
 
     def normalised_apply(self, params: PyTree, x: Array) -> Array:
         """The same network with batch norm and max(0, ·) there."""
-        return anatomy.follow(self.lab.subject.apply, params, x, replace=_normalised)[0]
+        return anatomy.follow(self.lab.subject.apply, params, x, edit=anatomy.Edit(_normalised))[0]
 
     def read(self, params: PyTree, change: Change = NOTHING) -> Gauge:
         """The gauge of these parameters."""
@@ -102,14 +102,12 @@ def _normalised(name: str, value: Array) -> Array:
     return jnp.maximum(centred * lax.rsqrt(jnp.mean(centred * centred, axis=0) + NORM_EPSILON), 0)
 
 
-def _read(
-    subject: Any, replace: anatomy.Replace | None, params: PyTree, x: Array, y: Array, change: Change
-) -> dict[str, Any]:
+def _read(subject: Any, params: PyTree, x: Array, y: Array, change: Change) -> dict[str, Any]:
     x, y = change.inputs(x), change.targets(y)
     taps = anatomy.empty_taps(subject.apply, params, x)
 
     def cost(params: PyTree, taps: list[Array]) -> tuple[Array, tuple[Any, ...]]:
-        outputs, seen = anatomy.follow(subject.apply, params, x, taps, replace)
+        outputs, seen = anatomy.follow(subject.apply, params, x, taps)
         return jnp.mean(subject.row_losses(outputs, y)), (seen.inputs, seen.z, seen.squashed)
 
     (loss, (inputs, z, squashed)), (gradients, deltas) = jax.value_and_grad(cost, argnums=(0, 1), has_aux=True)(

@@ -7,7 +7,7 @@ random keys.
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -34,11 +34,19 @@ class Change(NamedTuple):
     """What a probe changes about a training; `NOTHING` changes nothing, to the last bit."""
 
     rate: Any = 1.0  # times the updates: any learning rate, whatever the optimiser
+    warm_up: Any = 0.0  # share of the training over which they grow to that
+    decay: Any = 0.0  # 1: they shrink to 0 at the end, along half a cosine
     penalty: Any = 1.0  # times what regularisation adds
     shift: Any = 0.0  # inputs become (x − shift)·scale
     scale: Any = 1.0
     target_shift: Any = 0.0  # and targets, for numbers
     target_scale: Any = 1.0
+
+    def factor(self, step: Any, total: Any) -> Any:
+        """What the updates of a step are times, of a training of so many."""
+        done = step / total
+        grown = jnp.where(done < self.warm_up, (step + 1) / (self.warm_up * total + 1), 1.0)
+        return self.rate * grown * (1.0 - self.decay * (1.0 - jnp.cos(jnp.pi * done)) / 2.0)
 
     def inputs(self, x: Array) -> Array:
         """Inputs as they are trained on; whole numbers (codes, tokens) are no measurements, and left alone."""
@@ -69,15 +77,28 @@ class Trace(NamedTuple):
 
 
 class Lab:
-    """Trains and evaluates one subject; programs are compiled once."""
+    """Trains and evaluates one subject; programs are compiled once.
 
-    def __init__(self, subject: Subject) -> None:
+    Args:
+        subject: To train.
+        like: A lab whose programs serve here too, where the subjects differ in rows, order, seed or epochs alone.
+    """
+
+    def __init__(self, subject: Subject, like: Lab | None = None) -> None:
         self.subject = subject
-        self.seconds = 0.0  # spent in trainings and evaluations, compiling included
         self._x, self._y = jnp.asarray(subject.train.x), jnp.asarray(subject.train.y)
-        self._stretch = jax.jit(partial(_stretch, subject))
-        self._outputs = jax.jit(subject.apply)
-        self._rows = jax.jit(lambda params, x, y: subject.row_losses(subject.apply(params, x), y))
+        self._programs: tuple[Callable[..., Any], ...]
+        if like is not None and program(subject) == program(like.subject):
+            self._programs = like._programs
+        else:
+            self._programs = (
+                jax.jit(partial(_stretch, subject)),
+                jax.jit(subject.apply),
+                jax.jit(lambda params, x, y: subject.row_losses(subject.apply(params, x), y)),
+            )
+        self._stretch, self._outputs, self._rows = self._programs
+        alike = like is not None and (subject.init, subject.optimizer) == (like.subject.init, like.subject.optimizer)
+        self._begin: Callable[[Array], Training] = like._begin if like is not None and alike else _beginning(subject)
 
     @cached_property
     def gauge(self) -> Rows:
@@ -87,8 +108,7 @@ class Lab:
 
     def start(self, seed: int = 0) -> Training:
         """Before the first step."""
-        params = jax.tree.map(jnp.asarray, self.subject.init(jax.random.key(self.subject.seed + seed)))
-        return Training(params, self.subject.optimizer.init(params), 0)
+        return self._begin(jax.random.key(self.subject.seed + seed))._replace(step=0)
 
     def order(self, steps: range, seed: int = 0) -> tuple[Int32[NDArray, "step place"], Float[NDArray, "step place"]]:
         """Rows of each step's mini-batch, and which places count: the last one of an epoch may be smaller."""
@@ -110,7 +130,6 @@ class Lab:
         self, training: Training, steps: int, *, change: Change = NOTHING, seed: int = 0
     ) -> tuple[Training, Trace]:
         """So many further steps; a smaller last mini-batch is filled up by its own rows, in their order."""
-        began = time.monotonic()
         key = jax.random.fold_in(jax.random.key(self.subject.seed + seed), 1)
         params, optimizer, step = training
         records = [np.empty((0, 3), np.float32)]
@@ -120,10 +139,9 @@ class Lab:
             sizes = counted.sum(axis=1).astype(np.int32)
             filled = np.take_along_axis(chosen, np.arange(chosen.shape[1])[None] % sizes[:, None], axis=1)
             params, optimizer, record = self._stretch(
-                params, optimizer, self._x, self._y, filled, key, (first, count), change
+                params, optimizer, self._x, self._y, filled, key, (first, count, self.subject.steps), change
             )
             records.append(np.asarray(record)[:count])
-        self.seconds += time.monotonic() - began
         return Training(params, optimizer, step + steps), Trace(*np.concatenate(records).T)
 
     def outputs(self, params: PyTree, rows: Rows, change: Change = NOTHING) -> NDArray[np.float32]:
@@ -156,6 +174,24 @@ class Lab:
         return self.subject.row_errors(found, rows.y)
 
 
+def _beginning(subject: Subject) -> Callable[[Array], Training]:
+    """Initial parameters and state of the optimiser from a key; compiled where the key is all that they depend on."""
+
+    def begin(key: Array) -> Training:
+        params = jax.tree.map(jnp.asarray, subject.init(key))
+        return Training(params, subject.optimizer.init(params), 0)
+
+    once, again = (jax.tree.leaves(begin(jax.random.key(subject.seed)).params) for _ in range(2))
+    repeatable = all(bool(jnp.all((a == b) | (a != a))) for a, b in zip(once, again, strict=True))
+    return jax.jit(begin) if repeatable else begin
+
+
+def program(subject: Subject) -> tuple[Any, ...]:
+    """What of a subject is compiled."""
+    return (subject.apply, subject.loss, subject.optimizer, subject.apply_training, subject.augment, subject.penalty,
+            subject.gradient)  # fmt: skip
+
+
 def _stretch(
     subject: Subject,
     params: PyTree,
@@ -164,18 +200,19 @@ def _stretch(
     y: Array,
     chosen: Int32[Array, "step place"],
     key: Array,
-    span: tuple[Int32[Array, ""], Int32[Array, ""]],
+    span: tuple[Int32[Array, ""], Int32[Array, ""], Int32[Array, ""]],
     change: Change,
 ) -> tuple[PyTree, Any, Float[Array, "step 3"]]:
-    """The first steps of `chosen`: from which step on, and how many, `span` says."""
-    begin, count = span
+    """The first steps of `chosen`: from which step on, how many, and of how many in all, `span` says."""
+    begin, count, total = span
 
     def one(place: Array, carry: tuple[PyTree, Any, Array]) -> tuple[PyTree, Any, Array]:
         params, optimizer, record = carry
         once, rows = jax.random.fold_in(key, begin + place), chosen[place]
-        inputs, targets = change.inputs(x[rows]), change.targets(y[rows])
-        if subject.augment is not None:
+        inputs = x[rows]
+        if subject.augment is not None:  # of the inputs as they are: noise must not shrink or grow with their scale
             inputs = subject.augment(inputs, jax.random.fold_in(once, 1))
+        inputs, targets = change.inputs(inputs), change.targets(y[rows])
 
         def cost(params: PyTree) -> Array:
             return subject.objective(params, inputs, targets, once, change.penalty)
@@ -184,7 +221,8 @@ def _stretch(
         if subject.gradient is not None:
             gradients = subject.gradient(params, inputs, targets, once)
         updates, optimizer = subject.optimizer.update(gradients, optimizer, params)
-        updates = jax.tree.map(lambda u: u * change.rate, updates)
+        factor = change.factor(begin + place, total)
+        updates = jax.tree.map(lambda u: (u * factor).astype(u.dtype), updates)
         ratio = optax.tree.norm(updates) / jnp.maximum(optax.tree.norm(params), jnp.finfo(jnp.float32).tiny)
         line = jnp.stack([value, optax.tree.norm(gradients), ratio]).astype(jnp.float32)
         return optax.apply_updates(params, updates), optimizer, record.at[place].set(line)

@@ -6,108 +6,131 @@ of the seeds is taken for an effect.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import jax
 import numpy as np
-from jaxtyping import PyTree
 from numpy.typing import NDArray
 
-from burnish.doctor.lab import NOTHING, Change, Lab, Training
+from burnish.doctor.arms import Arm
+from burnish.doctor.lab import Lab, Training
 from burnish.doctor.subject import Task
 from burnish.stats import paired
 from burnish.stats.interval import Statistic
 
 Floats = NDArray[np.float64]
 
-# Starts of a probe. Student's t at 0.07 %, what one of two arms may spend, reaches 26 standard errors with three, 6.4
-# with six and 4.5 with ten: with six a learning rate fifteen times too low went unseen.
-STARTS = 10
 # A loss or squared error beyond so many times that of knowing nothing counts as this: one diverged training must not be
 # the whole mean.
 WORST = 10.0
+# Moments of the last part of a training whose parameters are averaged.
+AVERAGED = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
-    """One thing changed."""
+class Trained:
+    """What one start of one arm led to."""
 
-    change: Change = NOTHING
-    begin: Callable[[PyTree, int], PyTree] | None = None  # other initial parameters, from those and the seed
-    lab: Lab | None = None  # another network or order of rows altogether; None: the same
+    losses: Floats  # of each dev row, in evaluation mode; for numbers the same as the errors
+    errors: Floats  # of each dev row: 0 or 1, or the squared error in the targets' own unit
+    fit: float  # mean loss on the gauge rows, which it learned from; for numbers the squared error
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
     """What an arm gained over doing nothing; positive is better, in units of the loss or of the error."""
 
-    gain: paired.Gain
-    error_gain: paired.Gain
-    control: float  # mean loss without the change
+    arm: Arm
+    gain: paired.Gain  # of the dev loss, at the probe's own level
+    error_gain: paired.Gain  # of the dev error
+    told: paired.Gain  # the one of the two that counts, with the interval at 95 % that people are told
+    fit_gain: float  # of the loss on rows that were learned from
+    control: float  # mean error without the change, or mean loss of a short probe
     treatment: float
+    errors: Floats  # of the treatment, (starts, dev rows), to compare arms with each other
     steps: int
+    starts: int
 
     @property
     def share(self) -> float:
-        """The least gain, as a share of the control's loss."""
+        """The gain for sure, as a share of the control's loss."""
         return self.gain.low / self.control if self.control > 0 else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What several starts of one arm led to; arrays of shape (starts, dev rows)."""
-
-    losses: Floats
-    errors: Floats  # 0 or 1, or squared errors in the targets' own unit
-
-
-def train(lab: Lab, arm: Arm, steps: int, *, uninformed: float, starts: int = STARTS) -> Trained:
-    """Train one arm from several starts.
+def train(lab: Lab, arm: Arm, seed: int, *, steps: int, uninformed: float) -> Trained:
+    """Train one arm from one start.
 
     Args:
-        lab: Of the subject.
+        lab: Of the subject that the arm's program makes.
         arm: What to change.
-        steps: Of each training.
+        seed: Of the start and the order of rows.
+        steps: Of the training.
         uninformed: Loss without a look at the inputs.
-        starts: Seeds.
     """
-    found = [_losses(lab, arm, steps, seed, uninformed) for seed in range(starts)]
-    return Trained(np.stack([losses for losses, _ in found]), np.stack([errors for _, errors in found]))
+    params = _ended(lab, arm, seed, steps)
+    subject = lab.subject
+    rows, numbers = subject.dev, subject.kind == "regression"
+    worst = WORST * uninformed
+    errors = _bounded(lab.errors(params, rows, arm.change), worst if numbers else 1.0)
+    losses = errors if numbers else _bounded(lab.losses(params, rows, arm.change), worst)
+    fit = (lab.errors if numbers else lab.losses)(params, lab.gauge, arm.change)
+    return Trained(losses, errors, float(_bounded(fit, worst).mean()))
 
 
-def compare(control: Trained, treatment: Trained, *, task: Task, steps: int, alpha: float) -> Probed:
+def _ended(lab: Lab, arm: Arm, seed: int, steps: int) -> object:
+    """The parameters at the end, or their mean over the last part."""
+    start = lab.start(seed)
+    if not arm.average:
+        return lab.train(start, steps, change=arm.change, seed=seed)[0].params
+    alone = round(steps * (1 - arm.average))
+    at: Training
+    at, _ = lab.train(start, alone, change=arm.change, seed=seed)
+    kept = []
+    for stop in np.linspace(alone, steps, AVERAGED + 1).astype(int)[1:]:
+        at, _ = lab.train(at, int(stop) - at.step, change=arm.change, seed=seed)
+        kept.append(at.params)
+    return jax.tree.map(lambda *leaves: sum(leaves) / len(leaves), *kept)
+
+
+def compare(
+    arm: Arm, control: Sequence[Trained], treatment: Sequence[Trained], *, task: Task, steps: int, whole: bool,
+    alpha: float,
+) -> Probed:  # fmt: skip
     """What the treatment gained.
 
     Args:
+        arm: The treatment.
         control: Without the change.
         treatment: With it, from the same starts and on the same rows.
         task: What is predicted.
-        steps: That both trained for.
+        steps: That the treatment trained for.
+        whole: Whether they were trained to the end, so that the error counts; else the loss does.
         alpha: One-sided chance of calling a useless change a gain.
     """
     statistic: Statistic = "error" if task == "classification" else "rmse"
-    return Probed(
-        paired.gain(control.losses, treatment.losses, alpha=alpha),
-        paired.gain(control.errors, treatment.errors, statistic=statistic, alpha=alpha),
-        float(control.losses.mean()),
-        float(treatment.losses.mean()),
-        steps,
+    losses, errors = (
+        [np.stack([getattr(one, name) for one in side]) for side in (control, treatment)]
+        for name in ("losses", "errors")
     )
+    counted = errors if whole else losses
+    told = paired.gain(*counted, statistic=statistic if whole else "mean")
 
+    def mean(side: Floats) -> float:
+        return float(np.sqrt(side.mean(axis=1)).mean()) if whole and task == "regression" else float(side.mean())
 
-def _losses(lab: Lab, arm: Arm, steps: int, seed: int, uninformed: float) -> tuple[Floats, Floats]:
-    """Loss and error of each dev row after the training."""
-    used = arm.lab or lab
-    training = used.start(seed)
-    if arm.begin is not None:
-        params = arm.begin(training.params, seed)
-        training = Training(params, used.subject.optimizer.init(params), 0)
-    training, _ = used.train(training, steps, change=arm.change, seed=seed)
-    rows = used.subject.dev
-    losses = used.losses(training.params, rows, arm.change)
-    errors = used.errors(training.params, rows, arm.change)
-    worst = 1.0 if used.subject.kind == "classification" else WORST * float(np.var(rows.y))
-    return _bounded(losses, WORST * uninformed), _bounded(errors, worst)
+    return Probed(
+        arm,
+        paired.gain(*losses, alpha=alpha),
+        paired.gain(*errors, statistic=statistic, alpha=alpha),
+        told,
+        float(np.mean([a.fit - b.fit for a, b in zip(control, treatment, strict=True)])),
+        mean(counted[0]),
+        mean(counted[1]),
+        errors[1],
+        steps,
+        len(control),
+    )
 
 
 def _bounded(losses: Floats, worst: float) -> Floats:

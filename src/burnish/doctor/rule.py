@@ -7,14 +7,34 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from burnish.diagnosis.finding import Evidence, Finding, Severity
+from burnish.doctor.arms import Arm
 
 if TYPE_CHECKING:
     from burnish.doctor.examination import Examination
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What a rule found, and what would cure it."""
+
+    finding: Finding
+    by: Evidence
+    arm: Arm | None = None  # None: nothing that can be done from here
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a rule wants to be tried, and why."""
+
+    why: str  # what calls for it, as one or more sentences; "": nothing does, it is always tried
+    arms: tuple[Arm, ...]  # of which the best counts
+    where: str = ""
+    optimises: bool = True  # whether rows that were learned from have to gain too: their loss is what it is about
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """One problem that a network can have."""
+    """One problem that a network can have. It looks by itself, or says what has to be tried."""
 
     code: str  # of the catalogue: "NN1"
     title: str
@@ -24,8 +44,14 @@ class Rule:
     remedy: str  # what cures it
     proven: str  # how the cure is proven
     source: str  # of the rule or its threshold
-    look: Callable[[Examination], Iterable[Finding]]
+    look: Callable[[Examination], Iterable[Found]] | None = None
+    trial: Callable[[Examination], Trial | None] | None = None
+    finer: Callable[[Arm], tuple[Arm, ...]] | None = None  # further arms, near the best one of the trial
 
-    def finding(self, evidence: str, *, where: str = "", remedy: str | None = None) -> Finding:
+    def finding(
+        self, evidence: str, *, where: str = "", remedy: str | None = None, arm: Arm | None = None,
+        severity: Severity | None = None,
+    ) -> Found:  # fmt: skip
         """What it found."""
-        return Finding(self.code, self.title, self.severity, evidence, remedy or self.remedy, where)
+        told = Finding(self.code, self.title, severity or self.severity, evidence, remedy or self.remedy, where)
+        return Found(told, self.evidence, arm)

@@ -1,32 +1,51 @@
 """All rules, in the order in which they are looked at.
 
-Numerics and structure come first, since nothing else can be believed where they fail; then initialisation, inputs, the
-learning rate, units on the way, and where the error comes from.
+What is true of the program comes first, since nothing else can be believed where it fails: numerics, rows, structure,
+gradients. Then what has to be tried: of two that gain alike the more special one is the cause, and the learning rate,
+which does a little good to nearly everything, is one of the last. What is read off the training comes at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from burnish.diagnosis.finding import Finding
-from burnish.doctor.examination import Examination
 from burnish.doctor.rule import Rule
-from burnish.doctor.rules import generalisation, initialisation, inputs, numerics, scales, steps, structure
-
-RULES: tuple[Rule, ...] = (
-    *numerics.RULES,
-    *structure.RULES,
-    numerics.NU3,  # after the structure: of a constant output no parameter has a gradient
-    *initialisation.RULES,
-    *inputs.RULES,
-    *steps.RULES,
-    numerics.NU4,  # what made a training diverge has been looked for by now
-    *scales.RULES,
-    *generalisation.RULES,
+from burnish.doctor.rules import (
+    amounts,
+    data,
+    generalisation,
+    gradients,
+    initialisation,
+    inputs,
+    numerics,
+    outputs,
+    regularisation,
+    scales,
+    steps,
+    structure,
 )
 
-
-def look(exam: Examination) -> Iterator[Finding]:
-    """What the rules find, in their order; where the numbers are not there, nothing else can be judged."""
-    for rule in RULES if exam.first.finite else (numerics.NU4,):
-        yield from rule.look(exam)
+PROOFS: tuple[Rule, ...] = (
+    *numerics.PROOFS,
+    *data.PROOFS,
+    *outputs.PROOFS,
+    *structure.PROOFS,
+    *gradients.PROOFS,
+    gradients.NU3,  # after the structure: of a constant output no parameter has a gradient
+)
+TRIALS: tuple[Rule, ...] = (
+    inputs.DA13,
+    outputs.NN14,
+    inputs.DA1,
+    *initialisation.RULES,
+    scales.NN5,
+    gradients.NU5,
+    *regularisation.RULES,
+    *steps.SPECIFIC,
+    *amounts.BATCHES,
+    *steps.RATES,
+    structure.NN10,
+    amounts.BV10,
+    *steps.OTHERS,
+    amounts.BV11,
+)
+READINGS: tuple[Rule, ...] = (*scales.UNITS, *generalisation.LIMITS)
+RULES: tuple[Rule, ...] = tuple(dict.fromkeys((*PROOFS, *TRIALS, *READINGS)))

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from burnish.diagnosis import bias_variance, training
-from burnish.diagnosis.finding import Finding, Severity
+from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor.examination import Examination
-from burnish.doctor.rule import Evidence, Rule
+from burnish.doctor.rule import Found, Rule
 from burnish.train.work import Ending
 
 
-def _budget(exam: Examination) -> Iterable[Finding]:
-    if np.isfinite(exam.followed.trace.loss).all():
-        yield from bias_variance.verdict(exam.budget)
+def _budget(exam: Examination) -> Iterable[Found]:
+    if exam.followed.finite:
+        yield from (Found(one, Evidence.TEST) for one in bias_variance.verdict(exam.budget))
 
 
-def _curves(exam: Examination) -> Iterable[Finding]:
-    """Too few or too many epochs; what the learning rate's probes and the proofs say is theirs to say."""
-    if np.isfinite(exam.followed.trace.loss).all():
+def _stuck(exam: Examination) -> Iterable[Found]:
+    """What else a curve shows, the probes have tried."""
+    if exam.followed.finite:
         found = training.read(exam.curve, Ending.COMPLETED, uninformed=exam.uninformed)
-        yield from (one for one in found if one.code in ("BV10", "BV11", "OP14"))
+        yield from (Found(one, Evidence.SIGNAL) for one in found if one.code == "OP14")
 
 
 BV = Rule(
@@ -34,17 +32,17 @@ BV = Rule(
     "Bias first (larger, longer, better optimised), then variance (more data, regularisation).",
     "The part shrinks, and the dev error with it.",
     "Geman, Bienenstock and Doursat, 1992; the practical size is a choice.",
-    _budget,
+    look=_budget,
 )
-CURVES = Rule(
-    "BV10",
-    "Too few or too many epochs",
+OP14 = Rule(
+    "OP14",
+    "The training never gets under way",
     Evidence.SIGNAL,
     Severity.LIMIT,
-    "The dev loss still falls in the last third, or has risen for good after its lowest point.",
-    "Longer training, or early stopping.",
-    "The dev loss of the other number of epochs is lower.",
-    "Theil, 1950; Sen, 1968 (slope); Prechelt, 1998 (early stopping).",
-    _curves,
+    "At the end the training loss is within 2 % of what is reached without a look at the inputs.",
+    "Another learning rate, warm-up, or batch normalisation; if none helps, the inputs may hold nothing to learn.",
+    "The training loss falls.",
+    "Definition.",
+    look=_stuck,
 )
-RULES = (BV, CURVES)
+LIMITS = (BV, OP14)

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from burnish.diagnosis.finding import Finding, Severity
+from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import null as nulls
+from burnish.doctor.arms import Arm
 from burnish.doctor.examination import PRACTICAL_SHARE, Examination
 from burnish.doctor.gauges import Gauge
-from burnish.doctor.rule import Evidence, Rule
+from burnish.doctor.rule import Rule, Trial
 
 # Depth from which gradients can be said to vanish or explode with it.
 DEEP = 4
 # A first layer that is told to change less than a thousandth of what the last one is, relative to its weights.
 VANISHING = 1e-3
+# Chance with which a right start calls for a probe, which then decides: of the three scales together.
+CALLED_FOR = 0.01
+
+
+def right_start(exam: Examination) -> Arm:
+    """Weights drawn anew."""
+    layers = exam.gauger.layers
+    return Arm("rightly drawn weights", begin=lambda params, key: nulls.rightly_initialised(layers, params, key))
 
 
 def _signals(exam: Examination) -> dict[str, tuple[float, float]]:
     """What is read off the start, and its p-value against right initialisation."""
     null = exam.null
 
-    def against(read: object) -> tuple[float, float]:
-        statistic = read(exam.first)  # type: ignore[operator]
-        return statistic, null.p_value(statistic, [read(gauge) for gauge in null.gauges])  # type: ignore[operator]
+    def against(read: Any) -> tuple[float, float]:
+        statistic = read(exam.first)
+        return statistic, null.p_value(statistic, [read(gauge) for gauge in null.gauges])
 
     return {
         "forward": against(lambda gauge: nulls.depth_slope(gauge.z[:-1])),
@@ -39,53 +49,59 @@ def _relative_updates(gauge: Gauge) -> np.ndarray:
     return gauge.gradient[leaves] / np.maximum(gauge.weight[leaves], 1e-30)
 
 
-def _vanishing(exam: Examination) -> Iterable[Finding]:
+def _vanishing(exam: Examination) -> Trial | None:
+    """ReLU in the place of what squashes, rightly initialised, with batch norm or without."""
     layers, delta = exam.gauger.layers, exam.first.delta
     if len(layers) < DEEP:
-        return
+        return None
     updates = _relative_updates(exam.first)
     if updates[0] >= VANISHING * updates[-1] or delta[0] >= VANISHING * delta[-2]:
-        return
-    by, probed = exam.rescued
-    if exam.matters(probed):
-        yield NN3.finding(
-            f"The gradient's scale is {delta[0] / delta[-2]:.1e} times as large at {layers[0].name} as at "
-            f"{layers[-2].name}. With {by} {exam.said(probed)}",
-            where=layers[0].name,
-        )
+        return None
+
+    def begin(params: Any, key: Any) -> Any:
+        return nulls.rightly_initialised(layers, params, key, rectified=True)
+
+    def with_network(apply: Any) -> Any:
+        return lambda subject: replace(subject, apply=apply, apply_training=None)
+
+    networks = {
+        "ReLU and He's weights": exam.gauger.rectified_apply,
+        "batch norm, ReLU and He's weights": exam.gauger.normalised_apply,
+    }
+    return Trial(
+        f"The gradient's scale is {delta[0] / delta[-2]:.1e} times as large at {layers[0].name} as at "
+        f"{layers[-2].name}.",
+        tuple(Arm(name, begin=begin, subject=with_network(apply)) for name, apply in networks.items()),
+        layers[0].name,
+    )
 
 
-def _exploding(exam: Examination) -> Iterable[Finding]:
+def _exploding(exam: Examination) -> Trial | None:
     if len(exam.gauger.layers) < DEEP:
-        return
+        return None
     signals = _signals(exam)
     grown = max(signals[name][0] for name in ("forward", "backward"))
     p_value = min(signals[name][1] for name in ("forward", "backward"))
-    if p_value < exam.alpha and np.exp(grown) > 1 + PRACTICAL_SHARE and exam.matters(exam.reinitialised):
-        yield NN4.finding(
-            f"From layer to layer scales grow by a factor of {np.exp(grown):.2g}. Rightly initialised, "
-            + exam.said(exam.reinitialised)
-        )
+    if p_value >= CALLED_FOR / len(signals) or np.exp(grown) <= 1 + PRACTICAL_SHARE:
+        return None
+    return Trial(f"From layer to layer scales grow by a factor of {np.exp(grown):.2g}.", (right_start(exam),))
 
 
-def _scale(exam: Examination) -> Iterable[Finding]:
+def _scale(exam: Examination) -> Trial | None:
     """Weights too large or too small, at any depth."""
     if not exam.gauger.layers:
-        return
+        return None
     signals = _signals(exam)
     worst = min(signals, key=lambda name: signals[name][1])
     p_value = signals[worst][1]
-    if p_value >= exam.alpha / len(signals):
-        return
-    probed = exam.reinitialised
-    if not exam.matters(probed):
-        return
+    if p_value >= CALLED_FOR / len(signals):
+        return None
     normal = float(np.mean([gauge.z[-1] for gauge in exam.null.gauges]))
     large = exam.first.z[-1] > normal
-    yield NN2.finding(
+    return Trial(
         f"The outputs before the first step are {exam.first.z[-1]:.3g} in size, where right initialisation gives "
-        f"{normal:.3g} (p = {p_value:.1g}): the weights are too {'large' if large else 'small'}. Drawn rightly, "
-        + exam.said(probed)
+        f"{normal:.3g} (p = {p_value:.1g}): the weights are too {'large' if large else 'small'}.",
+        (right_start(exam),),
     )
 
 
@@ -94,11 +110,11 @@ NN2 = Rule(
     "Initial weights have the wrong scale",
     Evidence.PROBE,
     Severity.FAULT,
-    "Scales that twenty right draws do not have, and a lower dev loss from a right draw.",
+    "Scales that twenty right draws do not have, and a lower dev error from a right draw.",
     "Weights with variance 2/fan-in before rectifiers (He), 1/fan-in otherwise (LeCun).",
-    "The dev loss after as many steps is lower from a right draw.",
+    "The dev error of the whole training is lower from a right draw.",
     "He et al., 2015; LeCun et al., 1998, section 4.6.",
-    _scale,
+    trial=_scale,
 )
 NN3 = Rule(
     "NN3",
@@ -106,11 +122,11 @@ NN3 = Rule(
     Evidence.PROBE,
     Severity.FAULT,
     "The first layer's gradient and relative update are below a thousandth of the last one's, and ReLU with He's "
-    "initialisation reaches a lower dev loss.",
+    "initialisation reaches a lower dev error.",
     "ReLU or GELU with He's initialisation, batch norm, skip connections, or fewer layers.",
-    "The dev loss after as many steps is lower.",
+    "The dev error of the whole training is lower.",
     "Hochreiter, 1991; Glorot and Bengio, 2010.",
-    _vanishing,
+    trial=_vanishing,
 )
 NN4 = Rule(
     "NN4",
@@ -119,8 +135,8 @@ NN4 = Rule(
     Severity.FAULT,
     "Activations or gradients grow from layer to layer as right initialisation does not let them.",
     "He's initialisation, gradient clipping, batch norm, a lower learning rate.",
-    "The dev loss after as many steps is lower.",
+    "The dev error of the whole training is lower.",
     "He et al., 2015; Pascanu, Mikolov and Bengio, 2013.",
-    _exploding,
+    trial=_exploding,
 )
-RULES = (NN3, NN4, NN2)
+RULES = (NN4, NN2, NN3)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 from scipy import stats
 
-from burnish.diagnosis.finding import Finding, Severity
+from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import null as nulls
+from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
-from burnish.doctor.lab import Lab
-from burnish.doctor.probes import Arm
-from burnish.doctor.rule import Evidence, Rule
+from burnish.doctor.rule import Rule, Trial
 
 # A condition number of the inputs' second moments, or a size, from which standardising is worth a probe. The probe
 # decides.
 ILL_CONDITIONED, UNLIKE = 10.0, 3.0
 # Cramér's V from which mini-batches differ in their classes: a small effect by Cohen (1988).
 SMALL_EFFECT = 0.1
+# Chance with which a random order calls for a probe, which then decides.
+CALLED_FOR = 0.01
 
 
 def _condition(x: np.ndarray) -> float:
@@ -33,44 +33,40 @@ def _condition(x: np.ndarray) -> float:
     return float(values[-1] / max(values[0], values[-1] * 1e-12))
 
 
-def _scales(exam: Examination) -> Iterable[Finding]:
+def _scales(exam: Examination) -> Trial | None:
     x = exam.subject.train.x
     if not np.issubdtype(x.dtype, np.floating) or not np.isfinite(x).all():
-        return
+        return None
     change = nulls.standardising(exam.subject.train)
     before = _condition(exam.lab.gauge.x)
     after = _condition((exam.lab.gauge.x - change.shift) * change.scale)
     size = float(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
     unlike = max(size, 1 / max(size, 1e-30)) > UNLIKE
     if before < ILL_CONDITIONED * after and not unlike:
-        return
-    probed = exam.probe({"standardised": Arm(change=change)})["standardised"]
-    if exam.matters(probed):
-        yield DA1.finding(
-            f"Inputs have a size of {size:.3g} and a condition number of {before:.2g}, standardised {after:.2g}. "
-            f"Standardised, {exam.said(probed)}"
-        )
+        return None
+    return Trial(
+        f"Inputs have a size of {size:.3g} and a condition number of {before:.2g}, standardised {after:.2g}.",
+        (Arm("standardised inputs", change),),
+    )
 
 
-def _order(exam: Examination) -> Iterable[Finding]:
+def _order(exam: Examination) -> Trial | None:
     """Do mini-batches differ in their classes by more than a random order would make them?"""
     subject = exam.subject
-    if subject.kind != "classification":
-        return
-    steps = range(min(subject.per_epoch, 200))
-    table = _counts(exam, steps)
+    if subject.kind != "classification" or subject.shuffle:
+        return None
+    table = _counts(exam, range(min(subject.per_epoch, 200)))
     table = table[:, table.sum(axis=0) > 0]
     if table.shape[0] < 2 or table.shape[1] < 2:
-        return
+        return None
     found = stats.chi2_contingency(table)
     effect = float(np.sqrt(found.statistic / (table.sum() * (min(table.shape) - 1))))
-    if found.pvalue < exam.alpha and effect > SMALL_EFFECT and not subject.shuffle:
-        probed = exam.probe({"shuffled": Arm(lab=_shuffled(exam))}, steps=subject.steps)["shuffled"]
-        if exam.matters(probed):
-            yield DA13.finding(
-                f"Mini-batches differ in their classes (Cramér's V {effect:.2f}, p = {found.pvalue:.1g}). Shuffled, "
-                + exam.said(probed)
-            )
+    if found.pvalue >= CALLED_FOR or effect <= SMALL_EFFECT:
+        return None
+    return Trial(
+        f"Mini-batches differ in their classes (Cramér's V {effect:.2f}, p = {found.pvalue:.1g}).",
+        (Arm("shuffled rows", subject=lambda given: replace(given, shuffle=True)),),
+    )
 
 
 def _counts(exam: Examination, steps: range) -> np.ndarray:
@@ -83,21 +79,17 @@ def _counts(exam: Examination, steps: range) -> np.ndarray:
     return table
 
 
-def _shuffled(exam: Examination) -> Lab:
-    return Lab(replace(exam.subject, shuffle=True))
-
-
 DA1 = Rule(
     "DA1",
     "Inputs are not normalised",
     Evidence.PROBE,
     Severity.FAULT,
-    "Inputs far from unit size, or far worse conditioned than standardised ones, and a lower dev loss when they are "
+    "Inputs far from unit size, or far worse conditioned than standardised ones, and a lower dev error when they are "
     "standardised.",
     "Standardise each input on the training rows, and use the same numbers for all others.",
-    "The dev loss after as many steps is lower.",
+    "The dev error of the whole training is lower.",
     "LeCun, Bottou, Orr and Müller, Efficient BackProp, 1998, section 4.3.",
-    _scales,
+    trial=_scales,
 )
 DA13 = Rule(
     "DA13",
@@ -106,8 +98,7 @@ DA13 = Rule(
     Severity.FAULT,
     "Mini-batches differ in their classes as no random order lets them, and a shuffled training does better.",
     "Shuffle the rows at each epoch.",
-    "The dev loss is lower.",
+    "The dev error is lower.",
     "Cramér, 1946 (V); Cohen, 1988 (small effect).",
-    _order,
+    trial=_order,
 )
-RULES = (DA1, DA13)

@@ -1,173 +1,77 @@
-"""NU: values that are not finite, gradients that are no slopes, evaluation that is not repeatable."""
+"""NU4, NU6 to NU11: values that are not finite, evaluation that is not repeatable, inputs and keys not read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jax import lax
 
-from burnish.diagnosis.finding import Finding, Severity
-from burnish.diagnosis.gradient_check import check_gradients
-from burnish.diagnosis.gradient_reading import Verdict
+from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import null as nulls
+from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
-from burnish.doctor.rule import Evidence, Rule
-from burnish.errors import ConfigError
+from burnish.doctor.rule import Found, Rule
+from burnish.doctor.subject import Subject
 
-# Rows of a gradient check: the cost is a mean, so that a few rows have the same bugs as many.
-CHECKED_ROWS = 16
 # Rows for tests of structure: exact answers, which need no more.
 FEW = 8
 # Relative size up to which two float32 evaluations of the same thing differ by rounding alone.
 ROUNDING = 1e-3
-# Gradients above this are far enough from float32's smallest numbers for a step to be none by rounding.
-UNDERFLOW = 1e-20
-# Updates of an optimiser that are looked at.
-LOOKED_AT = 20
-# Leaves that one sentence names.
-NAMED = 3
 # A cost over twice the same rows against one over them once: a mean stays, a sum doubles.
 DOUBLED = 2.0
+# Draws of the weights for which the outputs have to be the same on all rows.
+DRAWS = 3
 
 
-def _not_finite(exam: Examination) -> Iterable[Finding]:
-    x, y = exam.subject.train.x, exam.subject.train.y
-    for name, values in (("input", x), ("target", y)):
-        if not np.issubdtype(values.dtype, np.floating):
-            continue
-        bad = ~np.isfinite(values)
-        if bad.any():
-            rows = np.flatnonzero(bad.reshape(len(values), -1).any(axis=1))
+def _not_finite(exam: Examination) -> Iterable[Found]:
+    """Rows first, then the cost at the start, then a training on the way: that one is a symptom, and no cause yet."""
+    for name, values in (("input", exam.subject.train.x), ("target", exam.subject.train.y)):
+        if np.issubdtype(values.dtype, np.floating) and (rows := _bad_rows(values)).size:
             yield NU4.finding(
                 f"{len(rows)} of {len(values):,} training rows hold {name}s that are no finite numbers; "
                 f"the first is row {rows[0]}.",
                 where=f"row {rows[0]}",
                 remedy="Drop or impute these rows.",
+                arm=Arm("the rows that are finite", subject=_finite_rows),
             )
             return
     if not exam.first.finite:
         yield NU4.finding("The cost, or a scale of the network, is not finite before the first step.")
-        return
-    loss = exam.followed.trace.loss
-    if not np.isfinite(loss).all():
-        step = int(np.flatnonzero(~np.isfinite(loss))[0])
-        norms = exam.followed.trace.gradient_norm[:step]
-        reached = f" The gradient's norm had reached {np.nanmax(norms):.3g}." if len(norms) else ""
-        yield NU4.finding(f"The cost stopped being finite at step {step + 1} of {exam.subject.steps:,}.{reached}")
+    elif not exam.followed.finite:
+        yield _diverged(exam)
 
 
-def _small_cost(exam: Examination) -> tuple[Any, Any]:
-    """The cost on a few rows, and the gradient that training uses."""
-    subject = exam.subject
-    rows = exam.lab.gauge.take(slice(0, CHECKED_ROWS))
-    x, y, key = jnp.asarray(rows.x), jnp.asarray(rows.y), jax.random.key(0)
-
-    def cost(params: Any) -> Any:
-        return subject.objective(params, x, y, key)
-
-    if subject.gradient is None:
-        return cost, jax.grad(cost)
-    own = subject.gradient
-    return cost, lambda params: own(params, x, y, key)
+def _bad_rows(values: np.ndarray) -> np.ndarray:
+    return np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
 
 
-def _wrong_gradient(exam: Examination) -> Iterable[Finding]:
-    cost, gradient = _small_cost(exam)
-    try:
-        checked = check_gradients(cost, exam.start.params, gradient=gradient)
-    except ConfigError as error:
-        yield from _cannot_check(error)
-        return
-    wrong = [leaf for leaf in checked.leaves if leaf.verdict is Verdict.WRONG]
-    if not wrong:
-        return
-    leaf = max(wrong, key=lambda one: one.distance)
-    at = "" if leaf.index is None else f", {leaf.analytic:.4g} against {leaf.numeric:.4g} at {list(leaf.index)}"
-    yield NU1.finding(
-        f"{len(wrong)} of {len(checked.leaves)} leaves: {_listed([one.name for one in wrong])}. The gradient of "
-        f"{leaf.name} is {leaf.distance:.2g} off its differences{at}. {leaf.hint}".strip(),
-        where=leaf.name,
-    )
+def _finite_rows(subject: Subject) -> Subject:
+    x, y = subject.train.x, subject.train.y
+    floats = [values for values in (x, y) if np.issubdtype(values.dtype, np.floating)]
+    bad = np.unique(np.concatenate([_bad_rows(values) for values in floats]))
+    return replace(subject, train=subject.train.take(np.setdiff1d(np.arange(len(y)), bad)))
 
 
-def _cannot_check(error: ConfigError) -> Iterable[Finding]:
-    yield Finding("NU1", "The gradient could not be checked", Severity.NOTE, str(error.what), str(error.remedy))
+def _diverged(exam: Examination) -> Found:
+    trace = exam.followed.trace
+    step = int(np.flatnonzero(~np.isfinite(trace.loss))[0])
+    norms = trace.gradient_norm[:step]
+    reached = f" The gradient's norm had reached {np.nanmax(norms):.3g}." if len(norms) else ""
+    found = NU4.finding(f"The cost stopped being finite at step {step + 1} of {exam.subject.steps:,}.{reached}")
+    return replace(found, by=Evidence.SIGNAL)
 
 
-def _ascent(exam: Examination) -> Iterable[Finding]:
-    """Do the first updates go downhill? Of any optimiser the step and the gradient of the cost meet at an angle."""
-    cost, gradient = _small_cost(exam)
-
-    @jax.jit
-    def cosine(params: Any, state: Any) -> Any:
-        true = jax.grad(cost)(params)
-        updates, _ = exam.subject.optimizer.update(gradient(params), state, params)
-        size = optax.tree.norm(true) * optax.tree.norm(updates)
-        return jnp.where(size > 0, optax.tree.vdot(true, updates) / size, 0)
-
-    found = float(cosine(exam.start.params, exam.start.optimizer))
-    if found > ROUNDING:
-        yield NU2.finding(
-            f"The first update goes uphill: the cosine between it and the cost's gradient is {found:+.2f}; a descent "
-            "has a negative one."
-        )
-
-
-def _frozen(exam: Examination) -> Iterable[Finding]:
-    """Leaves that no initialisation gives a gradient, and leaves that the optimiser leaves where they are.
-
-    A gradient may also be zero because every unit before it is dead, or too small to change a float: other causes.
-    """
-    names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(exam.start.params)]
-    never = np.max([gauge.gradient for gauge in exam.null.gauges], axis=0) == 0
-    kept = exam.subject.optimizer
-    _, gradient = _small_cost(exam)
-    params, gradients = exam.start.params, jax.jit(gradient)(exam.start.params)
-
-    @jax.jit
-    def largest_updates(state: Any) -> Any:
-        """Of each leaf over some steps on the same gradient: warm-up may begin with none."""
-
-        def step(_: Any, carry: Any) -> Any:
-            state, largest = carry
-            updates, state = kept.update(gradients, state, params)
-            return state, jax.tree.map(lambda m, u: jnp.maximum(m, jnp.max(jnp.abs(u))), largest, updates)
-
-        return lax.fori_loop(0, LOOKED_AT, step, (state, jax.tree.map(lambda _: jnp.float32(0), gradients)))[1]
-
-    largest = jax.tree.leaves(largest_updates(exam.start.optimizer))
-    still = [
-        bool(jnp.any(jnp.abs(g) > UNDERFLOW)) and not float(u) > 0
-        for g, u in zip(jax.tree.leaves(gradients), largest, strict=True)
-    ]
-    disconnected = [name for name, found in zip(names, never, strict=True) if found]
-    frozen = [name for name, found in zip(names, still, strict=True) if found]
-    if disconnected:
-        yield NU3.finding(
-            f"The cost does not depend on {_listed(disconnected)}: no gradient in {nulls.DRAWS} draws of the weights.",
-            where=disconnected[0],
-        )
-    if frozen:
-        yield NU3.finding(f"The optimiser leaves {_listed(frozen)} alone, whatever the gradient.", where=frozen[0])
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-
-
-def _not_repeatable(exam: Examination) -> Iterable[Finding]:
+def _not_repeatable(exam: Examination) -> Iterable[Found]:
     rows = exam.lab.gauge.take(slice(0, FEW * 8))
     one, other = (exam.subject.apply(exam.start.params, jnp.asarray(rows.x)) for _ in range(2))
     if bool(jnp.any(one != other)):
         yield NU6.finding("Two evaluations of the same parameters on the same rows differ.")
 
 
-def _contaminated(exam: Examination) -> Iterable[Finding]:
+def _contaminated(exam: Examination) -> Iterable[Found]:
     """Does the output of a row depend on the other rows of its batch, in evaluation?"""
     x = jnp.asarray(exam.lab.gauge.x[:FEW])
     if len(x) < 2 or not jnp.issubdtype(x.dtype, jnp.floating):
@@ -180,7 +84,7 @@ def _contaminated(exam: Examination) -> Iterable[Finding]:
         yield NU7.finding("The output of a row changes with the other rows of its batch, in evaluation mode.")
 
 
-def _sum(exam: Examination) -> Iterable[Finding]:
+def _sum(exam: Examination) -> Iterable[Found]:
     rows = exam.lab.gauge.take(slice(0, FEW))
     outputs, y = exam.subject.apply(exam.start.params, jnp.asarray(rows.x)), jnp.asarray(rows.y)
     once, twice = (
@@ -189,6 +93,41 @@ def _sum(exam: Examination) -> Iterable[Finding]:
     )
     if once.shape == () and float(once) != 0 and abs(float(twice) / float(once) - DOUBLED) < 2 * ROUNDING:
         yield NU10.finding("The loss of the same rows taken twice is twice as large: a sum over the batch, not a mean.")
+
+
+def _input_ignored(exam: Examination) -> Iterable[Found]:
+    """Outputs that are the same on every row, whatever the weights, but not at 1: that is softmax of one unit."""
+    layers, x = exam.gauger.layers, jnp.asarray(exam.lab.gauge.x[: FEW * 8])
+    draws = [nulls.rightly_initialised(layers, exam.start.params, jax.random.key(draw)) for draw in range(DRAWS)]
+    outputs = [np.asarray(exam.subject.apply(params, x)) for params in draws]
+    if (
+        len(x) > 1
+        and all(np.ptp(one, axis=0).max() == 0 for one in outputs)
+        and not all((o == 1).all() for o in outputs)
+    ):
+        yield NU8.finding(f"The outputs are the same on {len(x)} rows, in {DRAWS} draws of the weights.")
+
+
+def _key_ignored(exam: Examination) -> Iterable[Found]:
+    """Training outputs that differ from those of evaluation by chance, and by the same chance in each step.
+
+    Batch norm differs too, and rightly: of it a row's output changes with the other rows.
+    """
+    training, params = exam.subject.apply_training, exam.start.params
+    x = jnp.asarray(exam.lab.gauge.x[:FEW])
+    if training is None or len(x) < 2 or not jnp.issubdtype(x.dtype, jnp.floating):
+        return
+    once, again = (np.asarray(training(params, x, jax.random.key(seed))) for seed in (1, 2))
+    alone = np.asarray(training(params, x.at[1:].multiply(2.0), jax.random.key(1)))
+    evaluated = np.asarray(exam.subject.apply(params, x))
+    if (once == again).all() and (once[0] == alone[0]).all() and np.abs(once - evaluated).max() > ROUNDING:
+        yield NU9.finding("Two keys give the same outputs in training, which are not those of evaluation.")
+
+
+def _not_from_key(exam: Examination) -> Iterable[Found]:
+    once, again = (jax.tree.leaves(exam.subject.init(jax.random.key(0))) for _ in range(2))
+    if any(bool(jnp.any(a != b)) for a, b in zip(once, again, strict=True)):
+        yield NU11.finding("Two calls of init with the same key give different parameters.")
 
 
 NU4 = Rule(
@@ -200,40 +139,7 @@ NU4 = Rule(
     "Clean the rows; guard logarithms and divisions; a lower learning rate or gradient clipping.",
     "The same batch again is finite.",
     "Definition.",
-    _not_finite,
-)
-NU1 = Rule(
-    "NU1",
-    "A gradient is wrong",
-    Evidence.PROOF,
-    Severity.FAULT,
-    "In float64, the gradient of a leaf is off the cost's central differences, at several steps and two points.",
-    "Replace the own rule of differentiation by JAX's, or mend it.",
-    "The check passes.",
-    "Dennis and Schnabel, 1983, section 5.6.",
-    _wrong_gradient,
-)
-NU2 = Rule(
-    "NU2",
-    "Updates go uphill",
-    Evidence.PROOF,
-    Severity.FAULT,
-    "The first update and the gradient of the cost point the same way.",
-    "Mind the sign: updates are added, gradients subtracted.",
-    "The cosine is negative.",
-    "Definition of a descent direction: Nocedal and Wright, Numerical Optimization, 2006, section 2.2.",
-    _ascent,
-)
-NU3 = Rule(
-    "NU3",
-    "Parameters never move",
-    Evidence.PROOF,
-    Severity.FAULT,
-    "No initialisation gives a leaf a gradient, or the optimiser does not move it where it has one.",
-    "Connect it to the output, unfreeze it, or leave it out of the parameters.",
-    "It moves.",
-    "Definition.",
-    _frozen,
+    look=_not_finite,
 )
 NU6 = Rule(
     "NU6",
@@ -244,7 +150,7 @@ NU6 = Rule(
     "Switch off dropout, augmentation and batch statistics in evaluation.",
     "Two evaluations are identical.",
     "Definition.",
-    _not_repeatable,
+    look=_not_repeatable,
 )
 NU7 = Rule(
     "NU7",
@@ -255,7 +161,7 @@ NU7 = Rule(
     "Look for an axis that is the batch's: softmax, a reshape, a mean; batch norm needs its running averages.",
     "It does not change.",
     "Definition.",
-    _contaminated,
+    look=_contaminated,
 )
 NU10 = Rule(
     "NU10",
@@ -266,6 +172,39 @@ NU10 = Rule(
     "Take the mean, or divide the learning rate by the batch size, so that both can be changed one at a time.",
     "The ratio is 1.",
     "Definition.",
-    _sum,
+    look=_sum,
 )
-RULES = (NU2, NU1, NU6, NU7, NU10)
+NU8 = Rule(
+    "NU8",
+    "The inputs are ignored",
+    Evidence.PROOF,
+    Severity.FAULT,
+    "The outputs are the same on all rows, whatever the weights.",
+    "Follow the inputs through apply: what is computed from them does not reach the outputs.",
+    "Outputs differ from row to row.",
+    "Definition.",
+    look=_input_ignored,
+)
+NU9 = Rule(
+    "NU9",
+    "Random numbers are used again",
+    Evidence.PROOF,
+    Severity.FAULT,
+    "The network in training is not that of evaluation, and another key changes nothing about it.",
+    "Draw each mask from the key that is passed in.",
+    "Two keys give different outputs in training.",
+    "Definition; Srivastava et al., 2014 (a new mask for each row and step).",
+    look=_key_ignored,
+)
+NU11 = Rule(
+    "NU11",
+    "Initial parameters do not follow their key",
+    Evidence.PROOF,
+    Severity.FAULT,
+    "Two calls of init with the same key differ.",
+    "Draw all random numbers from the key.",
+    "Two calls are identical.",
+    "Definition.",
+    look=_not_from_key,
+)
+PROOFS = (NU11, NU4, NU6, NU7, NU8, NU9, NU10)

@@ -1,6 +1,7 @@
 """NN5 and NN6: units that died or saturated on the way.
 
-Notes, not faults: nothing here shows that the units are missed. Sparse networks are healthy with a fifth of them dead.
+Notes as a rule, not faults: nothing here shows that the units are missed. Sparse networks are healthy with a fifth of
+them dead.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from burnish.diagnosis.finding import Finding, Severity
+from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor.examination import Examination
-from burnish.doctor.rule import Evidence, Rule
+from burnish.doctor.rule import Found, Rule, Trial
+from burnish.doctor.rules.initialisation import right_start
 
 # Shares of a layer's units beyond those of right initialisation: dead ones, saturated ones.
 DEAD, SATURATED = 0.10, 0.30
@@ -24,15 +26,15 @@ def _excess(exam: Examination, name: str) -> np.ndarray:
     return np.asarray(end - normal)
 
 
-def _dead(exam: Examination) -> Iterable[Finding]:
+def _dead(exam: Examination) -> Iterable[Found]:
     yield from _units(exam, "dead", DEAD, NN5, "have no gradient on any of {rows:,} rows")
 
 
-def _saturated(exam: Examination) -> Iterable[Finding]:
+def _saturated(exam: Examination) -> Iterable[Found]:
     yield from _units(exam, "saturated", SATURATED, NN6, "have lost 99 % of their slope on nearly all of {rows:,} rows")
 
 
-def _units(exam: Examination, name: str, least: float, rule: Rule, said: str) -> Iterable[Finding]:
+def _units(exam: Examination, name: str, least: float, rule: Rule, said: str) -> Iterable[Found]:
     if not exam.gauger.layers or not exam.followed.gauges[-1].finite:
         return
     excess = _excess(exam, name)
@@ -46,19 +48,39 @@ def _units(exam: Examination, name: str, least: float, rule: Rule, said: str) ->
         f"{share:.0%} of the {layer.units} units of {layer.name} {said.format(rows=len(exam.lab.gauge))}, from about "
         f"step {when} on.",
         where=layer.name,
+        severity=Severity.NOTE,
+    )
+
+
+def _born_dead(exam: Examination) -> Trial | None:
+    """Dead before the first step, by their biases, say: weights of the wrong scale leave units alive."""
+    if not exam.gauger.layers:
+        return None
+    excess = exam.first.dead - np.max([gauge.dead for gauge in exam.null.gauges], axis=0)
+    if not (excess > DEAD).any():
+        return None
+    place = int(np.nanargmax(excess))
+    layer = exam.gauger.layers[place]
+    return Trial(
+        f"{exam.first.dead[place]:.0%} of the {layer.units} units of {layer.name} have no gradient on any row before "
+        "the first step.",
+        (right_start(exam),),
+        layer.name,
     )
 
 
 NN5 = Rule(
     "NN5",
-    "Units have died",
+    "Units are dead",
     Evidence.TEST,
-    Severity.NOTE,
-    "Over 10 % more of a layer's rectified units than right initialisation leaves are without gradient on every row.",
+    Severity.FAULT,
+    "Over 10 % more of a layer's rectified units than right initialisation leaves are without gradient on every row: a "
+    "note, and a fault where it is so before the first step and a right start reaches a lower dev error.",
     "A lower learning rate, He's initialisation, leaky ReLU or GELU, batch norm.",
     "Fewer dead units and a lower dev loss.",
     "Maas, Hannun and Ng, 2013; Lu et al., 2020.",
-    _dead,
+    look=_dead,
+    trial=_born_dead,
 )
 NN6 = Rule(
     "NN6",
@@ -69,6 +91,6 @@ NN6 = Rule(
     "Normalised inputs, smaller initial weights, ReLU or GELU, batch norm.",
     "Fewer saturated units and a lower dev loss.",
     "Glorot and Bengio, 2010.",
-    _saturated,
+    look=_saturated,
 )
-RULES = (NN5, NN6)
+UNITS = (NN5, NN6)

@@ -1,30 +1,126 @@
-"""OP1 and OP2: the learning rate, by a ladder of rates from the same start on the same mini-batches."""
+"""OP1 to OP4, OP8, OP10, OP13, OP15: the learning rate and the optimiser, by whole trainings with others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 
-from burnish.diagnosis.finding import Finding, Severity
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from burnish.diagnosis.finding import Evidence, Severity
+from burnish.doctor import optimisers
+from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
-from burnish.doctor.probes import Probed
-from burnish.doctor.rule import Evidence, Rule
+from burnish.doctor.lab import Change
+from burnish.doctor.rule import Rule, Trial
+from burnish.doctor.subject import Subject
+
+# Learning rates that a ladder tries, relative to the present one, and how much finer its second rungs are.
+LOWER, HIGHER, FINER = (0.3, 0.1, 0.01), (3.0, 10.0, 100.0), 3.0
+# Share of the training over which steps grow; a usual one.
+WARM_UP = 0.1
+# Share of the steps that have to be clipped for it to be worth a probe (Godbole et al., Tuning Playbook, 2023).
+CLIPPED = 0.5
+# Part of the clipping norm that the largest gradient seen is scaled to, so that none is clipped.
+SAFELY_BELOW = 0.01
+# A memory of thirty steps and more; 0.9, of ten, is usual, 0.99 at times.
+LONG_MEMORY, USUAL_MEMORY = 0.97, 0.9
+# Share of the training, at its end, over which parameters are averaged (Izmailov et al. 2018).
+AVERAGED = 0.25
+# Adam at the rate of its paper (Kingma and Ba 2015), and the rates tried, times that.
+ADAM, ADAM_RATES = optax.adam(1e-3), (0.3, 1.0, 3.0, 10.0)
 
 
-def _too_high(exam: Examination) -> Iterable[Finding]:
-    yield from _better(exam, exam.ladder, OP1)
+def _rate(factor: float) -> Arm:
+    return Arm(f"{factor:g} times the learning rate", Change(rate=factor))
 
 
-def _too_low(exam: Examination) -> Iterable[Finding]:
+def _too_high(exam: Examination) -> Trial:
+    del exam
+    return Trial("", tuple(_rate(factor) for factor in LOWER))
+
+
+def _too_low(exam: Examination) -> Trial | None:
     """A higher rate is quicker in short probes even where the training is right: only whole trainings count."""
-    yield from _better(exam, exam.long_ladder, OP2)
+    return Trial("", tuple(_rate(factor) for factor in HIGHER)) if exam.whole else None
 
 
-def _better(exam: Examination, probed: Mapping[str, Probed], rule: Rule) -> Iterable[Finding]:
-    """The rung with the lowest loss of those whose gain matters."""
-    gains = [name for name, found in probed.items() if exam.matters(found)]
-    if gains:
-        best = min(gains, key=lambda name: probed[name].treatment)
-        yield rule.finding(f"With {best} times the learning rate {exam.said(probed[best])}")
+def _finer(best: Arm) -> tuple[Arm, ...]:
+    """Rungs on both sides, and beyond the ladder's end."""
+    return _rate(best.change.rate / FINER), _rate(best.change.rate * FINER)
+
+
+def _no_warm_up(exam: Examination) -> Trial | None:
+    warm = Arm("steps that grow over the first tenth", Change(warm_up=WARM_UP))
+    return Trial("", (warm,)) if exam.whole else None
+
+
+def _no_decay(exam: Examination) -> Trial | None:
+    decayed = Arm("steps that shrink to 0 along a cosine", Change(decay=1.0))
+    return Trial("", (decayed,)) if exam.whole else None
+
+
+def _no_average(exam: Examination) -> Trial | None:
+    averaged = Arm("the mean of the parameters over the last quarter", average=AVERAGED)
+    return Trial("", (averaged,), optimises=False) if exam.whole else None
+
+
+def _weak(exam: Examination) -> Trial | None:
+    if not exam.whole:
+        return None
+    arms = tuple(
+        Arm(f"Adam at a rate of {1e-3 * factor:g}", Change(rate=factor), subject=_with_adam) for factor in ADAM_RATES
+    )
+    return Trial("", arms)
+
+
+def _with_adam(subject: Subject) -> Subject:
+    return replace(subject, optimizer=ADAM)
+
+
+def _clipped(exam: Examination) -> Trial | None:
+    """Undone by giving the optimiser a small part of each gradient, and enlarging its updates by as much."""
+    params, subject = exam.start.params, exam.subject
+    norms = exam.followed.trace.gradient_norm
+    if exam.decays or not np.isfinite(norms).all():
+        return None
+    norm = optimisers.clipping(subject.optimizer, params, _gradient(exam))
+    if norm is None or (share := float(np.mean(norms > norm))) < CLIPPED:
+        return None
+    optimizer = optimisers.unclipped(subject.optimizer, SAFELY_BELOW * norm / float(norms.max()))
+    free = Arm("unclipped gradients", subject=lambda given: replace(given, optimizer=optimizer))
+    return Trial(f"In {share:.0%} of the steps the gradient is clipped, to a norm of {norm:.2g}.", (free,))
+
+
+def _gradient(exam: Examination) -> object:
+    """Of the first rows, at the start."""
+    rows, key = exam.lab.gauge.take(slice(0, exam.subject.batch_size)), jax.random.key(0)
+    x, y = jnp.asarray(rows.x), jnp.asarray(rows.y)
+    return jax.jit(jax.grad(lambda params: exam.subject.objective(params, x, y, key)))(exam.start.params)
+
+
+def _momentum(exam: Examination) -> Trial | None:
+    """A usual memory, with the same first answer to a gradient, or the same sum of all."""
+    found = optimisers.momentum(exam.subject.optimizer, exam.start.params, _gradient(exam))
+    if found is None or found[1] < LONG_MEMORY or not exam.whole:
+        return None
+    rate, memory = found
+    same_sum = rate * (1 - USUAL_MEMORY) / max(1 - memory, 1e-6)
+    arms = tuple(
+        Arm(f"a momentum of {USUAL_MEMORY} and a rate of {one:.2g}", subject=_with_momentum(one))
+        for one in (rate, same_sum)
+    )
+    return Trial(
+        f"The momentum is {memory:.3g}: a gradient is remembered for {1 / max(1 - memory, 1e-6):.0f} steps.", arms
+    )
+
+
+def _with_momentum(rate: float) -> Callable[[Subject], Subject]:
+    optimizer = optax.sgd(rate, momentum=USUAL_MEMORY)
+    return lambda subject: replace(subject, optimizer=optimizer)
 
 
 OP1 = Rule(
@@ -32,21 +128,92 @@ OP1 = Rule(
     "The learning rate is too high",
     Evidence.PROBE,
     Severity.FAULT,
-    "A third, a tenth or a hundredth of it reaches a lower dev error in as many steps.",
+    "A third, a tenth or a hundredth of it reaches a lower dev error in as many steps, and a lower loss on the rows "
+    "that were learned from.",
     "A lower learning rate, or warm-up and decay.",
-    "The dev loss of the whole training is lower.",
+    "The dev error of the whole training is lower.",
     "Smith, 2017 (range test), with common random numbers.",
-    _too_high,
+    trial=_too_high,
+    finer=_finer,
 )
 OP2 = Rule(
     "OP2",
     "The learning rate is too low",
     Evidence.PROBE,
     Severity.FAULT,
-    "Three or ten times as much reaches a lower dev error by the end of the whole training.",
+    "Three, ten or a hundred times as much reaches a lower dev error by the end of the whole training.",
     "A higher learning rate, or more epochs.",
-    "The dev loss of the whole training is lower.",
+    "The dev error of the whole training is lower.",
     "Smith, 2017 (range test), with common random numbers.",
-    _too_low,
+    trial=_too_low,
+    finer=_finer,
 )
-RULES = (OP1, OP2)
+OP3 = Rule(
+    "OP3",
+    "The learning rate does not decay",
+    Evidence.PROBE,
+    Severity.LIMIT,
+    "Steps that shrink to nothing by the end reach a lower dev error.",
+    "Cosine or step decay.",
+    "The dev error of the whole training is lower.",
+    "Robbins and Monro, 1951; Loshchilov and Hutter, 2017.",
+    trial=_no_decay,
+)
+OP4 = Rule(
+    "OP4",
+    "The first steps are too large",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "Steps that grow over the first tenth of the training reach a lower dev error.",
+    "Warm-up.",
+    "The dev error of the whole training is lower.",
+    "Goyal et al., 2017.",
+    trial=_no_warm_up,
+)
+OP8 = Rule(
+    "OP8",
+    "The optimiser is weak",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "Adam, at the best of four rates, reaches a lower dev error than any rate of the present optimiser that was tried.",
+    "Adam, or SGD with momentum, and its learning rate tuned.",
+    "The dev error of the whole training is lower.",
+    "Kingma and Ba, 2015; Choi et al., 2019 (each at its own best rate).",
+    trial=_weak,
+)
+OP10 = Rule(
+    "OP10",
+    "Gradients are clipped too tightly",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "More than half of the steps are clipped, and unclipped ones reach a lower dev error.",
+    "Clip at the 90th percentile of the gradient's norm, or not at all.",
+    "The dev error of the whole training is lower.",
+    "Pascanu, Mikolov and Bengio, 2013; Godbole et al., Deep Learning Tuning Playbook, 2023.",
+    trial=_clipped,
+)
+OP13 = Rule(
+    "OP13",
+    "The momentum is too long",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "A gradient is remembered for thirty steps and more, and a momentum of 0.9 reaches a lower dev error.",
+    "A momentum of 0.9.",
+    "The dev error of the whole training is lower.",
+    "Sutskever, Martens, Dahl and Hinton, 2013.",
+    trial=_momentum,
+)
+OP15 = Rule(
+    "OP15",
+    "The parameters still jump about at the end",
+    Evidence.PROBE,
+    Severity.LIMIT,
+    "The mean of the parameters over the last quarter of the training has a lower dev error than the last ones.",
+    "An average of the parameters (SWA or EMA), or decay of the learning rate.",
+    "The dev error of the averaged parameters is lower.",
+    "Polyak and Juditsky, 1992; Izmailov et al., 2018.",
+    trial=_no_average,
+)
+SPECIFIC = (OP10, OP13)
+RATES = (OP1, OP4, OP2)
+OTHERS = (OP8, OP3, OP15)

@@ -1,0 +1,124 @@
+"""What a probe changes: one thing about a training, for as long as it is tried or for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, PyTree
+
+from burnish.doctor.lab import NOTHING, Change
+from burnish.doctor.subject import Rows, Subject
+
+# Random numbers of a new start come from the training's own, by this fold.
+START_FOLD = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One thing changed. What is a number costs no compilation; what is another subject costs one."""
+
+    name: str  # as in "With …", and what tells it from other arms of an examination
+    change: Change = NOTHING
+    begin: Callable[[PyTree, Array], PyTree] | None = None  # other initial parameters, from those and a key
+    subject: Callable[[Subject], Subject] | None = None
+    average: float = 0.0  # share of the training, at its end, whose parameters are averaged: no part of a subject
+
+    def program(self, subject: Subject) -> Subject:
+        """The subject that is trained, with `begin` in it; the change is left to the lab."""
+        made = subject if self.subject is None else self.subject(subject)
+        return made if self.begin is None else replace(made, init=_begun(made.init, self.begin))
+
+    def cured(self, subject: Subject, *, inside: bool = False) -> Subject:
+        """The subject with all of it for good.
+
+        Args:
+            subject: To cure.
+            inside: Whether inputs are shifted and scaled by the network itself, so that it takes rows as they were.
+                False: the rows are, so that what is examined next sees them.
+        """
+        return changed(self.program(subject), self.change, inside=inside)
+
+
+def _begun(init: Callable[[Array], PyTree], begin: Callable[[PyTree, Array], PyTree]) -> Callable[[Array], PyTree]:
+    return lambda key: begin(init(key), jax.random.fold_in(key, START_FOLD))
+
+
+def together(arms: Sequence[Arm], subject: Subject, *, inside: bool = False) -> Subject:
+    """One after the other."""
+    for arm in arms:
+        subject = arm.cured(subject, inside=inside)
+    return subject
+
+
+def changed(subject: Subject, change: Change, *, inside: bool = False) -> Subject:
+    """The subject with what a change says in its functions and rows."""
+    made = _steps(subject, change)
+    if change.penalty != 1.0 and made.penalty is not None:
+        own = made.penalty
+        made = replace(made, penalty=(lambda params: change.penalty * own(params)) if change.penalty else None)
+    same = _is(change.target_shift, 0.0) and _is(change.target_scale, 1.0)
+    scaled = made if same else _targets(made, change)
+    if _is(change.shift, 0.0) and _is(change.scale, 1.0):
+        return scaled
+    return _inputs_inside(scaled, change) if inside else _inputs(scaled, change)
+
+
+def _is(value: object, usual: float) -> bool:
+    return isinstance(value, float) and value == usual
+
+
+def _steps(subject: Subject, change: Change) -> Subject:
+    """Learning rate, warm-up and decay, after whatever the optimiser makes of a gradient."""
+    if (change.rate, change.warm_up, change.decay) == (1.0, 0.0, 0.0):
+        return subject
+    total = subject.steps
+    factor = optax.scale_by_schedule(lambda step: change.factor(step, total))
+    return replace(subject, optimizer=optax.chain(subject.optimizer, factor))
+
+
+def _targets(subject: Subject, change: Change) -> Subject:
+    """Learned in units of their own; told, and judged, in the old ones."""
+
+    def outward(outputs: Array) -> Array:
+        return outputs / change.target_scale + change.target_shift
+
+    def inward(values: Array) -> Array:
+        return (values - change.target_shift) * change.target_scale
+
+    training = subject.apply_training
+    return replace(
+        subject,
+        apply=lambda params, x: outward(subject.apply(params, x)),
+        apply_training=None if training is None else lambda params, x, key: outward(training(params, x, key)),
+        loss=lambda outputs, y: subject.loss(inward(outputs), inward(y)),
+    )
+
+
+def _inputs(subject: Subject, change: Change) -> Subject:
+    """The rows themselves, and augmentation as it was of them."""
+
+    def rows(given: Rows) -> Rows:
+        return Rows(jax.device_get(change.inputs(jnp.asarray(given.x))), given.y)
+
+    augment = subject.augment
+    return replace(
+        subject,
+        train=rows(subject.train),
+        dev=rows(subject.dev),
+        augment=None
+        if augment is None
+        else lambda x, key: change.inputs(augment(x / change.scale + change.shift, key)),
+    )
+
+
+def _inputs_inside(subject: Subject, change: Change) -> Subject:
+    training = subject.apply_training
+    return replace(
+        subject,
+        apply=lambda params, x: subject.apply(params, change.inputs(x)),
+        apply_training=None if training is None else lambda params, x, key: training(params, change.inputs(x), key),
+    )

@@ -1,0 +1,206 @@
+"""The order in which causes are named: what is largest, then what is still there once that is cured.
+
+One fault hides another, and causes others that are none of their own: inputs a hundred times too large want a lower
+learning rate, until they are standardised. So a cause is cured as soon as it is named, and everything is looked at
+again. What was found before and is not found after was a consequence, and is told as one.
+
+1. Proofs, in the order of the table. The first that can be cured from here is, and the proofs are looked at anew; those
+   that cannot be are named beside.
+2. Trials. Each rule's best arm is screened on a few starts. The one with the lowest error is the cause, and of those
+   that gain alike the more special one, by the order of the table. It is confirmed on fresh starts, at a level that
+   allows for all arms of all rules, and cured. If it is only room for improvement, a few more are told, and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from burnish.diagnosis.budget import practical_size
+from burnish.diagnosis.finding import Evidence, Finding, Severity
+from burnish.doctor.arms import Arm, together
+from burnish.doctor.examination import FRESH, LOOKS, NOTHING_CHANGED, PRACTICAL_SHARE, Examination
+from burnish.doctor.probes import Probed, compare
+from burnish.doctor.rule import Found, Rule, Trial
+from burnish.doctor.rules import PROOFS, READINGS, TRIALS, scales
+from burnish.doctor.subject import Subject
+from burnish.stats import interval, paired
+
+# Causes after which nothing more is looked for, and how often of them is room for improvement.
+MOST, IMPROVEMENTS = 8, 3
+# Standard errors by which an arm has to be ahead of another to gain more: about 95 %, as nothing is called a fault so.
+APART = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A rule whose best arm gained in screening."""
+
+    rule: Rule
+    trial: Trial
+    probed: Probed
+
+    @property
+    def arms(self) -> int:
+        """Among how many the best one was chosen, finer ones included."""
+        return len(self.trial.arms) + (2 if self.rule.finer else 0)
+
+
+@dataclass(slots=True)
+class Cause:
+    """One thing that is wrong, by itself."""
+
+    finding: Finding
+    by: Evidence
+    cured: Probed | None = None  # what the cure gains on fresh starts; None: it could not be tried
+    confirmed: bool = False
+    explains: list[str] = field(default_factory=list)  # "OP1 The learning rate is too high": gone once it is cured
+
+
+class Course:
+    """An examination from the first look to the last."""
+
+    def __init__(self, exam: Examination) -> None:
+        self.first = self.exam = exam
+        self.causes: list[Cause] = []
+        self.arms: list[Arm] = []  # that were applied, in order
+        self._cured: list[tuple[Cause, Examination, Examination]] = []  # and what was examined before and after
+        self._named: set[tuple[str, str]] = set()
+
+    def run(self) -> Course:
+        """Until nothing more is found that can be cured."""
+        while len(self.causes) < MOST:
+            cured = self._prove()
+            if not cured and self.exam.first.finite:
+                cured = self._try()
+            if not cured:
+                break
+        for cause, before, after in self._cured:
+            cause.explains = [one for one in _seen(before) if one not in _seen(after) and one != _name(cause.finding)]
+        return self
+
+    @property
+    def readings(self) -> tuple[Found, ...]:
+        """What is read off the training that is left: units, bias, variance."""
+        if not self.exam.first.finite:
+            return ()
+        return tuple(found for rule in READINGS if rule.look for found in rule.look(self.exam))
+
+    @property
+    def repaired(self) -> Subject | None:
+        """The training with all cures in it, for rows as they were; None: nothing was cured."""
+        return together(self.arms, self.first.subject, inside=True) if self.arms else None
+
+    def _prove(self) -> bool:
+        found = [
+            one
+            for one in proofs(self.exam)
+            if (one.finding.code, one.finding.where) not in self._named and one.by is not Evidence.SIGNAL
+        ]
+        curable = next((one for one in found if one.arm is not None), None)
+        for one in [curable] if curable else found:
+            self._named.add((one.finding.code, one.finding.where))
+            self.causes.append(Cause(one.finding, one.by))
+        if curable is None or curable.arm is None:
+            return False
+        before, cause = self.exam, self.causes[-1]
+        self._cure(curable.arm)
+        cause.cured = self._gain(before, curable.arm)
+        cause.confirmed = cause.cured is not None and cause.cured.error_gain.low > 0
+        return True
+
+    def _gain(self, before: Examination, arm: Arm) -> Probed | None:
+        """Of a proof's cure: this examination's trainings against those of the one before, from the same starts."""
+        if not (before.first.finite and self.exam.first.finite and before.whole):
+            return None
+        control, treatment = (
+            [exam.trained(NOTHING_CHANGED, seed) for seed in range(FRESH, FRESH + LOOKS[0])]
+            for exam in (before, self.exam)
+        )
+        kind, steps = before.subject.kind, self.exam.subject.steps
+        return compare(arm, control, treatment, task=kind, steps=steps, whole=True, alpha=paired.ALPHA)
+
+    def _try(self) -> bool:
+        improvements = 0
+        for one in candidates(self.exam, {code for code, _ in self._named}):
+            probed, sure = self.exam.confirm(one.probed.arm, one.arms)
+            if not sure:
+                continue
+            fault = self.exam.faulty(probed)
+            self._named.add((one.rule.code, one.trial.where))
+            said = f"{one.trial.why} With {probed.arm.name} {self.exam.said(probed)}".strip()
+            severity = Severity.FAULT if fault and one.rule.severity is Severity.FAULT else Severity.LIMIT
+            found = one.rule.finding(said, where=one.trial.where, severity=severity)
+            self.causes.append(Cause(found.finding, Evidence.PROBE, probed, True))
+            if fault and not probed.arm.average:
+                self._cure(probed.arm)
+                return True
+            improvements += 1
+            if improvements == IMPROVEMENTS:
+                break
+        return False
+
+    def _cure(self, arm: Arm) -> None:
+        self.arms.append(arm)
+        before = self.exam
+        self.exam = Examination(arm.cured(before.subject), baseline_error=before.baseline_error)
+        self._cured.append((self.causes[-1], before, self.exam))
+
+
+def proofs(exam: Examination) -> tuple[Found, ...]:
+    """What is true of the program; of numbers that are not finite nothing else can be judged."""
+    rules = PROOFS if exam.first.finite else tuple(rule for rule in PROOFS if rule.code == "NU4")
+    looked: tuple[Found, ...] = exam.once("proofs", lambda: tuple(
+        found for rule in rules if rule.look for found in rule.look(exam)
+    ))  # fmt: skip
+    return looked
+
+
+def candidates(exam: Examination, named: set[str]) -> list[Candidate]:
+    """Rules whose best arm gains in screening by a size that matters, the likeliest cause first."""
+    found = [one for rule in TRIALS if rule.code not in named for one in _screened(exam, rule)]
+    ranked: list[Candidate] = []
+    while found:
+        best = min(found, key=lambda one: one.probed.treatment)
+        cause = next(one for one in found if one is best or _alike(exam, one.probed, best.probed))
+        ranked.append(cause)
+        found.remove(cause)
+    return ranked
+
+
+def _screened(exam: Examination, rule: Rule) -> Iterator[Candidate]:
+    trial = rule.trial(exam) if rule.trial else None
+    if trial is None:
+        return
+    probed = [exam.probe(arm, exam.screening, paired.ALPHA) for arm in trial.arms]
+    good = [one for one in probed if exam.promising(one) and (one.fit_gain > 0 or not trial.optimises)]
+    if not good:
+        return
+    best = min(good, key=lambda one: one.treatment)
+    if rule.finer is not None:
+        near = [exam.probe(arm, exam.screening, paired.ALPHA) for arm in rule.finer(best.arm)]
+        best = min((best, *near), key=lambda one: one.treatment)
+    yield Candidate(rule, trial, best)
+
+
+def _alike(exam: Examination, one: Probed, best: Probed) -> bool:
+    """Whether the best one is not better by a size that matters once it is applied, and by two standard errors."""
+    if not exam.whole:
+        return one.treatment <= best.treatment * (1 + PRACTICAL_SHARE)
+    statistic: interval.Statistic = "error" if exam.subject.kind == "classification" else "rmse"
+    ahead = paired.gain(one.errors, best.errors, statistic=statistic)
+    deviation = exam.uninformed_error if exam.subject.kind == "regression" else None
+    return ahead.value <= max(practical_size(best.treatment, deviation), APART * ahead.standard_error)
+
+
+def _seen(exam: Examination) -> list[str]:
+    """All that is found on one training, by name, whatever causes it."""
+    found = [one.finding for one in proofs(exam)]
+    if exam.first.finite:
+        found += [one.finding for rule in scales.UNITS if rule.look for one in rule.look(exam)]
+        return [_name(one) for one in found] + [f"{c.rule.code} {c.rule.title}" for c in candidates(exam, set())]
+    return [_name(one) for one in found]
+
+
+def _name(finding: Finding) -> str:
+    return f"{finding.code} {finding.title}"

@@ -1,0 +1,110 @@
+"""OP6, OP7, BV10, BV11: how many rows a step sees, and how many steps there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from burnish.diagnosis.finding import Evidence, Severity
+from burnish.doctor.arms import Arm
+from burnish.doctor.examination import CHEAP, Examination
+from burnish.doctor.rule import Rule, Trial
+from burnish.doctor.subject import Subject
+
+# Steps of an epoch up to which mini-batches may be too large, or rows of one from which they may be.
+FEW_STEPS, LARGE = 8, 256
+# Rows of a mini-batch that are usual, and up to which one may be too small.
+USUAL, SMALL = 32, 4
+# How much longer, or shorter, a training is tried.
+LONGER, SHORTER = (4, 16), (0.5, 0.25)
+# Steps, and operations, that a longer training may have: some seconds for a few starts.
+MOST_STEPS, MOST_OPERATIONS = 20_000, CHEAP / 4
+
+
+def _batch(rows: int) -> Arm:
+    return Arm(f"mini-batches of {rows} rows", subject=lambda subject: replace(subject, batch_size=rows))
+
+
+def _too_large(exam: Examination) -> Trial | None:
+    subject = exam.subject
+    size = min(subject.batch_size, len(subject.train))
+    if size <= USUAL or not exam.whole or (subject.per_epoch > FEW_STEPS and size < LARGE):
+        return None
+    why = f"A mini-batch has {size:,} of {len(subject.train):,} rows, so that there are {subject.steps:,} steps in all."
+    return Trial(why, (_batch(USUAL),))
+
+
+def _too_small(exam: Examination) -> Trial | None:
+    """For as many epochs: fewer steps, each of them less by chance."""
+    size = exam.subject.batch_size
+    if size > SMALL or not exam.whole:
+        return None
+    return Trial(f"A mini-batch has {size} row{'s' if size > 1 else ''}.", (_batch(USUAL),))
+
+
+def _times(factor: float) -> Callable[[Subject], Subject]:
+    return lambda subject: replace(subject, epochs=max(1, round(factor * subject.epochs)))
+
+
+def _too_short(exam: Examination) -> Trial | None:
+    factors = [
+        factor
+        for factor in LONGER
+        if exam.operations * factor <= MOST_OPERATIONS and exam.subject.steps * factor <= MOST_STEPS
+    ]
+    arms = tuple(Arm(f"{factor} times the epochs", subject=_times(factor)) for factor in factors)
+    return Trial("", arms) if arms and exam.whole else None
+
+
+def _too_long(exam: Examination) -> Trial | None:
+    factors = [factor for factor in SHORTER if factor * exam.subject.epochs >= 1]
+    arms = tuple(Arm(f"{factor:g} times the epochs", subject=_times(factor)) for factor in factors)
+    return Trial("", arms, optimises=False) if arms and exam.whole else None
+
+
+OP6 = Rule(
+    "OP6",
+    "Mini-batches are too small",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "A mini-batch has up to four rows, and larger ones reach a lower dev error in as many epochs.",
+    "Larger mini-batches, or several of them for each step.",
+    "The dev error after as many epochs is lower.",
+    "McCandlish et al., 2018 (gradient noise scale).",
+    trial=_too_small,
+)
+OP7 = Rule(
+    "OP7",
+    "Mini-batches are too large",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "An epoch has few steps, and mini-batches of 32 rows reach a lower dev error in as many epochs.",
+    "Smaller mini-batches, or more steps.",
+    "The dev error after as many epochs is lower.",
+    "Wilson and Martinez, 2003; McCandlish et al., 2018.",
+    trial=_too_large,
+)
+BV10 = Rule(
+    "BV10",
+    "It was trained for too few epochs",
+    Evidence.PROBE,
+    Severity.LIMIT,
+    "Four or sixteen times as many epochs reach a lower dev error, and a lower loss on rows that were learned from.",
+    "Longer training.",
+    "The dev error of the longer training is lower.",
+    "Prechelt, 1998.",
+    trial=_too_short,
+)
+BV11 = Rule(
+    "BV11",
+    "It was trained for too many epochs",
+    Evidence.PROBE,
+    Severity.LIMIT,
+    "A half or a quarter of the epochs reaches a lower dev error.",
+    "Early stopping, with the best weights kept.",
+    "The dev error of the shorter training is lower.",
+    "Prechelt, 1998.",
+    trial=_too_long,
+)
+BATCHES = (OP7, OP6)
+LENGTHS = (BV10, BV11)

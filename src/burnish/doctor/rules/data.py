@@ -1,0 +1,55 @@
+"""DA2, DA7, DA10, DA17, DA18: what is wrong with the rows, by the rules that look at arrays and at no training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from burnish.diagnosis.data_rules import register
+from burnish.diagnosis.data_rules import rows as data_rows
+from burnish.diagnosis.data_rules.rule import DataRule
+from burnish.doctor.arms import Arm
+from burnish.doctor.examination import FALSE_ALARMS, PROBE_ALARMS, Examination
+from burnish.doctor.rule import Found, Rule
+from burnish.doctor.subject import Rows, Subject
+
+CODES = ("DA2", "DA7", "DA10", "DA17", "DA18")
+
+
+def _looked(exam: Examination) -> tuple[Found, ...]:
+    """All that they find. One earlier in their order may explain a later one, so they look together."""
+    train, dev = exam.subject.train, exam.subject.dev
+    if not all(np.issubdtype(values.dtype, np.number) for values in (train.x, train.y, dev.x, dev.y)):
+        return ()
+    given = data_rows.of(train.x, train.y, dev.x, dev.y, task=exam.subject.kind)
+    rules = {rule.code: rule for rule in register.RULES}
+    return tuple(
+        Found(one, rules[one.code].evidence, DEV_AS_TRAIN if one.code == "DA2" else None)
+        for one in register.look(given, codes=CODES, false_alarm=FALSE_ALARMS - PROBE_ALARMS)
+    )
+
+
+def _of(code: str) -> Callable[[Examination], Iterable[Found]]:
+    return lambda exam: [one for one in exam.once("data", lambda: _looked(exam)) if one.finding.code == code]
+
+
+def _dev_as_train(subject: Subject) -> Subject:
+    """Each dev input with the mean and the deviation that it has in training."""
+    x, wide = subject.train.x, subject.dev.x
+    spread = np.nanstd(wide, axis=0, dtype=np.float64)
+    usual = (wide - np.nanmean(wide, axis=0, dtype=np.float64)) / np.where(spread > 0, spread, 1)
+    same = usual * np.nanstd(x, axis=0, dtype=np.float64) + np.nanmean(x, axis=0, dtype=np.float64)
+    return replace(subject, dev=Rows(same.astype(wide.dtype), subject.dev.y))
+
+
+def _rule(given: DataRule) -> Rule:
+    return Rule(
+        given.code, given.title, given.evidence, given.severity, given.when, given.remedy, given.proven, given.source,
+        look=_of(given.code),
+    )  # fmt: skip
+
+
+DEV_AS_TRAIN = Arm("dev inputs on the training rows' scale", subject=_dev_as_train)
+PROOFS = tuple(_rule(rule) for rule in register.RULES if rule.code in CODES)

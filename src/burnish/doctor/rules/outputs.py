@@ -1,0 +1,171 @@
+"""NN8, NN14: outputs that do not go together with the loss, or with the size of the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from burnish.diagnosis.finding import Evidence, Severity
+from burnish.doctor import networks
+from burnish.doctor import null as nulls
+from burnish.doctor.arms import Arm
+from burnish.doctor.examination import Examination
+from burnish.doctor.rule import Found, Rule, Trial
+
+# Rows of an exact test, and the relative size up to which float32 sums differ by rounding alone.
+FEW, ROUNDING = 64, 1e-3
+# How much larger the last layer's weights are made to see how far the outputs reach; what is bounded stays the same.
+ENLARGED = (1e2, 1e4)
+# An output beyond which any loss of logits is as near to 0 as it can be: exp(−30) is 1e-13.
+FREE = 30.0
+# A loss that cannot fall below this share of what is reached without a look at the inputs, where free outputs reach
+# less than half of that.
+STUCK, HALF = 0.05, 0.5
+# A standard deviation, or a distance of the mean from 0 in those of the network's first outputs, beyond which a target
+# asks the network to grow first. The probe decides.
+FAR = 10.0
+
+LAST_LAYER = Arm("the last layer's values as outputs", subject=networks.bare)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """How far the outputs go, whatever the last layer's weights; infinite where they have no bound."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        if np.isinf(self.low):
+            return f"below {self.high:.3g}"
+        return f"above {self.low:.3g}" if np.isinf(self.high) else f"within {self.low:.3g} to {self.high:.3g}"
+
+
+def _reach(exam: Examination) -> _Reach | None:
+    """By right draws whose last layer is made much larger, with both signs; None where there is no layer."""
+    layers, x = exam.gauger.layers, jnp.asarray(exam.lab.gauge.x[:FEW])
+    if not layers:
+        return None
+    leaves, tree = jax.tree.flatten(nulls.rightly_initialised(layers, exam.start.params, jax.random.key(0)))
+    last, ends = layers[-1].leaf, []
+    for factor in ENLARGED:
+        made = []
+        for sign in (1, -1):
+            changed = [leaf * sign * factor if place == last else leaf for place, leaf in enumerate(leaves)]
+            made.append(np.asarray(exam.subject.apply(jax.tree.unflatten(tree, changed), x), np.float64))
+        ends.append((float(np.min(made)), float(np.max(made))))
+    (low, high), (lower, higher) = ends
+    if not np.isfinite(ends).all():
+        return _Reach(-np.inf, np.inf)
+    return _Reach(
+        lower if lower > low - ROUNDING * max(abs(low), 1) else -np.inf,
+        higher if higher < high + ROUNDING * max(abs(high), 1) else np.inf,
+    )
+
+
+def _mismatch(exam: Examination) -> Iterable[Found]:
+    reach = _reach(exam)
+    if exam.subject.kind == "classification":
+        yield from _class_outputs(exam, reach)
+    elif reach is not None:
+        yield from _number_outputs(exam, reach)
+
+
+def _class_outputs(exam: Examination, reach: _Reach | None) -> Iterable[Found]:
+    y = np.asarray(exam.subject.train.y)
+    rows = exam.lab.gauge.take(slice(0, FEW))
+    shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    width, classes = int(np.prod(shape[1:])), len(np.unique(y))
+    if y.ndim != 1:
+        return
+    if reach is not None and width == 1 and reach.low == reach.high:
+        yield NN8.finding(
+            f"The single output is {reach.low:.3g} on every row, whatever the weights: softmax over one unit can say "
+            "nothing else.",
+            remedy="Sigmoid cross-entropy of the unit itself, or two units.",
+            arm=LAST_LAYER,
+        )
+    elif (width == 1 and classes > 2) or 1 < width < classes:
+        yield NN8.finding(f"There {'is 1 output' if width == 1 else f'are {width} outputs'} for {classes} classes.")
+    elif width > 1 and int(y.max()) >= width:
+        yield NN8.finding(f"A target says class {int(y.max())}, and there are {width} outputs, from 0 on.")
+    elif reach is not None:
+        yield from _bounded(exam, reach, shape)
+
+
+def _bounded(exam: Examination, reach: _Reach, shape: tuple[int, ...]) -> Iterable[Found]:
+    """The loss of the best outputs that the network can give, against that of free ones."""
+    y = jnp.asarray(exam.lab.gauge.y[:FEW])
+
+    def best(low: float, high: float) -> float:
+        if len(shape) < 2 or shape[1] == 1:
+            z = jnp.where(y > 0, high, low).reshape(shape)
+        else:
+            z = jnp.where(jnp.arange(shape[1]) == y[:, None], high, low)
+        return float(jnp.mean(exam.subject.row_losses(z.astype(jnp.float32), y)))
+
+    bound, free = best(max(reach.low, -FREE), min(reach.high, FREE)), best(-FREE, FREE)
+    if bound > STUCK * exam.uninformed and np.isfinite(free) and free < HALF * bound:
+        yield NN8.finding(
+            f"The outputs stay {reach}, whatever the weights, and the loss takes them for logits: it can never fall "
+            f"below {bound:.2g}, where free outputs reach {max(free, 0):.1g}.",
+            remedy="Give the loss the last layer's values as they are: it normalises them itself.",
+            arm=LAST_LAYER,
+        )
+
+
+def _number_outputs(exam: Examination, reach: _Reach) -> Iterable[Found]:
+    y = np.asarray(exam.subject.train.y, np.float64).reshape(len(exam.subject.train), -1)
+    outside = int(((y < reach.low) | (y > reach.high)).any(axis=1).sum())
+    if outside:
+        yield NN8.finding(
+            f"The outputs stay {reach}, whatever the weights, and {outside:,} of {len(y):,} targets lie outside.",
+            remedy="No activation on the output, or targets scaled into its range.",
+            arm=LAST_LAYER,
+        )
+
+
+def _target_scale(exam: Examination) -> Trial | None:
+    subject = exam.subject
+    if subject.kind != "regression" or not np.issubdtype(subject.train.y.dtype, np.floating):
+        return None
+    y = np.asarray(subject.train.y, np.float64)
+    outputs = np.asarray(subject.apply(exam.start.params, jnp.asarray(exam.lab.gauge.x)), np.float64)
+    spread = max(float(outputs.std()), 1.0)
+    if not np.isfinite(y).all() or max(abs(float(y.mean())), float(y.std())) < FAR * spread:
+        return None
+    change = nulls.standardising(subject.train, targets=True)
+    return Trial(
+        f"Targets have mean {y.mean():.4g} and standard deviation {y.std():.4g}, the first outputs one of "
+        f"{outputs.std():.2g}.",
+        (Arm("standardised targets", change._replace(shift=0.0, scale=1.0)),),
+    )
+
+
+NN8 = Rule(
+    "NN8",
+    "Output and loss do not go together",
+    Evidence.PROOF,
+    Severity.FAULT,
+    "The outputs are too few, or stay within bounds in which the loss cannot come near 0, or the targets do not lie.",
+    "Pair them: softmax cross-entropy of logits, sigmoid cross-entropy of one logit, squared error of a free number.",
+    "The first loss is near the entropy of the targets, and the last one lower.",
+    "Definition of the losses.",
+    look=_mismatch,
+)
+NN14 = Rule(
+    "NN14",
+    "The target is not scaled",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "Targets far from the network's first outputs, and a lower error after as many steps on standardised targets.",
+    "Standardise the targets on the training rows, and undo it for predictions.",
+    "The error in the target's own unit is lower.",
+    "LeCun, Bottou, Orr and Müller, Efficient BackProp, 1998, section 4.5.",
+    trial=_target_scale,
+)
+PROOFS = (NN8,)

@@ -1,0 +1,107 @@
+"""OP9, OP11, DA22, BV7: what holds a training back on purpose, taken away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from burnish.diagnosis.finding import Evidence, Severity
+from burnish.doctor import optimisers
+from burnish.doctor.arms import Arm, together
+from burnish.doctor.examination import Examination
+from burnish.doctor.lab import Change
+from burnish.doctor.rule import Rule, Trial
+
+# What of a penalty is tried: a tenth, and nothing.
+PENALTIES = (0.1, 0.0)
+
+
+def _penalties(exam: Examination) -> tuple[Arm, ...]:
+    arms: tuple[Arm, ...] = ()
+    if exam.subject.penalty is not None:
+        arms += tuple(Arm(f"{part:g} times the penalty", Change(penalty=part)) for part in PENALTIES)
+    if exam.decays:
+        optimizer = optimisers.without_decay(exam.subject.optimizer)
+        arms += (Arm("no weight decay", subject=lambda subject: replace(subject, optimizer=optimizer)),)
+    return arms
+
+
+def _dropout(exam: Examination) -> tuple[Arm, ...]:
+    if exam.subject.apply_training is None:
+        return ()
+    return (Arm("the network as in evaluation", subject=lambda subject: replace(subject, apply_training=None)),)
+
+
+def _augmentation(exam: Examination) -> tuple[Arm, ...]:
+    if exam.subject.augment is None:
+        return ()
+    return (Arm("inputs as they are", subject=lambda subject: replace(subject, augment=None)),)
+
+
+def _penalised(exam: Examination) -> Trial | None:
+    arms = _penalties(exam)
+    return Trial("", arms) if arms else None
+
+
+def _dropped(exam: Examination) -> Trial | None:
+    arms = _dropout(exam)
+    return Trial("In training the network is another than in evaluation.", arms) if arms else None
+
+
+def _augmented(exam: Examination) -> Trial | None:
+    arms = _augmentation(exam)
+    return Trial("Inputs are changed in training.", arms) if arms else None
+
+
+def _all(exam: Examination) -> Trial | None:
+    """Each alone may be bearable."""
+    parts = [arms[-1] for arms in (_penalties(exam), _dropout(exam), _augmentation(exam)) if arms]
+    if len(parts) < 2:
+        return None
+    return Trial("", (Arm("no regularisation at all", subject=lambda subject: together(parts, subject)),))
+
+
+OP9 = Rule(
+    "OP9",
+    "The penalty or weight decay is too strong",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "A tenth of it, or none, reaches a lower dev error, and a lower loss on the rows that were learned from.",
+    "A weaker penalty or weight decay.",
+    "The dev error of the whole training is lower.",
+    "Krogh and Hertz, 1991; Loshchilov and Hutter, 2019.",
+    trial=_penalised,
+)
+OP11 = Rule(
+    "OP11",
+    "Dropout or noise in the network is too strong",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "Training with the network as it is in evaluation reaches a lower dev error.",
+    "Less dropout, or none.",
+    "The dev error of the whole training is lower.",
+    "Srivastava et al., 2014.",
+    trial=_dropped,
+)
+DA22 = Rule(
+    "DA22",
+    "Augmentation spoils the inputs",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "Training on the inputs as they are reaches a lower dev error.",
+    "Leave out what changes the answer (mirrored digits), and weaken noise.",
+    "The dev error of the whole training is lower.",
+    "Simard, Steinkraus and Platt, 2003 (transformations that keep the class).",
+    trial=_augmented,
+)
+BV7 = Rule(
+    "BV7",
+    "Regularisation as a whole is too strong",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "Training without penalty, dropout and augmentation reaches a lower dev error than leaving out any one of them.",
+    "Less of each, beginning with the one that gains most.",
+    "The dev error of the whole training is lower.",
+    "Geman, Bienenstock and Doursat, 1992.",
+    trial=_all,
+)
+RULES = (DA22, OP11, OP9, BV7)

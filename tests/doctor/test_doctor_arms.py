@@ -1,0 +1,138 @@
+"""What is tried as numbers, and what it is as a training of its own, are the same."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from burnish.doctor import anatomy, networks
+from burnish.doctor import null as nulls
+from burnish.doctor.arms import Arm, changed
+from burnish.doctor.gauges import Gauger
+from burnish.doctor.lab import Change, Lab
+from burnish.doctor.subject import Rows
+from doctor import subjects
+
+SMALL = subjects.subject((8, 6, 4), train=subjects.clusters(70), dev=subjects.clusters(30, seed=2), epochs=3)
+Y = np.sin(SMALL.train.x[:, 0]) * 30 + 100
+NUMBERS = replace(
+    SMALL,
+    init=subjects.perceptron((8, 6, 1))[0],
+    apply=lambda p, x: subjects.perceptron((8, 6, 1))[1](p, x)[:, 0],
+    loss=lambda z, y: jnp.square(z - y),
+    train=Rows(SMALL.train.x * 50 + 3, Y.astype(np.float32)),
+    dev=Rows(SMALL.dev.x * 50 + 3, np.sin(SMALL.dev.x[:, 0]) * 30 + 100),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("subject", "change"),
+    [
+        (SMALL, Change(rate=0.1)),
+        (SMALL, Change(warm_up=0.3, decay=1.0)),
+        (replace(SMALL, penalty=lambda p: 0.1 * jnp.sum(jnp.square(p[0]["w"]))), Change(penalty=0.1)),
+        (NUMBERS, nulls.standardising(NUMBERS.train, targets=True)),
+    ],
+)
+def test_a_cure_for_good_is_what_was_tried(subject, change):
+    """Whether rows are changed, or the network does it itself."""
+    tried = Lab(subject)
+    end, _ = tried.train(tried.start(), subject.steps, change=change)
+    errors = tried.errors(end.params, subject.dev, change)
+
+    for inside in (False, True):
+        cured = Lab(changed(subject, change, inside=inside))
+        again, _ = cured.train(cured.start(), subject.steps)
+        np.testing.assert_allclose(cured.errors(again.params, cured.subject.dev), errors, rtol=2e-3, atol=1e-4)
+
+
+def test_another_start_follows_the_key_of_the_training():
+    arm = Arm("halves", begin=lambda params, key: jax.tree.map(lambda leaf: leaf + jax.random.normal(key), params))
+    one, other = (jax.tree.leaves(arm.program(SMALL).init(jax.random.key(seed)))[0] for seed in (0, 1))
+
+    assert (one != other).all()
+    np.testing.assert_array_equal(one, jax.tree.leaves(arm.cured(SMALL).init(jax.random.key(0)))[0])
+
+
+def test_programs_are_shared_where_rows_or_lengths_alone_differ():
+    lab = Lab(SMALL)
+
+    assert Lab(replace(SMALL, epochs=9, shuffle=False), like=lab)._stretch is lab._stretch
+    assert Lab(replace(SMALL, optimizer=optax.sgd(0.1)), like=lab)._stretch is not lab._stretch
+
+
+def test_starts_that_do_not_follow_their_key_are_not_compiled_into_one():
+    """A compiled function would draw from a generator of its own once, and give all starts the same."""
+    rng = np.random.default_rng(0)
+    lab = Lab(replace(SMALL, init=lambda key: [{"w": jnp.asarray(rng.normal(size=(8, 4)), jnp.float32)}]))
+
+    assert (lab.start(0).params[0]["w"] != lab.start(0).params[0]["w"]).any()
+
+
+@jax.custom_vjp
+def doubled(x):
+    return x
+
+
+doubled.defvjp(lambda x: (x, None), lambda _, g: (2 * g,))
+
+
+def test_plain_derivatives_are_jaxs_own():
+    subject = replace(SMALL, apply=lambda p, x: doubled(SMALL.apply(p, x)))
+    params, rows, key = SMALL.init(jax.random.key(0)), SMALL.train, jax.random.key(1)
+    true, wrong, plain = (
+        jax.grad(lambda p, s=s: s.objective(p, rows.x, rows.y, key))(params)
+        for s in (SMALL, subject, networks.plain(subject))
+    )
+
+    np.testing.assert_allclose(wrong[0]["w"], 2 * true[0]["w"], rtol=1e-5)
+    np.testing.assert_allclose(plain[0]["w"], true[0]["w"], rtol=1e-5)
+
+
+def test_bare_outputs_are_those_before_the_last_activation():
+    subject = replace(SMALL, apply=lambda p, x: jax.nn.softmax(SMALL.apply(p, x)))
+    params = SMALL.init(jax.random.key(0))
+
+    np.testing.assert_allclose(
+        networks.bare(subject).apply(params, SMALL.dev.x), SMALL.apply(params, SMALL.dev.x), rtol=1e-5
+    )
+
+
+def test_layers_with_nothing_between_them_get_an_activation():
+    linear = replace(SMALL, apply=subjects.perceptron((8, 6, 4), lambda z: z)[1])
+    params = SMALL.init(jax.random.key(0))
+
+    np.testing.assert_allclose(
+        networks.edited(linear, anatomy.Edit(activate=True)).apply(params, SMALL.dev.x),
+        SMALL.apply(params, SMALL.dev.x),
+        rtol=1e-5,
+    )
+
+
+def test_half_precision_is_taken_out_of_parameters_and_products():
+    def apply(params, x):
+        return SMALL.apply(params, x.astype(jnp.float16)).astype(jnp.float32)
+
+    def init(key):
+        return jax.tree.map(lambda leaf: leaf.astype(jnp.float16), SMALL.init(key))
+
+    single = networks.in_single(replace(SMALL, init=init, apply=apply))
+    params = single.init(jax.random.key(0))
+
+    assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
+    np.testing.assert_allclose(single.apply(params, SMALL.dev.x), SMALL.apply(params, SMALL.dev.x), rtol=1e-6)
+
+
+def test_a_plain_chain_can_be_widened_and_code_with_sizes_in_it_cannot():
+    layers, params = Gauger(Lab(SMALL)).layers, SMALL.init(jax.random.key(0))
+    wide = networks.widened(SMALL, layers, params, 4, 32)
+    fixed = replace(SMALL, apply=lambda p, x: SMALL.apply(p, x) + p[0]["b"].reshape(6).sum())
+
+    assert wide is not None
+    assert [leaf.shape for leaf in jax.tree.leaves(wide.init(jax.random.key(0)))] == [(32,), (8, 32), (4,), (32, 4)]
+    assert wide.apply(wide.init(jax.random.key(0)), SMALL.dev.x).shape == (30, 4)
+    assert networks.widened(fixed, layers, params, 4, 32) is None

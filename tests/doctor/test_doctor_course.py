@@ -1,0 +1,96 @@
+"""Causes are named before what they cause, and what they cause is not named at all."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from burnish.diagnosis.finding import Evidence, Severity
+from burnish.doctor import course
+from burnish.doctor.course import Course
+from burnish.doctor.diagnosis import examine
+from burnish.doctor.examination import Examination
+from burnish.doctor.subject import Rows
+from doctor import subjects
+
+HEALTHY = subjects.subject()
+
+
+def followed(subject):
+    return Course(Examination(subject)).run()
+
+
+def codes(found):
+    return [one.finding.code for one in found.causes]
+
+
+def uphill(params, x, y, key):
+    return jax.tree.map(jnp.negative, jax.grad(lambda p: HEALTHY.objective(p, x, y, key))(params))
+
+
+@pytest.mark.slow
+def test_a_wrong_sign_is_the_cause_of_a_wrong_gradient_and_of_a_training_that_diverges():
+    """One finding, whose cure makes the training as good as it was without the fault."""
+    found = followed(replace(HEALTHY, gradient=uphill))
+
+    (cause,) = [one for one in found.causes if one.finding.severity is Severity.FAULT]
+    assert (cause.finding.code, cause.by, cause.confirmed) == ("NU2", Evidence.PROOF, True)
+    assert found.exam.error == pytest.approx(Examination(HEALTHY).error, abs=0.02)
+
+
+@pytest.mark.slow
+def test_a_rate_that_is_too_high_for_large_inputs_alone_is_not_too_high():
+    large = replace(
+        HEALTHY,
+        optimizer=optax.sgd(0.1),
+        train=Rows(HEALTHY.train.x * 100, HEALTHY.train.y),
+        dev=Rows(HEALTHY.dev.x * 100, HEALTHY.dev.y),
+    )
+    found = followed(large)
+
+    assert codes(found)[0] == "DA1"
+    assert "OP1" not in codes(found)
+    assert any(one.startswith("OP1 ") for one in found.causes[0].explains)
+
+
+@pytest.mark.slow
+def test_two_faults_are_named_both_and_mended_both():
+    """Softmax before the loss takes the logits, and a learning rate that ruins what is left."""
+    sick = replace(HEALTHY, apply=lambda p, x: jax.nn.softmax(HEALTHY.apply(p, x)), optimizer=optax.adam(1.0))
+    diagnosis = examine(Examination(sick), 0.0)
+    faults = [one.code for one in diagnosis.findings if one.severity is Severity.FAULT]
+    told = diagnosis.document()["findings"][0]
+
+    assert faults == ["NN8", "OP1"]
+    assert diagnosis.repaired_error < 0.15 < diagnosis.dev_error
+    assert (told["by"], told["repair"]) == ("proof", "the last layer's values as outputs")
+    assert Examination(diagnosis.repaired).error == pytest.approx(diagnosis.repaired_error, abs=0.02)
+
+
+@pytest.mark.slow
+def test_what_gains_alike_is_told_apart_by_how_special_it_is():
+    """Another start and another optimiser mend weights that are far too small as well as each other."""
+    found = followed(
+        subjects.subject(init=subjects.perceptron((8, 16, 16, 4), scale=1e-3)[0], optimizer=optax.sgd(0.1))
+    )
+
+    assert codes(found)[0] == "NN2"
+
+
+def test_faults_come_first_whatever_was_named_first(monkeypatch):
+    """And each finding says how sure it is."""
+    finding = course.Finding("BV10", "Short", Severity.LIMIT, "Seen.", "Longer.")
+    causes = [
+        course.Cause(finding, Evidence.PROBE),
+        course.Cause(replace(finding, code="OP1", severity=Severity.FAULT), Evidence.PROOF),
+    ]
+    monkeypatch.setattr(Course, "run", lambda self: self.causes.extend(causes) or self)
+    monkeypatch.setattr(Course, "readings", ())
+
+    diagnosis = examine(Examination(subjects.subject((8, 4, 4), train=subjects.clusters(40), epochs=1)), 0.0)
+
+    assert [one.code for one in diagnosis.findings] == ["OP1", "BV10"]
+    assert "OP1 Short (fault, by proof)" in str(diagnosis)
+    assert [one["by"] for one in diagnosis.document()["findings"]] == ["proof", "probe"]

@@ -1,0 +1,76 @@
+"""What an optimiser does, told from its answers."""
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from burnish.doctor import optimisers
+
+PARAMS = {"w": jnp.arange(1.0, 7.0).reshape(2, 3), "b": jnp.ones(3)}
+GRADIENTS = {"w": jnp.full((2, 3), 2.0), "b": jnp.full(3, -1.0)}
+NORM = float(optax.tree.norm(GRADIENTS))
+
+
+def updates(optimizer, params=PARAMS, gradients=GRADIENTS):
+    return optimizer.update(gradients, optimizer.init(params), params)[0]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [
+        (optax.sgd(0.1), False),
+        (optax.adam(0.1), False),
+        (optax.adamw(0.1, weight_decay=0.5), True),
+        (optax.chain(optax.add_decayed_weights(0.1), optax.sgd(0.1)), True),
+    ],
+)
+def test_decay_is_what_shrinks_parameters_without_a_gradient(optimizer, expected):
+    assert optimisers.decays(optimizer, PARAMS) is expected
+
+
+def test_without_decay_the_rest_is_the_same():
+    found = updates(optimisers.without_decay(optax.adamw(0.1, weight_decay=0.5)))
+
+    np.testing.assert_allclose(found["w"], updates(optax.adam(0.1))["w"], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [
+        (optax.sgd(0.1), None),
+        (optax.sgd(0.1, momentum=0.9), None),
+        (optax.adam(0.1), None),
+        (optax.chain(optax.clip_by_global_norm(100.0), optax.sgd(0.1)), None),
+        (optax.chain(optax.clip_by_global_norm(0.5), optax.sgd(0.1)), 0.5),
+        (optax.chain(optax.clip_by_global_norm(0.5), optax.sgd(0.1, momentum=0.9)), 0.5),
+    ],
+)
+def test_the_norm_of_a_clip_is_told(optimizer, expected):
+    """Of Adam it cannot be, as its first step does not depend on the gradient's size."""
+    found = optimisers.clipping(optimizer, PARAMS, GRADIENTS)
+
+    assert found == (expected if expected is None else pytest.approx(expected, rel=1e-3))
+
+
+def test_unclipped_is_the_optimiser_without_its_clip():
+    clipped = optax.chain(optax.clip_by_global_norm(0.5), optax.sgd(0.1))
+    found = updates(optimisers.unclipped(clipped, 0.1 / NORM))
+
+    np.testing.assert_allclose(found["w"], updates(optax.sgd(0.1))["w"], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [
+        (optax.sgd(0.1), (0.1, 0.0)),
+        (optax.sgd(0.1, momentum=0.9), (0.1, 0.9)),
+        (optax.sgd(0.1, momentum=0.99), (0.1, 0.99)),
+        (optax.adam(0.1), None),
+        (optax.adamw(0.1), None),
+    ],
+)
+def test_momentum_is_what_is_left_of_an_answer(optimizer, expected):
+    found = optimisers.momentum(optimizer, PARAMS, GRADIENTS)
+
+    assert found == (expected if expected is None else pytest.approx(expected, abs=1e-3))
