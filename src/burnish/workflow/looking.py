@@ -76,6 +76,6 @@ def audit(source: Any, target: str | None) -> Looked:
     checking.target_suits(Settings(), table[target], task)
     origin, classes, plan = np.zeros(table.rows, np.int8), reading.classes_of(table, target, task), splits.Plan()
     found = audits.audit(table, target, profiles, origin=origin, classes=classes, plan=plan)
-    said = {one.code for one in found.observations}
-    more = data_rules.alone(table, target, profiles, origin=origin, classes=classes, plan=plan, said=said)
-    return Looked(table, task, profiles, reading.together(tuple(map(reading.as_finding, found.observations)), more))
+    copied = found.keep_together is not None
+    more = data_rules.alone(table, target, profiles, origin=origin, classes=classes, plan=plan, copied=copied)
+    return Looked(table, task, profiles, data_rules.with_more(tuple(map(reading.as_finding, found.observations)), more))

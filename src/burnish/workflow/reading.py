@@ -18,7 +18,7 @@ from burnish.data.fold import Split
 from burnish.data.table import Kind, Physical, Table
 from burnish.diagnosis.finding import Finding, Severity
 from burnish.preprocess import target as targets
-from burnish.workflow import checking, remarks
+from burnish.workflow import checking, data_rules, remarks
 from burnish.workflow.checking import DEV, MAIN, TEST
 from burnish.workflow.events import Stage
 from burnish.workflow.session import Session
@@ -172,15 +172,20 @@ def classes_of(table: Table, target: str, task: targets.Task) -> NDArray[np.inte
 def audit(session: Session, loaded: Loaded) -> tuple[audits.Audit, tuple[Finding, ...]]:
     """Stage 2: what is wrong with the data, whatever the network."""
     settings, table, target = session.settings, loaded.table, loaded.target
-    found = audits.audit(
+    classes, plan = classes_of(table, target, loaded.task), plan_of(settings, loaded.origin)
+    found = audits.audit(table, target, loaded.profiles, origin=loaded.origin, classes=classes, plan=plan)
+    copied = found.keep_together is not None
+    more = data_rules.alone(
         table,
         target,
         loaded.profiles,
         origin=loaded.origin,
-        classes=classes_of(table, target, loaded.task),
-        plan=plan_of(settings, loaded.origin),
+        classes=classes,
+        plan=plan,
+        copied=copied,
+        settings=settings,
     )
-    findings = tuple(map(as_finding, found.observations))
+    findings = data_rules.with_more(tuple(map(as_finding, found.observations)), more)
     report(session, Stage.AUDIT, findings)
     return found, findings
 
@@ -214,7 +219,16 @@ def divide(session: Session, loaded: Loaded, audited: audits.Audit) -> tuple[Spl
     session.say(Stage.SPLIT, split.reason)
     if loaded.task == "classification":
         _tell_unjudged(session, loaded, split)
-    findings = tuple(map(as_finding, audits.across(split, audited)))
+    later = data_rules.over_time(
+        table,
+        target,
+        loaded.profiles,
+        split,
+        origin=loaded.origin,
+        classes=classes_of(table, target, loaded.task),
+        plan=plan_of(settings, loaded.origin),
+    )
+    findings = (*map(as_finding, audits.across(split, audited)), *later)
     report(session, Stage.SPLIT, findings)
     return split, findings
 

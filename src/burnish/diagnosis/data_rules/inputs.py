@@ -33,7 +33,7 @@ def unlike_scales(rows: Rows, alpha: float) -> Iterator[Finding]:
     1 − (1 − λ / λ_max)^steps of the way, with the largest stable learning rate but for a factor of two.
     """
     numbers = [place for place in rows.numbers if models.varies(rows.x_train[:, place])]
-    if len(rows.y_train) < FEWEST_ROWS or not numbers:
+    if rows.prepared or len(rows.y_train) < FEWEST_ROWS or not numbers:
         return
     rng = np.random.default_rng([rows.seed, 1])
     picked = some(len(rows.y_train), rows.most_rows, rng)
@@ -124,7 +124,7 @@ def missing(rows: Rows, alpha: float) -> Iterable[Finding]:
 
 def heavy_tails(rows: Rows, alpha: float) -> Iterator[Finding]:
     """DA16: a target, or inputs, whose squares are those of a few rows."""
-    columns = [(rows.names[place], rows.x_train[:, place]) for place in rows.numbers]
+    columns = [] if rows.prepared else [(rows.names[place], rows.x_train[:, place]) for place in rows.numbers]
     columns += [("the target", rows.y_train)] if rows.task == "regression" else []
     found = [(name, heavy) for name, values in columns if (heavy := heavy_tail(values, alpha / len(columns)))]
     if found:

@@ -119,12 +119,11 @@ def _told(
 ) -> Finding:
     share, surest = floor
     against = surest & judged.wrong
-    shown = ", ".join(str(place) for place in places[against][:ROWS_NAMED])
     return DA17.finding(
         f"On the rows that two kinds of model, which had not seen them, are surest of, {percent(share.value)} "
         f"({percent(share.low)} to {percent(share.high)}) of the labels say another class, and hardly fewer than on "
         f"the next ones: classes that overlap would not look so. {_commonest(rows, judged, against, codes)} The first "
-        f"of them, counted from 0: rows {shown}.",
+        f"of them: rows {rows.named(places[against][:ROWS_NAMED])}.",
         where=rows.class_name(codes[judged.y[against][0]]) if len(np.unique(judged.y[against])) == 1 else "",
     )
 

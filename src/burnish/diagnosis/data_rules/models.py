@@ -28,7 +28,10 @@ COMPONENTS = 50
 RIDGE_ROWS = 1.0
 # Neighbours that vote: ten vote alike where one in ten labels is wrong.
 NEIGHBOURS = 25
-TREES, LEAF_ROWS = 100, 3
+TREES, LEAF_ROWS = 60, 3
+# Share of the columns that a tree looks at for each split of a number; for classes it is their square root (Geurts et
+# al. 2006; a third instead of all, as numbers are no worse for it and three times quicker).
+COLUMNS_TRIED = 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,10 @@ def neighbours(x: Floats, truth: Floats, other: Floats, seed: int) -> Floats:
 
 def trees(x: Floats, truth: Floats, other: Floats, seed: int) -> Floats:
     """Extremely randomised trees (Geurts, Ernst and Wehenkel 2006)."""
-    model: Any = ensemble.ExtraTreesRegressor(TREES, min_samples_leaf=LEAF_ROWS, random_state=seed)
+    tried = "sqrt" if truth.shape[1] > 1 else max(1, round(COLUMNS_TRIED * x.shape[1]))
+    model: Any = ensemble.ExtraTreesRegressor(
+        TREES, min_samples_leaf=LEAF_ROWS, max_features=tried, random_state=seed
+    )
     return model.fit(x, truth if truth.shape[1] > 1 else truth[:, 0]).predict(other).reshape(len(other), -1)
 
 

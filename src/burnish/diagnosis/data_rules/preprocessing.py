@@ -174,8 +174,8 @@ def fitted_on_all(rows: Rows, alpha: float) -> Iterator[Finding]:
         return
     names = [rows.names[place] for place in np.flatnonzero(together)]
     yield DA11.finding(
-        f"{counted(len(names), 'column has', 'columns have')} mean 0 and standard deviation 1 over the training and "
-        "dev rows together, to four digits, and over neither alone.",
+        f"{counted(len(names), 'column has', 'columns have')} mean 0 and standard deviation 1 over all rows "
+        "together, to four digits, and not over the training rows alone: dev and test rows had a part in the numbers.",
         where=listed(names),
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from threadpoolctl import threadpool_limits
+
 from burnish.diagnosis.data_rules import (
     augmentation,
     balance,
@@ -54,6 +56,7 @@ def look(
     for rule in RULES:
         if (codes is None or rule.code in codes) and not seen.intersection(rule.unless):
             alpha = false_alarms.share(rule.code, total=false_alarm) if rule.code in TESTED else 0.0
-            for finding in rule.look(rows, alpha):
-                seen.add(finding.code)
-                yield finding
+            with threadpool_limits(limits=1):  # threads that wait for each other on busy cores make it far slower
+                found = tuple(rule.look(rows, alpha))
+            seen.update(finding.code for finding in found)
+            yield from found

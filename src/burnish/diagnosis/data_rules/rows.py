@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -36,6 +37,8 @@ class Rows:
     classes: tuple[str, ...] = ()  # names of the class codes
     seed: int = 0  # of samples, halves and permutations
     x_augmented: Floats | None = None  # the training rows once augmented, in their order
+    prepared: bool = False  # inputs will be standardised, and their tails bent, before a network sees them
+    row_ids: NDArray[np.integer] | None = None  # of the training rows, as a person knows them; None: counted from 0
 
     @property
     def has_dev(self) -> bool:
@@ -51,6 +54,11 @@ class Rows:
     def most_rows(self) -> int:
         """Rows that one rule reads at most, of so many columns."""
         return max(500, min(MOST_ROWS, MOST_CELLS // max(1, len(self.names))))
+
+    def named(self, places: NDArray[np.integer]) -> str:
+        """The training rows at these places, as a person finds them again."""
+        shown = places if self.row_ids is None else self.row_ids[places]
+        return ", ".join(map(str, shown)) + (" (counted from 0)" if self.row_ids is None else "")
 
     def class_name(self, code: float) -> str:
         """What a class is called."""
@@ -84,6 +92,8 @@ def of(
     classes: Sequence[str] = (),
     seed: int = 0,
     x_augmented: ArrayLike | None = None,
+    row_ids: NDArray[np.integer] | None = None,
+    prepared: bool = False,
 ) -> Rows:
     """Rows from anything array-like.
 
@@ -98,6 +108,8 @@ def of(
         classes: Names of the class codes.
         seed: Of samples, halves and permutations.
         x_augmented: The training rows as augmentation makes them once, in their order; None: there is none.
+        row_ids: Numbers by which a person finds training rows again, such as lines of a file; None: counted from 0.
+        prepared: Whether inputs are standardised, and their tails bent, before a network sees them.
 
     Raises:
         DataError: numbers of rows, columns or names disagree.
@@ -110,16 +122,18 @@ def of(
         task = "classification" if one_hot or np.issubdtype(y.dtype, np.integer) else "regression"
     named = tuple(f"input {place}" for place in range(x.shape[1])) if names is None else tuple(names)
     kinded = (Kind.NUMBER,) * x.shape[1] if kinds is None else tuple(kinds)
-    made = Rows(x, _flat(y), x_other, _flat(y_other), named, kinded, task, tuple(classes), seed)
+    made = Rows(x, _flat(y), x_other, _flat(y_other), named, kinded, task, tuple(classes), seed, prepared=prepared)
     if x_augmented is not None:
         made = replace(made, x_augmented=_wide(x_augmented))
+    if row_ids is not None:
+        made = replace(made, row_ids=row_ids)
     _check(made)
     return made
 
 
 def _wide(x: Any) -> Floats:
     values = np.asarray(x, np.float64)
-    values = values.reshape(len(values), -1)
+    values = values.reshape(len(values), math.prod(values.shape[1:]))
     return np.where(np.isfinite(values), values, np.nan)
 
 

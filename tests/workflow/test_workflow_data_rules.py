@@ -1,0 +1,101 @@
+"""Rules about data on tables: what `burnish audit` and the main job say beyond the audit of values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from burnish.data import kinds, split
+from burnish.data.table import Column, Physical, Table
+from burnish.workflow import data_rules
+from burnish.workflow.settings import Settings
+
+
+def table_of(**columns: np.ndarray) -> Table:
+    """Numbers as they are, text coded; rows are numbered from 2, as lines of a file."""
+    made = []
+    for name, values in columns.items():
+        if values.dtype.kind == "U":
+            levels, codes = np.unique(values, return_inverse=True)
+            made.append(Column(name, Physical.TEXT, codes.astype(np.int32), tuple(map(str, levels))))
+        else:
+            made.append(Column(name, Physical.NUMBER, values.astype(float)))
+    return Table("made", tuple(made), np.arange(2, 2 + len(made[0].values)))
+
+
+def look(table: Table, *, origin=None, plan=None, settings=None):
+    classes = table["y"].values if table["y"].physical is Physical.TEXT else None
+    origin = np.full(table.rows, split.MAIN) if origin is None else origin
+    profiles = kinds.profile(table, target="y")
+    plan = split.Plan() if plan is None else plan
+    return data_rules.alone(table, "y", profiles, origin=origin, classes=classes, plan=plan, settings=settings)
+
+
+def healthy(rows: int = 600, seed: int = 0) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(2, rows))
+    word = rng.choice(["red", "green", "blue"], rows)
+    return {"a": a, "b": b, "word": word, "y": 2 * a + b + (word == "red") + rng.normal(size=rows)}
+
+
+def test_a_healthy_table_gives_no_finding():
+    assert look(table_of(**healthy())) == ()
+
+
+def test_targets_that_nothing_predicts_are_named():
+    columns = healthy()
+    found = look(table_of(**columns | {"y": np.random.default_rng(1).permutation(columns["y"])}))
+
+    assert [one.code for one in found] == ["DA26"]
+
+
+def test_targets_of_other_rows_are_named_in_a_table_that_is_sampled():
+    """A sample of a large table has no neighbours: the first rows are looked at besides."""
+    columns = healthy(6000)
+    moved = table_of(**columns | {"y": np.roll(columns["y"], 1)})
+
+    assert [one.code for one in look(moved, settings=Settings(target="y", time_limit="20s"))] == ["DA18"]
+
+
+@pytest.mark.slow
+def test_wrong_labels_are_named_by_class_and_line():
+    """The classes have their names, and the rows the numbers of their lines."""
+    rng = np.random.default_rng(0)
+    names = np.array(["ash", "elm", "oak", "fir"])
+    y = rng.integers(0, 4, 1500)
+    x = rng.normal(size=(1500, 4)) + 5 * np.eye(4)[y]
+    y[rng.random(1500) < 0.2] = 1
+    [seen] = look(table_of(**{f"x{place}": x[:, place] for place in range(4)}, y=names[y]))
+
+    assert seen.code == "DA17"
+    assert "'elm'" in seen.evidence
+    assert "counted from 0" not in seen.evidence
+
+
+def test_a_dev_file_in_other_units_is_a_fault_with_its_column():
+    columns = healthy(1000)
+    origin = np.repeat([split.MAIN, split.DEV_FILE], [700, 300])
+    columns["a"] = np.where(origin == split.DEV_FILE, 1000 * columns["a"], columns["a"])
+    found = look(table_of(**columns), origin=origin, plan=split.Plan(given_dev=True))
+
+    assert [(one.code, one.where) for one in found] == [("DA2", "a")]
+
+
+def test_columns_that_were_standardised_on_all_rows_are_noted():
+    columns = healthy()
+    for name in "ab":
+        columns[name] = (columns[name] - columns[name].mean()) / columns[name].std()
+    found = look(table_of(**columns))
+
+    assert [one.code for one in found] == ["DA11"]
+
+
+def test_less_time_means_fewer_rows_and_the_clock_has_no_say():
+    """What a run looks at follows from its settings alone."""
+    short, long, counted = (
+        data_rules.rows_of(Settings(target="y", **limit))
+        for limit in ({"time_limit": "20s"}, {"time_limit": "2m"}, {"max_epochs": 10})
+    )
+
+    assert (short, long) == (500, 3000)
+    assert counted == 1500
