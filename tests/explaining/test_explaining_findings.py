@@ -116,15 +116,38 @@ def test_batch_norm_that_does_not_regularise_is_said():
 @pytest.mark.parametrize(
     ("grid", "verdict"),
     [
-        (0.05, "the grid was ahead: random draws beat it in 0 %"),
-        (0.9, "random draws were ahead: they beat the grid in 100 %"),
+        (0.05, "beat it in 0 % of all choices, so that the grid is ahead"),
+        (0.9, "beat it in 100 % of all choices, so that they are ahead"),
     ],
 )
 def test_a_grid_that_wins_is_said_to_win(grid, verdict):
-    found = search.Compared(((0.1, 0.9),) * 4, np.full(4, grid), ((0.1, 0.9),) * 8, np.linspace(0.1, 0.8, 8))
+    found = compared(np.linspace(0.1, 0.8, 8), np.full(4, grid))
 
     assert verdict in search.finding(found, NATS)
-    assert len(search.panel(found, NATS).charts) == 2
+    assert "2×2 grid of α and β₁, with all else left where the search began" in search.finding(found, NATS)
+    assert "8 learning rates; a full grid of 8 over the 3 settings that were drawn has 2.0 values of each" in (
+        search.finding(found, NATS)
+    )
+    assert len(search.panel(found, NATS).charts) == 3
+
+
+def compared(costs: np.ndarray, grid: np.ndarray, why: str = "") -> search.Compared:
+    """Draws of three settings, and a grid of two."""
+    rates = np.linspace(0.001, 0.01, len(costs))
+    tried = {"learning_rate": len(costs), "beta1": len(costs), "width": 2}
+    best = search.with_interval(costs)
+    axes = ("learning_rate", "beta1") if len(grid) else ()
+    return search.Compared(
+        tried, rates, costs, *best, axes, {**tried, "width": 1}, rates[: len(grid)], grid, 1.0, why_no_grid=why
+    )
+
+
+def test_a_search_without_a_grid_says_why():
+    found = compared(np.linspace(0.1, 0.8, 8), np.zeros(0), "A grid of 9 would take about 90 seconds of a core.")
+
+    assert "would take about 90 seconds" in search.finding(found, NATS)
+    assert "ahead" not in search.finding(found, NATS)
+    assert search.panel(found, NATS).numbers["grid_points"] == 0
 
 
 def test_weights_that_grow_with_l2_are_said_to():

@@ -11,8 +11,9 @@ import pytest
 
 from burnish import errors
 from burnish.executors import pool
-from burnish.explaining import explained, panels
+from burnish.explaining import draws, explained, panels, search
 from burnish.explaining.explained import Asked
+from burnish.explaining.lab import Lab
 from burnish.report.panel import Explanation
 from burnish.train.configuration import Configuration
 from burnish.workflow import appendix, improve, reading, reopening, settings
@@ -117,10 +118,40 @@ def test_stopped_by_a_signal_nothing_is_left_behind(run, monkeypatch):
 
 @pytest.mark.slow
 def test_every_panel_is_made_of_a_small_run(run):
-    """But for one: two batch sizes need 128 rows, and this run has 80."""
+    """But for two: two batch sizes need 128 rows, and this run has 80; and it did not search."""
     found = explained.run(Asked(run, time_limit=None, jobs=2))
     missing = {panel.name: panel.finding for panel in found.panels if not panel.made}
 
     assert len(found.panels) == len(panels.PANELS)
-    assert missing == {"noise": "80 training rows are too few for batches of two sizes."}
+    assert missing.keys() == {"noise", "search"}
+    assert missing["noise"] == "80 training rows are too few for batches of two sizes."
+    assert "too few random draws" in missing["search"]
     assert all(chart.series for panel in found.panels for chart in panel.charts)
+
+
+@pytest.mark.slow
+def test_a_search_is_explained_by_its_own_draws(tmp_path, monkeypatch):
+    """Trained once more, a recorded draw gives the cost that the run recorded: so the grid is trained alike."""
+    part = CONCRETE.read_text("utf-8").splitlines()
+    (tmp_path / "part.csv").write_text("\n".join([part[0], *part[1:301]]) + "\n", "utf-8")
+    asked = settings.make(target="compressive_strength", folds=2, start=SMALL, seed=3, jobs=2, max_epochs=1_200)
+    manner = improve.Manner(in_process=True, yardstick=False)
+    improve.run(improve.Request(reading.Sources(tmp_path / "part.csv"), asked, tmp_path / "run", manner=manner))
+    kept: list[tuple[panels.Material, Lab]] = []
+
+    def measured(lab, found, unit):
+        kept.append((found, lab))
+        return measure(lab, found, unit)
+
+    measure = search.measure
+    monkeypatch.setattr(search, "measure", measured)
+    monkeypatch.setattr(panels, "PANELS", tuple(item for item in panels.PANELS if item[0]["name"] == "search"))
+    [panel] = explained.run(Asked(tmp_path / "run", time_limit=None, jobs=2)).panels
+    [(found, lab)] = kept
+    some = [(configuration, draws.SEED) for configuration in found.configurations[:3]]
+
+    assert panel.made
+    assert panel.numbers["draws"] == len(found.costs) >= search.FEWEST
+    assert found.space.centre.epochs == SMALL.epochs
+    again = [one.lowest for one in lab.train(some, share=found.share)]
+    np.testing.assert_allclose(again, found.costs[:3], rtol=1e-4)

@@ -12,7 +12,8 @@ import numpy as np
 
 from burnish import errors
 from burnish.executors import fold_files, pool
-from burnish.explaining import panels
+from burnish.explaining import draws, panels
+from burnish.explaining.draws import Draws
 from burnish.explaining.lab import Lab
 from burnish.explaining.panels import Material
 from burnish.report import explain_page
@@ -20,7 +21,9 @@ from burnish.report.panel import Explanation, Panel
 from burnish.store import run_folder
 from burnish.store.database import Database
 from burnish.store.run_folder import RunFolder
-from burnish.workflow import ablating, appendix, preparing, reopening, signals
+from burnish.train.configuration import Configuration
+from burnish.tune import space
+from burnish.workflow import ablating, appendix, preparing, reopening, signals, tuning
 from burnish.workflow.budget import Budget
 from burnish.workflow.events import Emit, Line, Stage, silent
 from burnish.workflow.problem import Problem
@@ -140,11 +143,22 @@ def _made(asked: Asked, past: Past, best: Best, emit: Emit) -> Explanation:
     unscaled = fold_files.read(folder.scratch, raw).train.inputs.x
     lab = Lab(fold, best.configuration, jobs=settings.workers)
     unit = panels.unit_of(fold, past.summary.task.unit)
-    material = Material(lab, np.asarray(unscaled[: lab.rows, : fold.inputs.numbers]), unit)
+    raw_numbers = np.asarray(unscaled[: lab.rows, : fold.inputs.numbers])
+    material = Material(lab, raw_numbers, unit, fold, _draws(past, problem, best))
     emit(Line(Stage.EXPLAIN, f"Why it works, on {lab.rows:,} training rows of the run, from {best.name}."))
     until = None if asked.time_limit is None else began + asked.time_limit
     made = panels.make(material, until=until, tell=lambda text: emit(Line(Stage.EXPLAIN, text)))
     return _explanation(past, problem, best, material, made, round(time.monotonic() - began, 2))
+
+
+def _draws(past: Past, problem: Problem, best: Best) -> Draws | None:
+    """What the run's search drew, on its own scales; around its best network where it is from before centres were
+    noted."""
+    with Database(past.folder.database) as database:
+        trials, centre = database.trials(), database.get(tuning.CENTRE)
+    begun = best.configuration if centre is None else Configuration.from_json(centre)
+    scales = space.default(problem.task, problem.training_rows, problem.inputs, centre=begun)
+    return draws.recorded(past.summary.search, trials, scales)
 
 
 def _explanation(

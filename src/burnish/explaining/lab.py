@@ -73,16 +73,19 @@ class Lab:
         fold: What is trained on; at most its first MOST_ROWS training rows, which are in random order.
         configuration: The network that panels start from.
         jobs: Trainings at once.
+        most_rows: More of them, where a training is to be one of the run's own.
     """
 
-    def __init__(self, fold: FoldData, configuration: Configuration, *, jobs: int = 1) -> None:
-        used = np.arange(min(MOST_ROWS, len(fold.train.y)))
+    def __init__(
+        self, fold: FoldData, configuration: Configuration, *, jobs: int = 1, most_rows: int = MOST_ROWS
+    ) -> None:
+        used = np.arange(min(most_rows, len(fold.train.y)))
         self.fold = replace(fold, train=fold.train.take(used))
         self.configuration = configuration
-        self._jobs = jobs
+        self.jobs = jobs
         self._data = packing.pack(self.fold)
         self._programs: dict[Any, Any] = {}
-        self._known: dict[tuple[Configuration, int], Trained] = {}
+        self._known: dict[tuple[Configuration, int, float], Trained] = {}
         self._given_up = threading.Event()
 
     @property
@@ -118,18 +121,19 @@ class Lab:
         params = trials.start_parameters(configuration, shape, seed, bins)
         return slice.start(shape, params, len(self._data.dev.y))
 
-    def train(self, runs: Sequence[tuple[Configuration, int]]) -> list[Trained]:
-        """Each configuration with its seed, trained; in their order."""
-        fresh = [run for run in dict.fromkeys(runs) if run not in self._known]
-        programs = {self.shape(configuration): configuration for configuration, _ in fresh}
+    def train(self, runs: Sequence[tuple[Configuration, int]], *, share: float = 1.0) -> list[Trained]:
+        """Each configuration with its seed, trained for this share of its epochs (rounded up); in their order."""
+        asked = [(*run, share) for run in runs]
+        fresh = [run for run in dict.fromkeys(asked) if run not in self._known]
+        programs = {self.shape(configuration): configuration for configuration, *_ in fresh}
         self._each(self._trainer, list(programs.values()))
         for run, trained in zip(fresh, self._each(lambda run: self._trained(*run), fresh), strict=True):
             self._known[run] = trained
-        return [self._known[run] for run in runs]
+        return [self._known[run] for run in asked]
 
     def _each(self, work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
         """The work on every item, in threads; if one fails or a signal comes, the others end with their slice."""
-        with ThreadPoolExecutor(self._jobs) as pool:
+        with ThreadPoolExecutor(self.jobs) as pool:
             try:
                 return list(pool.map(rules.own()(work), items))
             except BaseException:
@@ -148,9 +152,10 @@ class Lab:
         like = (hp, state, self._data, np.int32(0), np.bool_(False))
         return self._compiled(("train", shape), partial(slice.train_slice, shape), *like)
 
-    def _trained(self, configuration: Configuration, seed: int) -> Trained:
+    def _trained(self, configuration: Configuration, seed: int, share: float) -> Trained:
         program, hp = self._trainer(configuration), hyperparameters.hyperparameters(configuration, seed)
-        state, until = self.start(configuration, seed), configuration.epochs * self.per_epoch(configuration)
+        epochs = max(1, math.ceil(share * configuration.epochs))
+        state, until = self.start(configuration, seed), epochs * self.per_epoch(configuration)
         steps, lines = trials.FIRST_SLICE_STEPS, []
         while int(state.ending) == slice.RUNNING and int(state.step) < until:
             if self._given_up.is_set():

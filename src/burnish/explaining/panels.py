@@ -24,6 +24,7 @@ from burnish.explaining import (
     trends,
     words,
 )
+from burnish.explaining.draws import Draws
 from burnish.explaining.lab import Lab
 from burnish.report.panel import Panel
 from burnish.train.fold_data import FoldData
@@ -39,6 +40,8 @@ class Material:
     lab: Lab
     raw: NDArray[np.float32]  # continuous columns of the lab's training rows, not scaled; shape (rows, numbers)
     unit: words.Unit
+    fold: FoldData  # with all its training rows
+    draws: Draws | None = None  # of the run's search
 
 
 def unit_of(fold: FoldData, target_unit: str) -> words.Unit:
@@ -93,10 +96,11 @@ def _l2(m: Material) -> Panel:
 
 
 def _search(m: Material) -> Panel:
-    optimizer = m.lab.configuration.optimizer
-    if optimizer in ("sgd", "rmsprop"):
-        return _without(search.ABOUT, f"The network's optimiser is {optimizer}, which has no β₁ to search along.")
-    return search.panel(search.measure(m.lab, m.unit), m.unit)
+    if m.draws is None or np.isfinite(m.draws.costs).sum() < search.FEWEST:
+        return _without(search.ABOUT, "The run's search made too few random draws to say what more of them bring.")
+    # Trained as the run trained, on every row: the lab of the other panels has a part of a large table.
+    lab = Lab(m.fold, m.draws.space.centre, jobs=m.lab.jobs, most_rows=len(m.fold.train.y))
+    return search.panel(search.measure(lab, m.draws, m.unit), m.unit)
 
 
 def _batch_size(m: Material) -> Panel:
