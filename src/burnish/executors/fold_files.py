@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.data.inputs import InputSpec, Prepared
+from burnish.data import inputs as input_shapes
+from burnish.data.inputs import Prepared
 from burnish.train.fold_data import FoldData, Part, TargetScale
 
 
@@ -48,9 +49,8 @@ def read(folder: Path, number: int) -> FoldData:
     def part(name: str) -> Part:
         return Part(Prepared(array(f"{name}_x"), array(f"{name}_codes")), array(f"{name}_y"), array(f"{name}_weight"))
 
-    inputs = facts["inputs"]
     return FoldData(
-        inputs=InputSpec(inputs["numbers"], inputs["flags"], tuple(inputs["vocabularies"])),
+        inputs=input_shapes.spec(facts["inputs"]),
         task=facts["task"],
         outputs=facts["outputs"],
         target=TargetScale(**facts["target"]),

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.executors import fold_files
-from burnish.model import initialise, kinds, layers
-from burnish.model.architecture import Architecture, Perceptron
+from burnish.model import convolution, initialise, kinds, layers
+from burnish.model.architecture import Architecture, Convolution, Perceptron
 from burnish.model.own_model import OwnModel
 from burnish.predictor import outputs, weights
 from burnish.train import hyperparameters, packing, slice
@@ -80,7 +80,7 @@ class Trials:
         self._data_folder, self._state_folder = data_folder, state_folder
         self._capacity, self._place = capacity, place
         self._folds: dict[int, tuple[FoldData, slice.Data]] = {}
-        self._bins: dict[tuple[int, int | None, int], initialise.Params] = {}
+        self._kept: dict[tuple[int, int | None, int], initialise.Params] = {}
 
     def shapes(self, work: Work) -> tuple[Architecture, slice.Data]:
         """What shapes the program of a piece of work: its network, and the arrays of its fold."""
@@ -105,7 +105,7 @@ class Trials:
         hp = hyperparameters.hyperparameters(work.configuration, work.seed)
         per_epoch = -(-rows // shape.batch_size)
         until = min(work.until, work.configuration.epochs) * per_epoch
-        params = start_parameters(work.configuration, shape, work.seed, self._quantile_bins(work, shape))
+        params = start_parameters(work.configuration, shape, work.seed, self._fitted(work, shape))
         state, curve = self._saved(work, slice.start(shape, params, len(data.dev.y)), until)
         return Trial(work, fold, shape, hp, data._replace(rows=used), per_epoch, until, state, curve)
 
@@ -153,15 +153,19 @@ class Trials:
             self._folds[number] = fold, jax.tree.map(self._place, packing.pack(fold, self._capacity))
         return self._folds[number]
 
-    def _quantile_bins(self, work: Work, shape: Architecture) -> initialise.Params | None:
-        """Bins of the training rows, found once: a second of sorting for 400,000 rows would come with each trial."""
-        if not isinstance(shape, Perceptron) or not shape.bins:
+    def _fitted(self, work: Work, shape: Architecture) -> initialise.Params | None:
+        """What a network keeps of the training rows, bins or moments of pixels: found once, as it may take a second of
+        sorting, which would come with each trial."""
+        bins = shape.bins if isinstance(shape, Perceptron) else 0
+        if not bins and not isinstance(shape, Convolution):
             return None
-        key = work.fold, work.rows, shape.bins
-        if key not in self._bins:
-            x = self._fold(work.fold)[0].train.inputs.x
-            self._bins[key] = layers.quantile_bins(x[: work.rows, : shape.inputs.numbers], shape.bins)
-        return self._bins[key]
+        key = work.fold, work.rows, bins
+        if key not in self._kept:
+            x = self._fold(work.fold)[0].train.inputs.x[: work.rows]
+            self._kept[key] = (
+                layers.quantile_bins(x[:, : shape.inputs.numbers], bins) if bins else convolution.pixel_moments(x)
+            )
+        return self._kept[key]
 
     def _saved(self, work: Work, first: slice.State, until: int) -> tuple[slice.State, list[NDArray[np.float32]]]:
         """The saved state and its curve, or the first state."""
@@ -196,7 +200,7 @@ def next_steps(done: int, seconds: float) -> int:
 def start_parameters(
     configuration: Configuration, shape: Architecture, seed: int, bins: initialise.Params | None = None
 ) -> initialise.Params:
-    """Starting weights of a trial; `bins` are those of its training rows, where the architecture has bins."""
+    """Starting weights of a trial; `bins`, or moments of pixels, are those of its training rows, where it has any."""
     return kinds.of(shape).parameters(
         shape,
         seed,

@@ -1,6 +1,6 @@
 """What shapes a compiled program: another value here is another program.
 
-There are two kinds of network, and `kinds` has the functions of each.
+There are three kinds of network, and `kinds` has the functions of each.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ EMBEDDING_COLUMNS = 8
 
 # Arrays of (rows, widest layer) that evaluating a network holds at once beside its encoded inputs.
 LAYERS_AT_ONCE = 2
+
+KERNEL_SIZE = 9  # weights of a convolution for each pair of channels: 3 × 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +109,49 @@ class Own:
         return self.columns + LAYERS_AT_ONCE * longest
 
 
-Architecture = Perceptron | Own
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """A convolutional network for small images (`convolution`); hashable.
+
+    Each stage is a convolution of 3 × 3 pixels and, with `residual`, a block of two more with a way around it. Between
+    stages images are halved by the largest of 2 × 2 pixels; after the last one each channel is averaged.
+    """
+
+    inputs: InputSpec  # with an image
+    outputs: int
+    task: Task
+    widths: tuple[int, ...]  # channels of each stage
+    activation: str
+    norm: str
+    residual: bool
+    batch_size: int
+    augmentations: tuple[str, ...] = ()
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Height, width and channels."""
+        assert self.inputs.image is not None
+        return self.inputs.image
+
+    @property
+    def convolutions(self) -> tuple[tuple[int, int], ...]:
+        """Channels in and out of each convolution, in order."""
+        block = 2 if self.residual else 0
+        pairs = itertools.pairwise((self.image[2], *self.widths))
+        return tuple(pair for a, b in pairs for pair in ((a, b), *((b, b),) * block))
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are learned."""
+        per_channel = 2 if self.norm == "batch" else 1
+        learned = sum(KERNEL_SIZE * a * b + per_channel * b for a, b in self.convolutions)
+        return learned + (self.widths[-1] + 1) * self.outputs
+
+    @property
+    def row_numbers(self) -> int:
+        """About how many numbers evaluating one row holds at once: the first stage has the most."""
+        height, width, channels = self.image
+        return height * width * (channels + LAYERS_AT_ONCE * self.widths[0])
+
+
+Architecture = Perceptron | Own | Convolution

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from jaxtyping import Array, Float, Int32
 
-from burnish.model import initialise, network, own_network
-from burnish.model.architecture import Architecture, Own, Perceptron
+from burnish.model import convolution, initialise, network, own_network
+from burnish.model.architecture import Architecture, Convolution, Own, Perceptron
 from burnish.model.noise import Noise
 
 Params = Any  # dictionaries and tuples of float32 arrays; a gradient is taken with respect to each leaf
@@ -64,6 +64,14 @@ KINDS: dict[type, Kind] = {
         initialise.statistics,
         network.apply_training,
         network.apply_evaluation,
+        initialise.is_weight,
+    ),
+    Convolution: Kind(
+        convolution.parameters,
+        lambda architecture: convolution.parameters(architecture, 0),
+        convolution.statistics,
+        convolution.apply_training,
+        convolution.apply_evaluation,
         initialise.is_weight,
     ),
     Own: Kind(

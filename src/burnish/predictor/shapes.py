@@ -6,18 +6,20 @@ from dataclasses import asdict
 from typing import Any
 
 from burnish import errors
-from burnish.data.inputs import InputSpec
+from burnish.data import inputs as input_shapes
 from burnish.model import own_network
-from burnish.model.architecture import Architecture, Own, Perceptron
+from burnish.model.architecture import Architecture, Convolution, Own, Perceptron
 from burnish.model.own_model import OwnModel
 
-OWN = "own"
+OWN, CONVOLUTION = "own", "convolution"
 
 
 def to_json(architecture: Architecture) -> dict[str, Any]:
     """A dictionary of JSON values; of an own model without its functions, which are code."""
     if isinstance(architecture, Perceptron):
         return asdict(architecture)
+    if isinstance(architecture, Convolution):
+        return {"kind": CONVOLUTION, **asdict(architecture)}
     return {
         "kind": OWN,
         "inputs": asdict(architecture.inputs),
@@ -35,10 +37,11 @@ def from_json(values: dict[str, Any], own: OwnModel | None) -> Architecture:
         ConfigError: It is of an own model, which is missing or makes other parameters.
     """
     inputs = values["inputs"]
-    spec = InputSpec(inputs["numbers"], inputs["flags"], tuple(inputs["vocabularies"]))
+    spec = input_shapes.spec(inputs)
     if values.get("kind") != OWN:
         lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-        return Perceptron(**{**values, **lists, "inputs": spec})
+        fields = {**{name: value for name, value in values.items() if name != "kind"}, **lists, "inputs": spec}
+        return Convolution(**fields) if values.get("kind") == CONVOLUTION else Perceptron(**fields)
     if own is None:
         raise errors.ConfigError(
             "The model's functions are missing.",

@@ -15,7 +15,8 @@ from jax import lax
 from jaxtyping import Array, Float, Int32, UInt32
 from numpy.typing import NDArray
 
-from burnish.model import noise, random_bits
+from burnish.model import image_augmentation, noise, random_bits
+from burnish.model.image_augmentation import Strengths
 from burnish.model.noise import Mixed
 
 # Equal parts of the upper half of Beta(α, α) in its table: drawn shares are within 1e-3 of the exact ones in the mean.
@@ -26,7 +27,7 @@ GRID = 4_096  # places at which its density is summed up
 class Batch(NamedTuple):
     """Training rows of one step. The first rows count, padding follows them."""
 
-    x: Float[Array, "row d"]
+    x: Array  # (row, d); of images (row, height, width, channel), pixels from 0 to 255
     codes: Int32[Array, "row c"]
     y: Array  # (row,) int32 classes or float32 standardised numbers
     weight: Float[Array, " row"]  # in the cost; 0 for padding
@@ -34,7 +35,7 @@ class Batch(NamedTuple):
     mixed: Mixed | None = None  # what each row is mixed with, if it is
 
 
-Strength = Float[Array, "..."]
+Strength = Any  # an array, or a tuple of them
 Augment = Callable[[UInt32[Array, ""], Batch, Strength], Batch]
 
 
@@ -99,11 +100,18 @@ def shares(alpha: float) -> NDArray[np.float32]:
     return (1 - smaller[::-1]).astype(np.float32)
 
 
-AUGMENTATIONS: Mapping[str, Augment] = {"mixup": mixup}
+def images(start: UInt32[Array, ""], batch: Batch, strengths: Strengths) -> Batch:
+    """Images mirrored, cropped, turned and so on: `image_augmentation`."""
+    return batch._replace(x=image_augmentation.augment(start, batch.x, strengths))
+
+
+AUGMENTATIONS: Mapping[str, Augment] = {"images": images, "mixup": mixup}
 
 
 def apply(names: Sequence[str], start: UInt32[Array, ""], batch: Batch, strengths: Mapping[str, Any]) -> Batch:
     """The batch after these augmentations, one after the other, each with a random stream of its own."""
+    if batch.x.dtype == jnp.uint8:
+        batch = batch._replace(x=batch.x.astype(jnp.float32))  # pixels: only those of this mini-batch
     for number, name in enumerate(names):
         batch = AUGMENTATIONS[name](random_bits.stream(start, number), batch, strengths[name])
     return batch

@@ -18,11 +18,14 @@ OF_THE_PERCEPTRON = (
     *("dropout", "initializer", "init_scale", "frequency_scale"),
 )
 
+# How images of the training part are changed: tables have nothing of it.
+OF_IMAGES = ("flip", "crop", "rotation", "shift", "brightness", "contrast", "cutout")
+
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """One network and how to train it. The first seven fields shape the compiled program, and so do the last and
-    whether rows are mixed at all; the rest flow through it."""
+    whether rows are mixed or images changed at all; the rest flow through it."""
 
     widths: tuple[int, ...] = (128, 128)
     activation: Activation = "relu"
@@ -44,6 +47,13 @@ class Configuration:
     input_dropout: float = 0.0
     label_smoothing: float = 0.0
     input_noise: float = 0.0  # standard deviation of Gaussian noise on continuous inputs, in training only
+    flip: float = 0.0  # images in training: probability of a mirror image, left to right
+    crop: float = 0.0  # the largest share of the sides that is cut away
+    rotation: float = 0.0  # the largest angle in degrees, to either side
+    shift: float = 0.0  # the largest way, as a share of the side
+    brightness: float = 0.0  # the largest change of all pixels, as a share of the brightest
+    contrast: float = 0.0  # the largest change of the distances from the mean, as a share of them
+    cutout: float = 0.0  # side of a square that is blanked out, as a share of the shorter side
     mixup: float = 0.0  # α: each training row is mixed with another, in shares drawn from Beta(α, α) (0: not)
     initializer: Initializer = "he"
     init_scale: float = 1.0
@@ -76,4 +86,5 @@ class Configuration:
     @property
     def augmentations(self) -> tuple[str, ...]:
         """What is done to mini-batches of the training part."""
-        return ("mixup",) if self.mixup > 0 else ()
+        images = any(getattr(self, name) > 0 for name in OF_IMAGES)
+        return (*(("images",) if images else ()), *(("mixup",) if self.mixup > 0 else ()))

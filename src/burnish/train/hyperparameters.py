@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,8 @@ from jaxtyping import Array, Float, Int32, UInt32
 
 from burnish.data.inputs import InputSpec
 from burnish.model import own_network
-from burnish.model.architecture import Architecture, Perceptron, Task
+from burnish.model.architecture import Architecture, Convolution, Perceptron, Task
+from burnish.model.image_augmentation import Strengths
 from burnish.model.own_model import OwnModel
 from burnish.train import augmentation
 from burnish.train.configuration import Configuration
@@ -48,7 +50,7 @@ class Hyperparameters(NamedTuple):
     label_smoothing: Float[Array, ""]
     input_noise: Float[Array, ""]
     average_decay: Float[Array, ""]  # of batch norm's running averages
-    augmentation: dict[str, Array]  # strengths of the architecture's augmentations, by name
+    augmentation: dict[str, Any]  # strengths of the architecture's augmentations, by name
 
 
 # Batch norm's averages forget with this factor a full mini-batch, an average over about ten; bias correction makes
@@ -119,7 +121,11 @@ def hyperparameters(configuration: Configuration, seed: int) -> Hyperparameters:
 
 def strengths(configuration: Configuration) -> dict[str, Any]:
     """How strong each augmentation is, as its function takes it."""
-    made = {"mixup": lambda: augmentation.shares(configuration.mixup)}
+    f: Any = np.float32
+    made: dict[str, Callable[[], Any]] = {
+        "images": lambda: Strengths(**{name: f(getattr(configuration, name)) for name in Strengths._fields}),
+        "mixup": lambda: augmentation.shares(configuration.mixup),
+    }
     return {name: made[name]() for name in configuration.augmentations}
 
 
@@ -141,6 +147,18 @@ def architecture(
             raise ValueError(f"the configuration is of the model {c.model}, which was not given")
         return own_network.architecture(
             own, inputs, outputs=outputs, task=task, batch_size=c.batch_size, augmentations=c.augmentations
+        )
+    if inputs.image is not None:
+        return Convolution(
+            inputs=inputs,
+            outputs=outputs,
+            task=task,
+            widths=tuple(c.widths),
+            activation=c.activation,
+            norm=c.norm,
+            residual=c.residual,
+            batch_size=c.batch_size,
+            augmentations=c.augmentations,
         )
     return Perceptron(
         inputs=inputs,

@@ -15,9 +15,15 @@ from burnish.train.configuration import Configuration
 
 ABOVE_ZERO = ("batch_size", "learning_rate", "epsilon", "frequency_scale", "epochs")
 COUNTS = ("bins", "frequencies", "patience")  # that may be 0
-AT_LEAST_ZERO = (*COUNTS, "l2", "weight_decay", "input_noise", "mixup", "init_scale", "decay_rate", "clip_norm")
+AT_LEAST_ZERO = (
+    *(*COUNTS, "l2", "weight_decay", "input_noise", "mixup", "init_scale", "decay_rate", "clip_norm"),
+    *("rotation", "contrast"),
+)
 # Decays of averages, and rates of units left out: 1 would forget nothing, or leave nothing.
-SHARES_BELOW_ONE = ("beta1", "beta2", "dropout", "input_dropout", "label_smoothing", "warmup")
+SHARES_BELOW_ONE = (
+    *("beta1", "beta2", "dropout", "input_dropout", "label_smoothing", "warmup"),
+    *("flip", "crop", "shift", "brightness", "cutout"),  # of images, of which something has to be left
+)
 
 _ADAPTER = TypeAdapter(Configuration)
 

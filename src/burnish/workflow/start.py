@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from burnish import errors
 from burnish.model.own_model import OwnModel
-from burnish.train.configuration import OF_THE_PERCEPTRON, Configuration
+from burnish.train.configuration import OF_IMAGES, OF_THE_PERCEPTRON, Configuration
 from burnish.workflow.problem import Problem, Task
 
 # Mini-batches of a training: enough to converge at these learning rates, whatever the number of rows.
@@ -53,6 +53,7 @@ def configuration(problem: Problem, given: Configuration | None) -> Configuratio
     if problem.own is not None:
         return _of_own_model(problem, problem.own, given)
     if given is not None:
+        _refuse_of_images(problem, given)
         return replace(given, batch_size=min(given.batch_size, rows))
     batch = batch_size(rows)
     plain = Configuration(
@@ -72,6 +73,17 @@ def configuration(problem: Problem, given: Configuration | None) -> Configuratio
     return replace(plain, learning_rate=2e-3, dropout=dropout, patience=max(LEAST_PATIENCE, plain.epochs // 4))
 
 
+def _refuse_of_images(problem: Problem, given: Configuration) -> None:
+    """Raises ConfigError where a person's own configuration changes images and there are none."""
+    ours = [name for name in OF_IMAGES if getattr(given, name) > 0]
+    if ours and problem.inputs.image is None:
+        raise errors.ConfigError(
+            f"--start sets {ours[0]}, which rows of a table do not have.",
+            "Mirroring, cropping and the like are for images.",
+            f"Leave {', '.join(ours)} out of it; mixup and input_noise are for tables.",
+        )
+
+
 def _of_own_model(problem: Problem, own: OwnModel, given: Configuration | None) -> Configuration:
     """Adam at its usual rate and nothing that regularises: what a person would try first on a model of his own.
 
@@ -80,6 +92,7 @@ def _of_own_model(problem: Problem, own: OwnModel, given: Configuration | None) 
     """
     rows, plain = problem.training_rows, Configuration()
     if given is not None:
+        _refuse_of_images(problem, given)
         ours = [name for name in OF_THE_PERCEPTRON if getattr(given, name) != getattr(plain, name)]
         if ours:
             raise errors.ConfigError(
