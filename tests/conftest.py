@@ -1,37 +1,52 @@
 """What tests of several rooms share.
 
-Set before JAX starts: one thread, as in the worker processes, so that bits can be compared; and a cache of compiled
-programs, since three quarters of the tests' time is XLA compiling the same small programs in every process.
+Set before JAX starts: one thread, as in the worker processes, so that bits can be compared.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
-import time
-from pathlib import Path
-
-import platformdirs
 
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 os.environ["JAX_PLATFORMS"] = "cpu"
-_versions = f"jaxlib-{importlib.metadata.version('jaxlib')}-{platform.machine()}-{platform.node()}"
-_programs = Path(platformdirs.user_cache_dir("burnish")) / "tests" / _versions
-_programs.mkdir(parents=True, exist_ok=True, mode=0o700)  # native code: who can write there can run code here
-for _program in _programs.iterdir():
-    if time.time() - _program.stat().st_mtime > 14 * 24 * 3600:
-        _program.unlink(missing_ok=True)  # two weeks: what is still wanted is compiled anew
-os.environ["JAX_COMPILATION_CACHE_DIR"] = str(_programs)
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
+import importlib.metadata
+import platform
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import jax.monitoring
+import platformdirs
 import pytest
 
 COMPILED = "/jax/core/compile/backend_compile_duration"
+KEPT_SECONDS = 14 * 24 * 3600  # what is still wanted then is compiled anew
+
+
+def _keep_programs() -> None:
+    """Let this process and those that it starts keep what XLA compiled, from one run of the tests to the next.
+
+    Three quarters of the tests' time is XLA compiling the same small programs. The folder holds native code: it is this
+    machine's and this jaxlib's, and nobody else may write there.
+    """
+    made_by = f"jaxlib-{importlib.metadata.version('jaxlib')}-{platform.machine()}-{platform.node()}"
+    folder = Path(platformdirs.user_cache_dir("burnish")) / "tests" / made_by
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for program in folder.iterdir():
+        if time.time() - program.stat().st_mtime > KEPT_SECONDS:
+            program.unlink(missing_ok=True)
+    settings = {
+        "jax_compilation_cache_dir": str(folder),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    for name, value in settings.items():
+        jax.config.update(name, value)
+        os.environ[name.upper()] = str(value)
+
+
+_keep_programs()
 
 
 @pytest.fixture
