@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from burnish.diagnosis.budget import practical_size
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor.arms import Arm, together
@@ -172,14 +174,14 @@ def _screened(exam: Examination, rule: Rule) -> Iterator[Candidate]:
     trial = rule.trial(exam) if rule.trial else None
     if trial is None:
         return
-    probed = [exam.probe(arm, exam.screening, paired.ALPHA) for arm in trial.arms]
+    probed = [exam.screen(arm) for arm in trial.arms]
     good = [one for one in probed if exam.promising(one) and (one.fit_gain > 0 or not trial.optimises)]
     if not good:
         return
     best = min(good, key=lambda one: one.treatment)
     if rule.finer is not None:
-        near = [exam.probe(arm, exam.screening, paired.ALPHA) for arm in rule.finer(best.arm)]
-        best = min((best, *near), key=lambda one: one.treatment)
+        near = [exam.screen(arm) for arm in rule.finer(best.arm)]
+        best = min((best, *(one for one in near if exam.promising(one))), key=lambda one: one.treatment)
     yield Candidate(rule, trial, best)
 
 
@@ -188,7 +190,9 @@ def _alike(exam: Examination, one: Probed, best: Probed) -> bool:
     if not exam.whole:
         return one.treatment <= best.treatment * (1 + PRACTICAL_SHARE)
     statistic: interval.Statistic = "error" if exam.subject.kind == "classification" else "rmse"
-    ahead = paired.gain(one.errors, best.errors, statistic=statistic)
+    starts = min(one.starts, best.starts)
+    with np.errstate(over="ignore"):  # as in a probe
+        ahead = paired.gain(one.errors[:starts], best.errors[:starts], statistic=statistic)
     deviation = exam.uninformed_error if exam.subject.kind == "regression" else None
     return ahead.value <= max(practical_size(best.treatment, deviation), APART * ahead.standard_error)
 

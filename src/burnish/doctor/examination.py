@@ -27,6 +27,7 @@ from burnish.doctor.gauges import Gauge, Gauger
 from burnish.doctor.lab import Lab, Trace, Training, program
 from burnish.doctor.probes import Probed
 from burnish.doctor.subject import Subject
+from burnish.stats import paired
 from burnish.train.work import Curve
 
 # Chance of any false alarm in one diagnosis, over all rules that are not proofs: a half for the probes, a half for the
@@ -39,7 +40,8 @@ PROBE_ALARMS = FALSE_ALARMS / 2
 # not.
 PROBE_FAMILIES = 23
 # Starts that screen an arm, of cheap trainings and of others, and those that confirm it: the second look is for faults
-# that ruin some starts and spare others, and for cheap trainings only.
+# that ruin some starts and spare others, and for cheap trainings only. Of dear ones an arm that gains nothing in the
+# first start has no second one.
 SCREENED, SCREENED_DEAR = 4, 2
 LOOKS = (10, 30)
 # Seeds of the starts that confirm begin here: those that screened chose the arm, and would flatter it.
@@ -47,8 +49,9 @@ FRESH = 1000
 # Steps of a probe of a dear training: enough for an ill start to show.
 PROBE_STEPS = 200
 # Operations of a training (6 a parameter and row: forward, backward, update) up to which probes train to the end, and
-# up to which they are looked at twice. A choice: a perceptron of 17,000 parameters, 1,140 steps of 32 rows, has 4e9.
-CHEAP, LOOKED_TWICE = 2e10, 5e9
+# up to which they are looked at twice, and up to which all starts screen at once. A choice: a perceptron of 17,000
+# parameters, 1,140 steps of 32 rows, has 4e9.
+CHEAP, LOOKED_TWICE, AT_ONCE = 2e10, 5e9, 1e9
 # An effect on the loss that matters: 10 % of it. A choice, as in the error budget.
 PRACTICAL_SHARE = 0.10
 # A probe finds a fault, and not only room for improvement, where it removes so large a share of the error, or regains
@@ -232,6 +235,11 @@ class Examination:
             whole=self.whole,
             alpha=alpha,
         )
+
+    def screen(self, arm: Arm) -> Probed:
+        """The arm on a few starts."""
+        first = self.probe(arm, self.screening if self.operations <= AT_ONCE else self.screening[:1], paired.ALPHA)
+        return self.probe(arm, self.screening, paired.ALPHA) if self.promising(first) else first
 
     def confirm(self, arm: Arm, arms: int) -> tuple[Probed, bool]:
         """The arm against doing nothing on fresh starts, and whether it gained for sure and by a size that matters.

@@ -114,15 +114,18 @@ def compare(
         for name in ("losses", "errors")
     )
     counted = errors if whole else losses
-    told = paired.gain(*counted, statistic=statistic if whole else "mean")
+    with np.errstate(over="ignore"):  # t at the smallest p-value, with one degree of freedom, squared
+        told = paired.gain(*counted, statistic=statistic if whole else "mean")
+        gain = paired.gain(*losses, alpha=alpha)
+        error_gain = paired.gain(*errors, statistic=statistic, alpha=alpha)
 
     def mean(side: Floats) -> float:
         return float(np.sqrt(side.mean(axis=1)).mean()) if whole and task == "regression" else float(side.mean())
 
     return Probed(
         arm,
-        paired.gain(*losses, alpha=alpha),
-        paired.gain(*errors, statistic=statistic, alpha=alpha),
+        gain,
+        error_gain,
         told,
         float(np.mean([a.fit - b.fit for a, b in zip(control, treatment, strict=True)])),
         mean(counted[0]),
