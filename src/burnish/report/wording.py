@@ -139,6 +139,12 @@ def listing(items: Sequence[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
 
 
+def seen_rows(seen: int, rows: int) -> str:
+    """That a model is judged on rows that it was made from."""
+    what = "The row is one" if rows == 1 else f"{'All' if seen == rows else f'{seen:,}'} of the {rows:,} rows are ones"
+    return f"{what} that the model was made from, inputs and target alike: their errors say nothing of new rows."
+
+
 def headline(summary: Summary) -> str:
     """The answer in one sentence: the promise."""
     final, task = summary.final, summary.task

@@ -137,25 +137,27 @@ def programs(space: spaces.Space, limit: int, centre: Configuration) -> tuple[Co
     """
     names = [name for name in space.scales if name in spaces.STRUCTURE and name not in spaces.NO_STEP]
     home = {name: _position(space.scales[name], spaces.get(centre, name)) for name in names}
-    ranked = []
-    axes = [dict.fromkeys((home[name], *_values(space.scales[name]))) for name in names]
-    for values in itertools.product(*axes):
-        steps = [_steps(space.scales[name], home[name], value) for name, value in zip(names, values, strict=True)]
-        # A setting at home keeps the centre's own value, on the grid or not.
-        moved = {name: value for name, value, step in zip(names, values, steps, strict=True) if step}
-        candidate = spaces.place(centre, moved)
-        elsewhere = [name for name in moved if name not in ("depth", "width")]
-        rank = (
-            sum(steps),
-            len(elsewhere),
-            [names.index(name) for name in elsewhere],
-            _weights(candidate),
-            repr(values),
-        )
-        ranked.append((rank, candidate))
+    axes = [
+        [(_steps(space.scales[name], home[name], value), value) for value in (home[name], *_values(space.scales[name]))]
+        for name in names
+    ]
+    rings: dict[float, set[tuple[Any, ...]]] = {}  # by distance: of some thousand places the nearest few are wanted
+    for place in itertools.product(*axes):
+        rings.setdefault(sum(steps for steps, _ in place), set()).add(place)
     distinct: dict[tuple[Any, ...], Configuration] = {}
-    for _, candidate in sorted(ranked, key=lambda pair: pair[0]):
-        distinct.setdefault(candidate.program, candidate)
+    for distance in sorted(rings):
+        if len(distinct) >= limit:
+            break
+        ranked = []
+        for place in rings[distance]:
+            # A setting at home keeps the centre's own value, on the grid or not.
+            moved = {name: value for name, (steps, value) in zip(names, place, strict=True) if steps}
+            candidate = spaces.place(centre, moved)
+            elsewhere = [name for name in moved if name not in ("depth", "width")]
+            order = [names.index(name) for name in elsewhere]
+            ranked.append(((len(elsewhere), order, _weights(candidate), repr(place)), candidate))
+        for _, candidate in sorted(ranked, key=lambda pair: pair[0]):
+            distinct.setdefault(candidate.program, candidate)
     return tuple(distinct.values())[:limit]
 
 
