@@ -29,10 +29,11 @@ NAMING = ("source", "group", "time", "weight")
 
 def improve(
     data: Any,
-    target: Any,
+    target: Any = None,
     *,
     dev: Any = None,
     test: Any = None,
+    labels: str | PathLike[str] | None = None,
     out: str | PathLike[str] | None = None,
     model: Any = None,
     emit: Emit | None = None,
@@ -42,10 +43,12 @@ def improve(
 
     Args:
         data: A path (CSV, TSV, Parquet, JSON lines, NPZ), a data frame of pandas, polars or pyarrow, a dict of columns,
-            or a numpy array, whose columns are called x0, x1, ….
-        target: The column to predict, by its name.
+            or a numpy array, whose columns are called x0, x1, …. Or images: a folder with a folder for each class, a
+            folder and `labels`, or NPZ.
+        target: The column to predict, by its name. Images in folders have none.
         dev: Rows that choose, in any of these forms; None: some of `data`.
         test: Rows that are opened once; None: some of `data`; False: no test set.
+        labels: The path of a table of labels, for a folder of images.
         out: A new folder for the run; None: `burnish-runs/<data>-<time>`.
         model: Your own JAX model in place of burnish's network: a pair of functions (init, apply), or "FILE.py:NAME"
             of such a pair. docs/own-models.md says what they get and give.
@@ -64,7 +67,8 @@ def improve(
     if isinstance(settings.get("drop"), list | tuple):
         settings["drop"] = tuple(map(_text, settings["drop"]))
     asked = all_settings.make(target=_text(target), model=model, **settings)
-    request = main_job.Request(Sources(data, dev, test), asked, None if out is None else Path(out))
+    sources = Sources(data, dev, test, labels=None if labels is None else str(labels))
+    request = main_job.Request(sources, asked, None if out is None else Path(out))
     return main_job.run(request, emit=emit or _log, began=began)
 
 

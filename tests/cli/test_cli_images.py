@@ -7,7 +7,7 @@ import json
 import pytest
 from cli_commands import Command
 
-from reference import pictures
+from reference import image_folders
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_audit_shows_what_is_there_and_what_is_wrong(here: Command, tmp_path):
-    root = pictures.digits(tmp_path / "digits", 150)
+    root = image_folders.digits(tmp_path / "digits", 150)
     (root / "0" / "broken.png").write_text("no image")
     (root / "none of these").mkdir()
     ended = here("audit", "digits")
@@ -29,7 +29,7 @@ def test_audit_shows_what_is_there_and_what_is_wrong(here: Command, tmp_path):
 
 
 def test_audit_prints_one_document(here: Command, tmp_path):
-    pictures.digits(tmp_path / "digits", 100)
+    image_folders.digits(tmp_path / "digits", 100)
     ended = here("audit", "digits", "--json")
     found = json.loads(ended.out)
 
@@ -41,8 +41,8 @@ def test_audit_prints_one_document(here: Command, tmp_path):
 
 def test_audit_compares_with_a_dev_folder(here: Command, tmp_path):
     """Training images that lie in dev too are found across folders, with the names of both."""
-    pictures.digits(tmp_path / "train", 300)
-    pictures.digits(tmp_path / "own", 60)
+    image_folders.digits(tmp_path / "train", 300)
+    image_folders.digits(tmp_path / "own", 60)
     ended = here("audit", "train", "--dev", "own")
 
     assert "DA7 Some dev images are also in the training images" in ended.out
@@ -63,7 +63,7 @@ def test_audit_compares_with_a_dev_folder(here: Command, tmp_path):
     ],
 )
 def test_what_cannot_be_audited_is_refused_in_three_lines(here: Command, tmp_path, arguments, code, told):
-    pictures.digits(tmp_path / "digits", 20)
+    image_folders.digits(tmp_path / "digits", 20)
     (tmp_path / "empty").mkdir()
     (tmp_path / "table.csv").write_text("a,b\n1,2\n3,4\n")
     ended = here("audit", *arguments)

@@ -11,7 +11,9 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn import datasets
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src" / "burnish").rglob("*.py"))
@@ -81,6 +83,20 @@ def test_example_has_its_licence_and_is_small(path):
         assert re.search(rf"^- \*\*{word}s?:\*\* \S", licence, re.MULTILINE), f"{word} is missing"
     assert path.stat().st_size <= MAX_EXAMPLE_BYTES
     assert len(widths) == 1
+
+
+def test_the_digits_are_those_of_the_library_and_have_their_licence():
+    """The example of images ships with author, licence, source and changes, and is small."""
+    path = ROOT / "examples" / "digits.npz"
+    licence = path.with_suffix(".LICENSE.md").read_text()
+    found = datasets.load_digits()
+    with np.load(path) as shipped:
+        np.testing.assert_array_equal(shipped["labels"], found.target)
+        np.testing.assert_array_equal(np.round(shipped["images"] / 255 * 16), found.images)
+
+    for word in ("Author", "Licence", "Taken from", "Changes"):
+        assert re.search(rf"^- \*\*{word}s?:\*\* \S", licence, re.MULTILINE), f"{word} is missing"
+    assert path.stat().st_size <= MAX_EXAMPLE_BYTES
 
 
 def test_there_are_three_examples_with_the_targets_the_list_names():

@@ -15,7 +15,7 @@ from burnish.data.images import FACTS, ImageDataset, Shape
 from burnish.data.observation import Observation
 from burnish.data.split import Plan
 from burnish.data.table import Reject, Table
-from reference import pictures
+from reference import image_folders
 
 
 def dataset(pixels: np.ndarray, labels: np.ndarray, *, rejects=(), empty=(), **facts: np.ndarray) -> ImageDataset:
@@ -66,7 +66,7 @@ def test_healthy_images_give_no_observation(digits):
 
 def test_few_images_give_no_false_copies():
     for count in (2, 3, 5, 20):
-        made = dataset(pictures.blobs(count, seed=count), np.arange(count) % 2)
+        made = dataset(image_folders.blobs(count, seed=count), np.arange(count) % 2)
 
         assert "DA6" not in codes(look(made))
 
@@ -99,7 +99,7 @@ def test_near_copies_are_found_among_images_that_look_alike(digits, change):
 
 
 def test_copies_are_told_and_kept_together():
-    pixels = pictures.blobs(200)
+    pixels = image_folders.blobs(200)
     pixels = np.concatenate([pixels, pixels[:4]])
     found = look(dataset(pixels, np.arange(204) % 2))
 
@@ -111,7 +111,7 @@ def test_copies_are_told_and_kept_together():
 
 def test_copies_with_other_labels_are_a_floor():
     """Two images come twice, each as both classes: any model is wrong on one of each pair."""
-    pixels = pictures.blobs(100)
+    pixels = image_folders.blobs(100)
     pixels = np.concatenate([pixels, pixels[:2]])
     labels = np.arange(102) % 2
     labels[100:] = 1 - labels[:2]
@@ -123,7 +123,7 @@ def test_copies_with_other_labels_are_a_floor():
 
 
 def test_test_images_that_were_trained_on_are_a_fault():
-    pixels = pictures.blobs(120)
+    pixels = image_folders.blobs(120)
     pixels[110:115] = pixels[:5]
     origin = np.repeat([0, 1, 2], [80, 20, 20])
     made = dataset(pixels, np.arange(120) % 2)
@@ -140,7 +140,7 @@ def test_test_images_that_were_trained_on_are_a_fault():
 def test_a_camera_that_gives_the_class_away_is_a_fault():
     """All cats are 640 pixels wide, and all dogs 480: a network that sees them shrunk may still learn the borders."""
     labels = np.arange(200) % 2
-    found = look(dataset(pictures.blobs(200), labels, width=np.where(labels, 640, 480), height=480))
+    found = look(dataset(image_folders.blobs(200), labels, width=np.where(labels, 640, 480), height=480))
 
     assert named(found, "DA10").where == "width, proportions"
     assert named(found, "DA10").severity == "fault"
@@ -149,14 +149,14 @@ def test_a_camera_that_gives_the_class_away_is_a_fault():
 
 def test_sizes_that_say_nothing_are_silent():
     rng = np.random.default_rng(0)
-    made = dataset(pictures.blobs(200), np.arange(200) % 2, width=rng.integers(12, 40, 200), height=30)
+    made = dataset(image_folders.blobs(200), np.arange(200) % 2, width=rng.integers(12, 40, 200), height=30)
 
     assert codes(look(made)) == []
 
 
 def test_dev_images_from_another_camera_are_told_apart_by_what_differs():
     """Dev is 25 levels brighter."""
-    pixels = pictures.blobs(600).astype(int) // 2
+    pixels = image_folders.blobs(600).astype(int) // 2
     origin = np.repeat([0, 1], [400, 200])
     pixels[origin == 1] += 25
     found = look(
@@ -169,13 +169,15 @@ def test_dev_images_from_another_camera_are_told_apart_by_what_differs():
 
 def test_dev_images_of_the_same_kind_are_not():
     origin = np.repeat([0, 1], [400, 200])
-    found = look(dataset(pictures.blobs(600), np.arange(600) % 2), origin=origin, plan=Plan(given_dev=True, test=False))
+    found = look(
+        dataset(image_folders.blobs(600), np.arange(600) % 2), origin=origin, plan=Plan(given_dev=True, test=False)
+    )
 
     assert found.observations == ()
 
 
 def test_blank_and_tiny_images_are_named():
-    pixels = pictures.blobs(100)
+    pixels = image_folders.blobs(100)
     pixels[7] = 128
     height = np.full(100, 16)
     height[9] = 2
@@ -188,7 +190,7 @@ def test_blank_and_tiny_images_are_named():
 def test_broken_files_empty_classes_and_rare_ones_are_told():
     labels = np.where(np.arange(300) < 4, "owl", np.where(np.arange(300) % 2, "cat", "dog"))
     rejects = [Reject(0, None, "it is damaged: image file is truncated", "cat/x.png")]
-    found = look(dataset(pictures.blobs(300), labels, rejects=rejects, empty=["yak"]))
+    found = look(dataset(image_folders.blobs(300), labels, rejects=rejects, empty=["yak"]))
 
     assert "cat/x.png: it is damaged" in named(found, "DA29").evidence
     assert "yak" in named(found, "DA21").evidence
@@ -198,7 +200,7 @@ def test_broken_files_empty_classes_and_rare_ones_are_told():
 def test_what_was_done_to_images_is_told():
     turned = np.arange(100) < 12
     mode = np.where(np.arange(100) < 3, "CMYK", "RGB")
-    found = look(dataset(pictures.blobs(100, channels=3), np.arange(100) % 2, turned=turned, mode=mode))
+    found = look(dataset(image_folders.blobs(100, channels=3), np.arange(100) % 2, turned=turned, mode=mode))
 
     assert "12 images are turned upright" in named(found, "DA32").evidence
     assert "3 images are in printing colours" in named(found, "DA32").evidence
@@ -206,7 +208,7 @@ def test_what_was_done_to_images_is_told():
 
 def test_dark_16_bit_images_are_a_limit():
     """A sensor of 12 bits in files of 16: the upper 8 bits hold next to nothing."""
-    found = look(dataset(pictures.blobs(100), np.arange(100) % 2, mode="I;16", peak=4095))
+    found = look(dataset(image_folders.blobs(100), np.arange(100) % 2, mode="I;16", peak=4095))
 
     assert named(found, "DA32").severity == "limit"
     assert "nearly black" in named(found, "DA32").evidence

@@ -18,7 +18,7 @@ from PIL import Image
 from burnish import errors
 from burnish.data.images import FILE, LABEL, ImageDataset, Shape, choose_shape, texts_of
 from burnish.load import image_decode, image_pack, image_worker, images
-from reference import pictures
+from reference import image_folders
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def reasons(found: ImageDataset) -> dict[str, str]:
 
 def test_a_folder_for_each_class_is_read_row_by_row(tmp_path, read):
     """Rows stand in the order of their paths, with the pixels and the class of each."""
-    made = {"cat": pictures.blobs(2, seed=1), "dog": pictures.blobs(3, seed=2)}
-    found = read(pictures.folder(tmp_path / "photos", made))
+    made = {"cat": image_folders.blobs(2, seed=1), "dog": image_folders.blobs(3, seed=2)}
+    found = read(image_folders.folder(tmp_path / "photos", made))
 
     assert texts_of(found.table[FILE]) == ["cat/000.png", "cat/001.png", "dog/000.png", "dog/001.png", "dog/002.png"]
     assert texts_of(found.table[LABEL]) == ["cat"] * 2 + ["dog"] * 3
@@ -50,8 +50,8 @@ def test_a_folder_for_each_class_is_read_row_by_row(tmp_path, read):
 
 
 def test_images_deep_in_a_class_are_of_the_class(tmp_path, read):
-    root = pictures.two_classes(tmp_path / "photos")
-    pictures.save(pictures.blobs(1)[0], root / "a" / "2024" / "may" / "x.png")
+    root = image_folders.two_classes(tmp_path / "photos")
+    image_folders.save(image_folders.blobs(1)[0], root / "a" / "2024" / "may" / "x.png")
 
     found = read(root)
 
@@ -60,7 +60,7 @@ def test_images_deep_in_a_class_are_of_the_class(tmp_path, read):
 
 def test_broken_files_are_rejects_with_their_reasons(tmp_path, read):
     """Text named .png, a cut file, an empty one, a link to nowhere, a notes file, a loose image: none is lost."""
-    root = pictures.two_classes(tmp_path / "photos", 12)
+    root = image_folders.two_classes(tmp_path / "photos", 12)
     whole = (root / "a" / "000.png").read_bytes()
     (root / "a" / "text.png").write_text("this is no picture\n")
     (root / "a" / "cut.png").write_bytes(whole[: len(whole) // 2])
@@ -92,7 +92,7 @@ def test_broken_files_are_rejects_with_their_reasons(tmp_path, read):
 
 
 def test_a_circle_of_links_ends_and_no_image_comes_twice(tmp_path, read):
-    root = pictures.two_classes(tmp_path / "photos")
+    root = image_folders.two_classes(tmp_path / "photos")
     (root / "a" / "again").symlink_to(root)
     (root / "c").symlink_to(root / "b")
 
@@ -105,7 +105,7 @@ def test_a_circle_of_links_ends_and_no_image_comes_twice(tmp_path, read):
 
 def test_an_image_by_another_name_is_read(tmp_path, read):
     """The ending is missing: how the file begins tells."""
-    root = pictures.two_classes(tmp_path / "photos")
+    root = image_folders.two_classes(tmp_path / "photos")
     (root / "a" / "000.png").rename(root / "a" / "unnamed")
 
     assert "a/unnamed" in texts_of(read(root).table[FILE])
@@ -113,7 +113,7 @@ def test_an_image_by_another_name_is_read(tmp_path, read):
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read_is_a_reject(tmp_path, read):
-    root = pictures.two_classes(tmp_path / "photos")
+    root = image_folders.two_classes(tmp_path / "photos")
     (root / "a" / "000.png").chmod(0)
 
     assert "Permission denied" in reasons(read(root))["a/000.png"]
@@ -121,7 +121,7 @@ def test_a_file_that_may_not_be_read_is_a_reject(tmp_path, read):
 
 def test_an_empty_class_is_told(tmp_path, read):
     """Also one whose only image is broken."""
-    root = pictures.two_classes(tmp_path / "photos")
+    root = image_folders.two_classes(tmp_path / "photos")
     (root / "c").mkdir()
     (root / "d").mkdir()
     (root / "d" / "x.png").write_bytes(b"\x00" * 40)
@@ -156,7 +156,7 @@ def test_a_folder_that_is_not_there_is_a_usage_error(tmp_path, read):
 
 
 def test_images_without_labels_are_refused_with_both_ways_out(tmp_path, read):
-    pictures.save(pictures.blobs(1)[0], tmp_path / "photos" / "x.png")
+    image_folders.save(image_folders.blobs(1)[0], tmp_path / "photos" / "x.png")
 
     with pytest.raises(errors.DataError, match="no labels") as caught:
         read(tmp_path / "photos")
@@ -166,7 +166,7 @@ def test_images_without_labels_are_refused_with_both_ways_out(tmp_path, read):
 
 def test_parts_of_a_data_set_are_not_taken_for_classes(tmp_path, read):
     for part in ("train", "val"):
-        pictures.two_classes(tmp_path / "photos" / part)
+        image_folders.two_classes(tmp_path / "photos" / part)
 
     with pytest.raises(errors.DataError, match="parts of a data set") as caught:
         read(tmp_path / "photos")
@@ -174,14 +174,14 @@ def test_parts_of_a_data_set_are_not_taken_for_classes(tmp_path, read):
 
 
 def test_one_class_is_refused(tmp_path, read):
-    pictures.folder(tmp_path / "photos", {"only": pictures.blobs(3)})
+    image_folders.folder(tmp_path / "photos", {"only": image_folders.blobs(3)})
 
     with pytest.raises(errors.DataError, match="one class only"):
         read(tmp_path / "photos")
 
 
 def test_a_folder_of_broken_files_is_refused(tmp_path, read):
-    root = pictures.two_classes(tmp_path / "photos")
+    root = image_folders.two_classes(tmp_path / "photos")
     for path in root.glob("*/00[12].png"):
         path.write_bytes(b"\x89PNG\r\n\x1a\nbroken")
 
@@ -193,8 +193,8 @@ def test_a_folder_of_broken_files_is_refused(tmp_path, read):
 
 
 def flat(root: Path, count: int = 4) -> Path:
-    for k, image in enumerate(pictures.blobs(count)):
-        pictures.save(image, root / f"00{k}.png")
+    for k, image in enumerate(image_folders.blobs(count)):
+        image_folders.save(image, root / f"00{k}.png")
     return root
 
 
@@ -267,7 +267,7 @@ def decoded(path: Path, shape: Shape) -> np.ndarray:
 
 def test_exif_turns_are_carried_out(tmp_path):
     """All eight: the pixels are those that a viewer shows."""
-    shown = pictures.blobs(1, side=12)[0][:, :8]
+    shown = image_folders.blobs(1, side=12)[0][:, :8]
     undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Pillow's transpositions that EXIF's turns take back
     for orientation, method in undo.items():
         exif = Image.Exif()
@@ -283,7 +283,7 @@ def test_exif_turns_are_carried_out(tmp_path):
 
 def test_modes_are_brought_to_grey_or_colour(tmp_path):
     """Palette, one bit, 16 bit, grey with alpha, CMYK: the same picture to a level or so."""
-    grey = pictures.blobs(1, side=16)[0]
+    grey = image_folders.blobs(1, side=16)[0]
     image = Image.fromarray(grey)
     made = {
         "palette.png": image.convert("P"),
@@ -305,7 +305,7 @@ def test_modes_are_brought_to_grey_or_colour(tmp_path):
 def test_what_is_clear_becomes_white(tmp_path):
     image = np.zeros((8, 8, 4), np.uint8)
     image[:, 4:, 3] = 255
-    pictures.save(image, tmp_path / "clear.png")
+    image_folders.save(image, tmp_path / "clear.png")
     pixels, facts = image_decode.decode(tmp_path / "clear.png", Shape(8, 8, 3))
 
     assert facts["clear"]
@@ -342,7 +342,7 @@ def test_the_whole_image_is_kept_and_the_rest_is_like_its_border():
 
 @pytest.mark.parametrize("side", [(1, 1), (1, 300), (300, 1)])
 def test_images_of_one_pixel_are_images(tmp_path, side):
-    pictures.save(np.full(side, 7, np.uint8), tmp_path / "dot.png")
+    image_folders.save(np.full(side, 7, np.uint8), tmp_path / "dot.png")
 
     np.testing.assert_array_equal(decoded(tmp_path / "dot.png", Shape(8, 8, 1)), 7)
 
@@ -394,30 +394,30 @@ def test_the_size_is_the_median_side_capped():
 
 
 def test_one_coloured_image_makes_all_coloured(tmp_path, read):
-    root = pictures.two_classes(tmp_path / "photos")
-    pictures.save(pictures.blobs(1, channels=3)[0], root / "a" / "colour.png")
+    root = image_folders.two_classes(tmp_path / "photos")
+    image_folders.save(image_folders.blobs(1, channels=3)[0], root / "a" / "colour.png")
 
     assert read(root).shape.channels == 3
 
 
 def test_grey_images_saved_as_colour_are_grey(tmp_path, read):
-    grey = np.stack([pictures.blobs(3)] * 3, axis=3)
+    grey = np.stack([image_folders.blobs(3)] * 3, axis=3)
 
-    assert read(pictures.folder(tmp_path / "photos", {"a": grey, "b": grey[::-1]})).shape.channels == 1
+    assert read(image_folders.folder(tmp_path / "photos", {"a": grey, "b": grey[::-1]})).shape.channels == 1
 
 
 # The pack
 
 
 def test_a_pack_is_made_once_and_anew_where_a_file_changes(tmp_path, read, monkeypatch):
-    root = pictures.two_classes(tmp_path / "photos")
+    root = image_folders.two_classes(tmp_path / "photos")
     first = read(root)
     with monkeypatch.context() as patched:
         patched.setattr(image_decode, "decode", None)  # nothing is decoded again
         np.testing.assert_array_equal(read(root).pixels, first.pixels)
-    pictures.save(pictures.blobs(1, seed=9)[0], root / "a" / "000.png")
+    image_folders.save(image_folders.blobs(1, seed=9)[0], root / "a" / "000.png")
 
-    np.testing.assert_array_equal(read(root).pixels[0, ..., 0], pictures.blobs(1, seed=9)[0])
+    np.testing.assert_array_equal(read(root).pixels[0, ..., 0], image_folders.blobs(1, seed=9)[0])
 
 
 def test_workers_make_the_same_pack_as_one_process_and_go_on_after_a_stop(tmp_path, monkeypatch):
@@ -425,8 +425,8 @@ def test_workers_make_the_same_pack_as_one_process_and_go_on_after_a_stop(tmp_pa
     monkeypatch.setattr(image_pack, "FEW", 10_000)
     root, shape = tmp_path / "photos", Shape(16, 16, 1)
     names = [f"{k:03d}.png" for k in range(600)]
-    for name, image in zip(names, pictures.blobs(600), strict=True):
-        pictures.save(image, root / name)
+    for name, image in zip(names, image_folders.blobs(600), strict=True):
+        image_folders.save(image, root / name)
     (root / "300.png").write_text("no image")
     alone = image_pack.pack(root, names, shape, cache=tmp_path / "one")
     monkeypatch.setattr(image_pack, "FEW", 0)
@@ -510,7 +510,7 @@ def test_the_worker_is_a_program_of_its_own(tmp_path):
 
 
 def test_npz_of_images_is_read(tmp_path, read):
-    pixels = pictures.blobs(6, channels=3)
+    pixels = image_folders.blobs(6, channels=3)
     np.savez(tmp_path / "made.npz", images=np.moveaxis(pixels, 3, 1), labels=np.arange(6) % 3)
     found = read(tmp_path / "made.npz")
 
@@ -520,7 +520,7 @@ def test_npz_of_images_is_read(tmp_path, read):
 
 
 def test_npz_with_a_test_part_gives_both(tmp_path):
-    pixels = pictures.blobs(6)
+    pixels = image_folders.blobs(6)
     np.savez(tmp_path / "k.npz", x_train=pixels[:4], y_train=[0, 1, 0, 1], x_test=pixels[4:], y_test=[1, 0])
     main, test = images.read(tmp_path / "k.npz")
 
@@ -550,7 +550,7 @@ def idx(path: Path, values: np.ndarray) -> None:
 
 
 def test_a_folder_of_idx_files_is_read_with_its_test_part(tmp_path):
-    pixels, labels = pictures.blobs(6), np.array([0, 1, 2, 0, 1, 2], np.uint8)
+    pixels, labels = image_folders.blobs(6), np.array([0, 1, 2, 0, 1, 2], np.uint8)
     for start, part in (("train", slice(0, 4)), ("t10k", slice(4, 6))):
         idx(tmp_path / f"{start}-images-idx3-ubyte", pixels[part])
         idx(tmp_path / f"{start}-labels-idx1-ubyte", labels[part])

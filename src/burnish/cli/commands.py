@@ -30,6 +30,8 @@ def burnish() -> None:
 @burnish.command()
 @click.argument("data")
 @click.option("--target", metavar="COL", help="Column to predict.")
+@click.option("--labels", metavar="FILE", help=LABELS)
+@click.option("--image-size", metavar="32 or 32x48", help=IMAGE_SIZE)
 @click.option("--task", type=click.Choice(["auto", "classification", "regression"]), help="Kind of question (auto).")
 @click.option(
     "--metric",
@@ -90,6 +92,7 @@ def improve(
     data: str,
     dev: str | None,
     test_file: str | None,
+    labels: str | None,
     out: Path | None,
     as_json: bool,
     config: Path | None,
@@ -99,13 +102,14 @@ def improve(
 ) -> None:
     """Hand over a table, get back the best network it allows, and what held it back.
 
-    DATA is CSV or TSV (any common dialect), Parquet, JSON lines or NPZ; - reads standard input.
+    DATA is CSV or TSV (any common dialect), Parquet, JSON lines or NPZ; - reads standard input. Or it is images: a
+    folder with a folder for each class, a folder and --labels, or NPZ (docs/images.md).
     """
     from burnish.cli import running
 
     values = running.settings_from(options, config)
     running.improve(
-        running.Ask(data, dev, test_file, out, values, command=_command_line()),
+        running.Ask(data, dev, test_file, out, values, command=_command_line(), labels=labels),
         began=BEGAN,
         as_json=as_json,
         quiet=quiet,
@@ -143,6 +147,7 @@ def predict(model: Path, data: str, output: str | None, proba: bool, own: str | 
 @click.argument("data")
 @click.option("--group", metavar="COL", help="Rows with one value here are one piece of evidence (as in the run).")
 @click.option("--weight", metavar="COL", help="Weight of each row (as in the run).")
+@click.option("--labels", metavar="FILE", help="Table of labels, for a folder of images.")
 @click.option("--model", "own", metavar="FILE.py:NAME", help=OWN_MODEL)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def evaluate(model: Path, data: str, as_json: bool, **how: Any) -> None:
@@ -207,13 +212,13 @@ def diagnose(where: str, baseline_error: float | None, as_json: bool) -> int:
 @click.argument("code", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def rules(code: str | None, as_json: bool) -> None:
-    """Every rule of `burnish diagnose`: when it speaks, by which evidence, and what cures it.
+    """Every rule, of trainings, data and runs: when it speaks, by which evidence, what cures it, which command asks.
 
     CODE is that of one rule, such as NN3.
     """
-    from burnish.cli import diagnosing
+    from burnish.cli import ruling
 
-    diagnosing.rules(code, as_json=as_json)
+    ruling.show(code, as_json=as_json)
 
 
 @burnish.command()

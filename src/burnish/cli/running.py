@@ -39,6 +39,7 @@ class Ask:
     out: Path | None
     settings: Settings
     command: str
+    labels: str | None = None
 
 
 def settings_from(options: dict[str, Any], config: Path | None) -> Settings:
@@ -92,7 +93,9 @@ def _configuration(path: Path) -> dict[str, Any]:
 
 def improve(ask: Ask, *, began: float, as_json: bool, quiet: bool, verbose: bool) -> None:
     """Run the main job and print its result."""
-    request = main_job.Request(Sources(ask.data, ask.dev, ask.test), ask.settings, ask.out, ask.command)
+    request = main_job.Request(
+        Sources(ask.data, ask.dev, ask.test, labels=ask.labels), ask.settings, ask.out, ask.command
+    )
     with Screen(quiet=quiet) as screen:
         try:
             result = main_job.run(request, emit=screen, began=began)

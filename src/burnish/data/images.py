@@ -90,6 +90,11 @@ def is_images(table: Table) -> bool:
     return any(column.physical is Physical.IMAGE for column in table.columns)
 
 
+def row_names(table: Table) -> NDArray[np.generic]:
+    """What tells a row from all others: its file, or its line or row number; shape (rows,)."""
+    return np.array(texts_of(table[FILE])) if is_images(table) else table.row_ids
+
+
 def choose_shape(
     heights: NDArray[np.integer],
     widths: NDArray[np.integer],

@@ -14,9 +14,16 @@ from burnish.data.inputs import InputSpec, Prepared
 from burnish.data.kinds import Profile
 from burnish.data.table import Column, Kind, Physical, Table
 from burnish.errors import DataError
-from burnish.preprocess import categories, dates, numbers
+from burnish.preprocess import categories, dates, images, numbers
 
-Plan = numbers.NumberPlan | numbers.BooleanPlan | categories.FlagsPlan | categories.CodesPlan | dates.DatePlan
+Plan = (
+    numbers.NumberPlan
+    | numbers.BooleanPlan
+    | categories.FlagsPlan
+    | categories.CodesPlan
+    | dates.DatePlan
+    | images.ImagePlan
+)
 
 FORMAT = 1  # of `to_json`; another number is another layout
 PLANS: dict[str, Any] = {
@@ -25,6 +32,7 @@ PLANS: dict[str, Any] = {
     "flags": categories.FlagsPlan,
     "codes": categories.CodesPlan,
     "date": dates.DatePlan,
+    "image": images.ImagePlan,
 }
 PLAN_NAMES = {kind: name for name, kind in PLANS.items()}
 
@@ -197,6 +205,8 @@ def _plan(column: Column, rows: NDArray[np.integer], kind: Kind) -> Plan | str:
         return "it holds free text, which burnish does not read"
     if kind is Kind.IDENTIFIER:
         return "it names the rows, so it cannot carry over to new ones"
+    if kind is Kind.IMAGE:
+        return images.fit_images(column, rows)
     training = column.take(rows)
     plan = _fit_column(training, kind)
     if plan is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from burnish import errors, load
 from burnish.data import split as splits
 from burnish.data.counting import Counting
+from burnish.data.images import FILE, Shape, is_images, texts_of
 from burnish.data.table import Table
-from burnish.load import own_models
+from burnish.load import images, own_models
 from burnish.predictor import predictor, simple
 from burnish.predictor.predictor import MODEL_FILE
 from burnish.predictor.simple import AnyPredictor
 from burnish.preprocess import numbers
+from burnish.preprocess.images import ImagePlan
 from burnish.report.summary import Metric
-from burnish.workflow import checking, remarks, scoring
+from burnish.workflow import checking, image_reading, remarks, scoring
 from burnish.workflow.problem import Judge
 
 PREDICTION = "prediction"  # name of the column that holds the class or the number
@@ -57,6 +59,8 @@ def rows_for(model: AnyPredictor, source: Any) -> Table:
     Raises:
         DataError: A record is no row: a prediction for it would shift all that follow.
     """
+    if (shape := _image_shape(model)) is not None:
+        return images.read(source, shape=shape, labelled=False)[0].table
     table = load.read(source, types=model.schema)
     lost = [reject for reject in table.rejects if not reject.row_kept]
     if lost:
@@ -69,20 +73,28 @@ def rows_for(model: AnyPredictor, source: Any) -> Table:
     return table
 
 
+def _image_shape(model: AnyPredictor) -> Shape | None:
+    """What images have to be brought to; None: the model's rows are those of a table."""
+    plans = (plan for preparation in model.preparations for plan in preparation.plans)
+    return next((plan.shape for plan in plans if isinstance(plan, ImagePlan)), None)
+
+
 def predictions_csv(model: AnyPredictor, rows: Table, *, probabilities: bool) -> str:
-    """Predictions as CSV text: a header, then one line for each row, in order."""
+    """Predictions as CSV text: a header, then one line for each row, in order; of images with the file before it."""
     predicted = model.predict(rows)
+    if model.target.task == "regression":
+        header, cells = [PREDICTION], [[repr(float(value))] for value in predicted[:, 0]]
+    elif probabilities:
+        header, cells = list(model.target.classes), [[f"{p:.9g}" for p in row] for row in predicted]
+    else:
+        header, cells = [PREDICTION], [[label] for label in labels(model, predicted)]
+    if is_images(rows):  # whose order nobody else knows, and of which broken files have no row
+        header, names = [FILE, *header], texts_of(rows[FILE])
+        cells = [[name, *row] for name, row in zip(names, cells, strict=True)]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    if model.target.task == "regression":
-        writer.writerow([PREDICTION])
-        writer.writerows([repr(float(value))] for value in predicted[:, 0])
-    elif probabilities:
-        writer.writerow(model.target.classes)
-        writer.writerows([f"{p:.9g}" for p in row] for row in predicted)
-    else:
-        writer.writerow([PREDICTION])
-        writer.writerows([label] for label in labels(model, predicted))
+    writer.writerow(header)
+    writer.writerows(cells)
     return out.getvalue()
 
 
@@ -156,7 +168,13 @@ def _finite(value: float) -> float | None:
 
 
 def evaluate(
-    path: Path, source: Any, *, group: str | None = None, weight: str | None = None, own: Any = None
+    path: Path,
+    source: Any,
+    *,
+    group: str | None = None,
+    weight: str | None = None,
+    labels: str | None = None,
+    own: Any = None,
 ) -> Evaluation:
     """Errors of a model on the rows of a source that have a target.
 
@@ -165,10 +183,11 @@ def evaluate(
         source: The rows.
         group: Column whose rows of one value are one piece of evidence; None: the one that the run was told of, if any.
         weight: Column of row weights, likewise.
+        labels: Table of the labels of images.
         own: The functions of a person's own model, as for `model_in`.
     """
     model = model_in(path, model=own)
-    table = load.read(source, types={**model.schema, **model.target_schema})
+    table = _labelled(model, source, labels)
     name = model.target.name
     if name not in table.names:
         raise errors.DataError(
@@ -192,6 +211,21 @@ def evaluate(
     judge = Judge(model.target.task, "rmse" if regression else "log_loss", truth, weights, groups, weights)
     metrics = scoring.metrics(judge, model.predict(table), np.arange(table.rows), model.target)
     return Evaluation(table.rows, metrics, said)
+
+
+def _labelled(model: AnyPredictor, source: Any, labels: str | None) -> Table:
+    """Rows with their target."""
+    shape = _image_shape(model)
+    if shape is None:
+        image_reading.refuse_for_tables(labels, None, str(source))
+        return load.read(source, types={**model.schema, **model.target_schema})
+    dataset, beside = images.read(source, images.Ask(labels, model.target.name if labels else None), shape=shape)
+    table = (beside or dataset).table
+    found = beside.target if beside else dataset.target
+    assert found is not None
+    return replace(
+        table, columns=tuple(replace(c, name=model.target.name) if c.name == found else c for c in table.columns)
+    )
 
 
 def _counting(known: Counting, table: Table, asked: Counting) -> Counting:

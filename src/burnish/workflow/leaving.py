@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish import errors
+from burnish.data import images
 from burnish.diagnosis.finding import Finding
 from burnish.load import own_models
 from burnish.predictor.simple import AnyPredictor
@@ -107,7 +108,7 @@ def leave(session: Session, command: str, story: Story, *, files: bool = True) -
 def _write(folder: RunFolder, story: Story, summary: records.Summary) -> None:
     folder.model.mkdir(exist_ok=True)
     story.finished.predictor.save(folder.model)
-    ids, split = story.problem.table.row_ids, story.problem.split
+    ids, split = images.row_names(story.problem.table), story.problem.split
     parts = {"train": ids[split.primary.train], "dev": ids[split.primary.dev]}
     parts |= {} if split.test is None else {"test": ids[split.test]}
     parts |= {} if split.primary.train_dev is None else {"train_dev": ids[split.primary.train_dev]}
@@ -145,10 +146,10 @@ def write_request(folder: RunFolder, sources: Sources, settings: Settings, comma
     """
     places = {
         name: str(Path(source).resolve()) if isinstance(source, str | Path) and str(source) != "-" else None
-        for name, source in (("main", sources.main), ("dev", sources.dev), ("test", sources.test))
+        for name, source in sources.given
     }
     kept = {"sources": places, "settings": settings.model_dump(mode="json"), "command": command}
-    kept["given"] = [n for n in ("main", "dev", "test") if getattr(sources, n) is not None]
+    kept["given"] = [name for name, source in sources.given if source is not None]
     atomic.write_text(folder.config, json.dumps(kept, indent=1))
 
 
@@ -180,4 +181,5 @@ def read_request(folder: RunFolder, *, model: Any = None) -> tuple[Sources, Sett
         )
     own = own_models.restored(kept["settings"].pop("model", None), model)
     settings = all_settings.make(**kept["settings"], model=own)
-    return Sources(places["main"], places["dev"], places["test"]), settings, kept["command"]
+    labels = places.get("labels")
+    return Sources(places["main"], places["dev"], places["test"], labels=labels), settings, kept["command"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.data import deal
+from burnish.data import deal, images
 from burnish.data import split as splits
 from burnish.data.fold import Split
 from burnish.executors import fold_files
@@ -34,7 +34,8 @@ def prepare(
     """
     settings, table = session.settings, loaded.table
     target = table[loaded.target]
-    exclude = tuple(name for name in (settings.weight, settings.group, settings.source) if name is not None)
+    apart = (settings.weight, settings.group, settings.source, images.FILE if loaded.images is not None else None)
+    exclude = tuple(name for name in apart if name is not None)
     folds = []
     for number, fold in enumerate(split.folds):
         fitted = preparation.fit(table, fold.train, loaded.profiles, target=loaded.target, exclude=exclude)
@@ -68,6 +69,9 @@ def prepare(
         _look_at(session, problem, settings.model)
     for number in problem.screening:
         write_fold(session, problem, number)
+    if loaded.images is not None:
+        session.say(Stage.PREPARE, "Pixels are standardised channel by channel, fitted on training images only.")
+        return problem
     spec = problem.inputs
     how = "embedded" if problem.own is None else "one-hot"
     embedded = f", {len(spec.vocabularies)} {how} categories" if spec.vocabularies else ""

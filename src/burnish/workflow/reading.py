@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,25 @@ from numpy.typing import NDArray
 
 from burnish import errors, load
 from burnish.data import audit as audits
-from burnish.data import kinds
+from burnish.data import image_audit, images, kinds
 from burnish.data import split as splits
 from burnish.data.fold import Split
+from burnish.data.images import ImageDataset
 from burnish.data.table import Kind, Physical, Table
 from burnish.diagnosis.finding import Finding, Severity
+from burnish.load import images as image_files
 from burnish.preprocess import target as targets
-from burnish.workflow import checking, data_rules, remarks
+from burnish.workflow import checking, data_rules, image_reading, remarks
 from burnish.workflow.checking import DEV, MAIN, TEST
 from burnish.workflow.events import Stage
+from burnish.workflow.image_reading import ImageSources
 from burnish.workflow.session import Session
 from burnish.workflow.settings import CLASSIFICATION_METRICS, REGRESSION_METRICS, STAND_INS, Settings
+
+# Seconds between two lines on how far the packing of images is.
+PACKING_PULSE = 10.0
+# Settings that name columns of a table.
+OF_TABLES = ("source", "group", "time", "drop", "weight")
 
 # Rows below which a person is warned: an error rate of 10 % is then known to ± 11 points at best, all rows judging it.
 FEW_ROWS = 30
@@ -36,6 +45,12 @@ class Sources:
     dev: Any = None
     test: Any = None
     name: str | None = None
+    labels: str | None = None  # a table of the labels of images
+
+    @property
+    def given(self) -> tuple[tuple[str, Any], ...]:
+        """Each source by its name, None where it was not given."""
+        return (("main", self.main), ("dev", self.dev), ("test", self.test), ("labels", self.labels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +65,7 @@ class Loaded:
     metric: str
     without_target: int  # rows left out because the target is missing
     records: int  # rows and rejected records together
+    images: ImageDataset | None = None  # where rows are images: their table, and what is known of the files
 
 
 def name_of(sources: Sources) -> str:
@@ -68,6 +84,9 @@ def read(session: Session, sources: Sources) -> Loaded:
         raise errors.ConfigError(
             "There cannot be a test file and no test set.", "--test and --no-test were both given.", "Leave one out."
         )
+    if image_files.are_images(sources.main):
+        return _read_images(session, sources)
+    image_reading.refuse_for_tables(sources.labels, settings.image_size, str(sources.main))
     given = (sources.main, sources.dev, sources.test)
     if sum(isinstance(one, str | Path) and str(one) == load.STANDARD_INPUT for one in given) > 1:
         raise errors.ConfigError(
@@ -101,6 +120,46 @@ def read(session: Session, sources: Sources) -> Loaded:
     if metric in STAND_INS:
         session.say(Stage.READ, STAND_INS[metric])
     return Loaded(table, target, origin, profiles, task, metric, without, records)
+
+
+def _read_images(session: Session, sources: Sources) -> Loaded:
+    """Stage 1 for images: every file is a row or a reject."""
+    settings = session.settings
+    asked = {name: getattr(settings, name) for name in OF_TABLES if getattr(settings, name)}
+    if asked:
+        raise errors.ConfigError(
+            f"--{next(iter(asked))} names a column, and images have none.",
+            f"{sources.main} holds images.",
+            "Leave it out.",
+        )
+    where = ImageSources(sources.main, sources.dev, sources.test, sources.labels, settings.target, settings.image_size)
+    dataset, origin = image_reading.read(where, report=_Packing(session))
+    table, target = dataset.table, dataset.target
+    assert target is not None
+    records = table.rows + len(table.rejects)
+    profiles = kinds.profile(table, target=target, overrides={images.FILE: Kind.IDENTIFIER})
+    task, reason = _task(settings, table, profiles, target)
+    session.say(Stage.READ, f"{table.name}: {table.rows:,} images of {dataset.shape}.")
+    for remark in remarks.of(replace(table, notes=())):
+        session.say(Stage.READ, remark, warning=True)
+    for note in table.notes:
+        session.say(Stage.READ, note)
+    session.say(Stage.READ, f"A {task}: {reason}.")
+    checking.target_suits(settings, table[target], task)
+    return Loaded(table, target, origin, profiles, task, metric_for(settings, task), 0, records, dataset)
+
+
+@dataclass(slots=True)
+class _Packing:
+    """Tells how many images are packed, now and then."""
+
+    session: Session
+    told: float = field(default_factory=time.monotonic)
+
+    def __call__(self, done: int, of: int) -> None:
+        if time.monotonic() - self.told >= PACKING_PULSE:
+            self.told = time.monotonic()
+            self.session.say(Stage.READ, f"{done:,} of {of:,} images are packed.")
 
 
 def _task(settings: Settings, table: Table, profiles: Sequence[kinds.Profile], target: str) -> tuple[targets.Task, str]:
@@ -171,6 +230,8 @@ def classes_of(table: Table, target: str, task: targets.Task) -> NDArray[np.inte
 
 def audit(session: Session, loaded: Loaded) -> tuple[audits.Audit, tuple[Finding, ...]]:
     """Stage 2: what is wrong with the data, whatever the network."""
+    if loaded.images is not None:
+        return _audit_images(session, loaded, loaded.images)
     settings, table, target = session.settings, loaded.table, loaded.target
     classes, plan = classes_of(table, target, loaded.task), plan_of(settings, loaded.origin)
     found = audits.audit(table, target, loaded.profiles, origin=loaded.origin, classes=classes, plan=plan)
@@ -186,6 +247,15 @@ def audit(session: Session, loaded: Loaded) -> tuple[audits.Audit, tuple[Finding
         settings=settings,
     )
     findings = data_rules.with_more(tuple(map(as_finding, found.observations)), more)
+    report(session, Stage.AUDIT, findings)
+    return found, findings
+
+
+def _audit_images(session: Session, loaded: Loaded, dataset: ImageDataset) -> tuple[audits.Audit, tuple[Finding, ...]]:
+    classes = classes_of(loaded.table, loaded.target, loaded.task)
+    plan = plan_of(session.settings, loaded.origin)
+    found = image_audit.audit(dataset, origin=loaded.origin, classes=classes, plan=plan)
+    findings = tuple(map(as_finding, found.observations))
     report(session, Stage.AUDIT, findings)
     return found, findings
 
@@ -219,6 +289,10 @@ def divide(session: Session, loaded: Loaded, audited: audits.Audit) -> tuple[Spl
     session.say(Stage.SPLIT, split.reason)
     if loaded.task == "classification":
         _tell_unjudged(session, loaded, split)
+    if loaded.images is not None:
+        seen = tuple(map(as_finding, image_audit.across(loaded.images, split, audited)))
+        report(session, Stage.SPLIT, seen)
+        return split, seen
     later = data_rules.over_time(
         table,
         target,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from burnish import errors
+from burnish.data import images
 from burnish.predictor.simple import AnyPredictor
 from burnish.report.summary import Summary
 from burnish.store.run_folder import RunFolder
@@ -62,7 +63,7 @@ def past(folder: RunFolder, *, model: Any = None) -> Past:
             error.why,
             "Write the table into a file, and start a new run from there.",
         ) from error
-    for place in (sources.main, sources.dev, sources.test):
+    for _, place in sources.given:
         if place is not None and not Path(place).exists():
             raise errors.ConfigError(
                 f"The data of the run in {folder.path} have gone.",
@@ -94,7 +95,7 @@ def question(session: Session, run: Past) -> Problem:
 def _check(run: Past, problem: Problem) -> None:
     """Compare with what the run recorded: its split, its targets, and what it learned of every column."""
     rows, read = problem.table.rows, run.summary.rows.read
-    split, ids = problem.split, problem.table.row_ids
+    split, ids = problem.split, images.row_names(problem.table)
     parts = {"train": split.primary.train, "dev": split.primary.dev, "train_dev": split.primary.train_dev}
     parts["test"] = split.test
     now = {name: ids[part].tolist() for name, part in parts.items() if part is not None}

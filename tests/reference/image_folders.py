@@ -48,3 +48,10 @@ def digits(root: Path, count: int = 1797) -> Path:
         grey = np.round(found.images[k] * (255 / 16)).astype(np.uint8)
         save(grey, root / str(found.target[k]) / f"{k:04d}.png")
     return root
+
+
+def copy(source: Path, target: Path) -> Path:
+    """Another file with the same bytes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(source.read_bytes())
+    return target

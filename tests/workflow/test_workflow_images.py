@@ -1,0 +1,107 @@
+"""The main job on images, from files to a model that predicts files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from burnish import errors
+from burnish.load import images
+from burnish.workflow import applying, improve, reading, settings
+from burnish.workflow.leaving import Result
+from reference import image_folders
+
+DIGITS = 400
+
+
+def run(folder, out, **asked: object) -> Result:
+    labels = asked.pop("labels", None)
+    made = settings.make(**{"max_epochs": 12, "jobs": 1, "seed": 1, **asked})
+    manner = improve.Manner(in_process=True, yardstick=False)
+    request = improve.Request(reading.Sources(folder, labels=labels), made, out, manner=manner)
+    return improve.run(request)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """A run on the first digits as PNG files, one of them broken and one of them twice."""
+    path = tmp_path_factory.mktemp("digits")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_CACHE_HOME", str(path / "cache"))
+        root = image_folders.digits(path / "digits", DIGITS)
+        (root / "1" / "broken.png").write_text("no image")
+        (root / "0" / "again.png").write_bytes((root / "0" / "0000.png").read_bytes())
+        yield path, run(root, path / "run")
+
+
+def test_a_folder_of_images_gives_a_model_and_a_report(digits):
+    """Rejects, copies and parts are in what it leaves; the split names files, and keeps copies together."""
+    path, result = digits
+    parts = json.loads((path / "run" / "splits.json").read_text())
+    inside = [name for part in ("train", "dev", "test") for name in parts[part]]
+
+    assert result.report.exists()
+    assert result.summary.rows.rejected == 1
+    assert [reject.text for reject in result.summary.rejects] == ["1/broken.png"]
+    assert {"DA6", "DA29"} <= {finding.code for finding in result.findings}
+    assert sorted(inside) == sorted(set(inside))
+    assert len(inside) == DIGITS + 1
+    assert len({part for part in parts if {"0/0000.png", "0/again.png"} & set(parts[part])}) == 1
+
+
+def test_the_delivered_model_reads_files_and_names_them(digits):
+    """Much better than chance; a loose folder without classes, and a broken file that has no line."""
+    path, _ = digits
+    loose = path / "loose"
+    for name in ("0/0000.png", "1/0001.png", "2/0002.png"):
+        image_folders.copy(path / "digits" / name, loose / name.replace("/", "-"))
+    (loose / "x.png").write_text("no image")
+    model = applying.model_in(path / "run")
+    rows = applying.rows_for(model, loose)
+    lines = list(csv.DictReader(io.StringIO(applying.predictions_csv(model, rows, probabilities=False))))
+
+    assert [line["file"] for line in lines] == ["0-0000.png", "1-0001.png", "2-0002.png"]
+    assert {line["prediction"] for line in lines} <= set("0123456789")
+    assert [reject.text for reject in rows.rejects] == ["x.png"]
+    judged = applying.evaluate(path / "run", path / "digits")
+    assert judged.metrics[0].value.value < 0.3
+    assert judged.rows == DIGITS + 1
+
+
+def test_images_of_another_size_are_brought_to_the_models(digits):
+    path, _ = digits
+    large = np.kron(np.asarray(images.read(path / "digits")[0].pixels[0, ..., 0]), np.ones((5, 5), np.uint8))
+    image_folders.save(large, path / "large" / "x.png")
+    model = applying.model_in(path / "run")
+
+    assert model.predict(applying.rows_for(model, path / "large")).shape == (1, 10)
+
+
+@pytest.mark.parametrize("name", ["group", "weight", "time"])
+def test_options_of_columns_are_refused(tmp_path, name):
+    image_folders.two_classes(tmp_path / "photos")
+
+    with pytest.raises(errors.ConfigError, match=f"--{name} names a column"):
+        run(tmp_path / "photos", tmp_path / "run", **{name: "x"})
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_amounts_beside_images_are_a_regression(tmp_path, monkeypatch):
+    """The brightness of each image, from a table."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    pixels = image_folders.blobs(300)
+    lines = ["file,brightness"]
+    for k, image in enumerate(pixels):
+        image_folders.save(image, tmp_path / "photos" / f"{k}.png")
+        lines.append(f"{k}.png,{image.mean():.3f}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    result = run(tmp_path / "photos", tmp_path / "run", labels=str(tmp_path / "labels.csv"))
+    judged = applying.evaluate(tmp_path / "run", tmp_path / "photos", labels=str(tmp_path / "labels.csv"))
+
+    assert result.summary.task.kind == "regression"
+    assert judged.metrics[0].value.value < 0.5 * pixels.mean((1, 2)).std()
