@@ -11,12 +11,14 @@ from burnish.doctor.rule import Rule
 from burnish.doctor.rules import (
     amounts,
     data,
+    fitting,
     generalisation,
     gradients,
     initialisation,
     inputs,
     numerics,
     outputs,
+    predictions,
     regularisation,
     scales,
     steps,
@@ -47,5 +49,11 @@ TRIALS: tuple[Rule, ...] = (
     *steps.OTHERS,
     amounts.BV11,
 )
-READINGS: tuple[Rule, ...] = (*scales.UNITS, *generalisation.LIMITS)
+READINGS: tuple[Rule, ...] = (
+    *fitting.LIMITS,
+    *generalisation.LIMITS,
+    *predictions.LIMITS,
+    *scales.UNITS,
+    *fitting.NOTES,
+)
 RULES: tuple[Rule, ...] = tuple(dict.fromkeys((*PROOFS, *TRIALS, *READINGS)))

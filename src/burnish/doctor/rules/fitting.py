@@ -1,0 +1,119 @@
+"""NN9, NN13, OP16: whether it can fit at all, whether it is the same in evaluation, and when it was done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from burnish.diagnosis.finding import Evidence, Severity
+from burnish.doctor.examination import PRACTICAL_SHARE, Examination
+from burnish.doctor.lab import Change, Lab
+from burnish.doctor.rule import Found, Rule
+from burnish.stats import paired
+
+# Rows and steps of the test, rates that are tried, and what is fitted: under 1 % of errors, or under 5 % of the loss of
+# knowing nothing. (The catalogue's; the idea is Karpathy's recipe, 2019: overfit one batch.)
+ROWS, STEPS, RATES, FITTED_ERROR, FITTED_LOSS = 32, 500, (1.0, 0.1, 10.0), 0.01, 0.05
+# Share of knowing nothing that the loss on rows that were learned from has to exceed for the test to be worth its time.
+POOR = 0.5
+# Keys of the training mode that are averaged.
+KEYS = 8
+# Share of the steps after which nothing more is learned, and how near the lowest dev loss is as low.
+EARLY, AS_LOW = 0.3, 0.02
+
+
+def _cannot_fit(exam: Examination) -> Iterable[Found]:
+    """A few rows, the network as in evaluation, no penalty, no augmentation: any network learns them by heart."""
+    subject = exam.subject
+    if not exam.followed.finite or exam.followed.train_loss[-1] < POOR * exam.uninformed:
+        return
+    few = exam.lab.gauge.take(slice(0, ROWS))
+    alone = replace(
+        subject, train=few, dev=few, batch_size=ROWS, epochs=STEPS, apply_training=None, augment=None, penalty=None
+    )
+    lab = Lab(alone, like=exam.lab)
+    best = np.inf
+    for rate in RATES:
+        params = lab.train(lab.start(), STEPS, change=Change(rate=rate))[0].params
+        loss, error = float(lab.losses(params, few).mean()), float(lab.errors(params, few).mean())
+        if subject.kind == "classification" and error < FITTED_ERROR:
+            return
+        best = min(best, loss)
+    if not best < FITTED_LOSS * exam.uninformed:
+        yield NN9.finding(
+            f"In {STEPS} steps on {len(few)} rows alone its loss falls to {best:.3g} at best, where knowing nothing "
+            f"has {exam.uninformed:.3g}."
+        )
+
+
+def _other_in_evaluation(exam: Examination) -> Iterable[Found]:
+    """On rows that it learned from, evaluation must not be worse than training: dropout makes it better."""
+    training, subject, rows = exam.subject.apply_training, exam.subject, exam.lab.gauge
+    if training is None or not exam.followed.finite:
+        return
+    params, x, y = exam.followed.end.params, jnp.asarray(rows.x), jnp.asarray(rows.y)
+    own = jax.jit(lambda key: subject.row_losses(training(params, x, key), y))
+    found = np.mean([np.asarray(own(jax.random.key(key)), np.float64) for key in range(KEYS)], axis=0)
+    evaluated = exam.lab.losses(params, rows)
+    gain = paired.gain(evaluated, found, alpha=CHANCE)
+    if gain.low > 0 and gain.value > PRACTICAL_SHARE * found.mean():
+        yield NN13.finding(
+            f"On rows that it learned from its loss is {evaluated.mean():.3g} in evaluation and {found.mean():.3g} in "
+            "training."
+        )
+
+
+def _done_early(exam: Examination) -> Iterable[Found]:
+    followed = exam.followed
+    if not followed.finite or followed.dev_loss[0] <= followed.dev_loss.min() * (1 + AS_LOW):
+        return
+    low = followed.dev_loss <= followed.dev_loss.min() * (1 + AS_LOW)
+    done = int(followed.steps[int(np.argmax(low))])
+    if done < EARLY * exam.subject.steps:
+        yield OP16.finding(
+            f"The dev loss is as low as it gets, within {AS_LOW:.0%}, after {done:,} of {exam.subject.steps:,} steps."
+        )
+
+
+# One-sided chance of a false alarm: beside the shares of the other rules on rows, which leave so much.
+CHANCE = 1e-4
+
+NN9 = Rule(
+    "NN9",
+    "It cannot even learn a few rows by heart",
+    Evidence.TEST,
+    Severity.LIMIT,
+    "32 rows, 500 steps, three learning rates, no regularisation: errors and a loss remain.",
+    "Look for a mistake in the network or the loss, before anything is called bias.",
+    "The few rows are fitted.",
+    "Karpathy, A recipe for training neural networks, 2019.",
+    look=_cannot_fit,
+)
+NN13 = Rule(
+    "NN13",
+    "In evaluation it is worse than in training",
+    Evidence.TEST,
+    Severity.LIMIT,
+    "On rows that it learned from, the loss in evaluation mode is a tenth higher than in training mode.",
+    "Batch norm: compute its statistics anew, use larger batches, or layer norm. Otherwise look for what differs.",
+    "Both losses are the same.",
+    "Ioffe and Szegedy, 2015; Ioffe, 2017 (batch renormalisation).",
+    look=_other_in_evaluation,
+)
+OP16 = Rule(
+    "OP16",
+    "Most of the training gains nothing",
+    Evidence.SIGNAL,
+    Severity.NOTE,
+    "The dev loss is within 2 % of its lowest before 30 % of the steps.",
+    "Fewer epochs, or early stopping: the same error for less.",
+    "The dev error of the shorter training is the same.",
+    "Prechelt, 1998.",
+    look=_done_early,
+)
+LIMITS = (NN9, NN13)
+NOTES = (OP16,)
