@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from burnish.api import ablate, explain, improve, load_model, resume
     from burnish.diagnosis.gradient_check import check_gradients
     from burnish.diagnosis.gradient_record import GradientCheck
-    from burnish.doctor.diagnosis import Diagnosis, diagnose
+    from burnish.doctor.asking import diagnose
+    from burnish.doctor.diagnosis import Diagnosis
+    from burnish.doctor.monitor import Monitor
     from burnish.errors import BurnishError, ConfigError, DataError, ExtraMissing, StoreError, WorkerError
     from burnish.estimators import BurnishClassifier, BurnishRegressor, FewRowsWarning
     from burnish.explaining.explained import Explained
@@ -41,13 +43,14 @@ _HOMES = {
     "GradientCheck": "burnish.diagnosis.gradient_record",
     "Interrupted": "burnish.workflow.session",
     "Model": "burnish.workflow.applying",
+    "Monitor": "burnish.doctor.monitor",
     "Result": "burnish.workflow.leaving",
     "StoreError": "burnish.errors",
     "Verdict": "burnish.workflow.outside",
     "WorkerError": "burnish.errors",
     "ablate": "burnish.api",
     "check_gradients": "burnish.diagnosis.gradient_check",
-    "diagnose": "burnish.doctor.diagnosis",
+    "diagnose": "burnish.doctor.asking",
     "explain": "burnish.api",
     "improve": "burnish.api",
     "load_model": "burnish.api",
@@ -70,6 +73,7 @@ __all__ = [
     "GradientCheck",
     "Interrupted",
     "Model",
+    "Monitor",
     "Result",
     "StoreError",
     "Verdict",

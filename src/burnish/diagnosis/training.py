@@ -45,7 +45,7 @@ class _Rise:
 
 
 def read(
-    curve: Curve, ending: Ending, *, uninformed: float | None = None, best_kept: bool = True
+    curve: Curve, ending: Ending, *, uninformed: float | None = None, best_kept: bool = True, unit: str = "epoch"
 ) -> tuple[Finding, ...]:
     """What the curve of one training shows; () where it is healthy or too short to tell.
 
@@ -55,28 +55,29 @@ def read(
         uninformed: Training cost without looking at the inputs (the entropy of the class shares, or the target's
             variance, in the curve's unit); None: not known.
         best_kept: Whether the weights of the best dev cost are what the training gave.
+        unit: What `curve.epoch` counts, in the singular.
     """
     if ending is Ending.DIVERGED:
-        return (_diverged(curve),)
+        return (_diverged(curve, unit),)
     finite = np.isfinite(curve.dev_loss) & np.isfinite(curve.train_loss)
     if finite.sum() < MIN_EVALUATIONS or not finite.all():
         return ()
     if uninformed is not None and np.median(curve.train_loss[-PERSISTENT:]) > (1 - NOTHING_LEARNED) * uninformed:
-        return (_stuck(curve, uninformed),)
+        return (_stuck(curve, uninformed, unit),)
     training_rises = _rise(curve.train_loss)
     if training_rises is not None:
-        return (_steps_too_large(curve, training_rises),)
+        return (_steps_too_large(curve, training_rises, unit),)
     dev_rises = _rise(curve.dev_loss)
     if dev_rises is not None:
         fell = _smooth(curve.train_loss)[-1] < _smooth(curve.train_loss)[dev_rises.place]
-        return (_too_many_epochs(curve, dev_rises, best_kept=best_kept),) if fell else ()
+        return (_too_many_epochs(curve, dev_rises, unit, best_kept=best_kept),) if fell else ()
     if ending is Ending.STOPPED_EARLY:
         return ()
     straight = _straight(curve)
     gain = _gain_of_doubling(curve, pace=1.0 if straight else SETTLING_PACE)
     if gain <= PRACTICAL_SHARE:
         return ()
-    return (_too_few_epochs(curve, gain), *((_steps_too_small(curve),) if straight else ()))
+    return (_too_few_epochs(curve, gain, unit), *((_steps_too_small(curve, unit),) if straight else ()))
 
 
 def _smooth(values: Floats) -> Floats:
@@ -136,8 +137,8 @@ def _straight(curve: Curve) -> bool:
     return bool(second - smooth[-1] >= STRAIGHT * (first - second) > 0)
 
 
-def _diverged(curve: Curve) -> Finding:
-    when = f"epoch {curve.epoch[-1]:g}" if len(curve.epoch) else "the first epoch"
+def _diverged(curve: Curve, unit: str) -> Finding:
+    when = f"{unit} {curve.epoch[-1]:g}" if len(curve.epoch) else f"the first {unit}"
     finite = curve.gradient_norm[np.isfinite(curve.gradient_norm)]
     norm = f" The gradient's norm had reached {finite.max():.3g}." if len(finite) else ""
     return Finding(
@@ -149,59 +150,59 @@ def _diverged(curve: Curve) -> Finding:
     )
 
 
-def _stuck(curve: Curve, uninformed: float) -> Finding:
+def _stuck(curve: Curve, uninformed: float, unit: str) -> Finding:
     return Finding(
         "OP14",
         "The training never got under way",
         Severity.LIMIT,
-        f"After {curve.epoch[-1]:g} epochs the training cost is {np.median(curve.train_loss[-PERSISTENT:]):.3g}; "
+        f"After {curve.epoch[-1]:g} {unit}s the training cost is {np.median(curve.train_loss[-PERSISTENT:]):.3g}; "
         f"without a look at the inputs it would be {uninformed:.3g}.",
         "Another learning rate, warm-up, or batch normalisation; if none helps, the inputs may hold nothing to learn.",
     )
 
 
-def _steps_too_large(curve: Curve, rise: _Rise) -> Finding:
+def _steps_too_large(curve: Curve, rise: _Rise, unit: str) -> Finding:
     return Finding(
         "OP1",
         "The learning rate is probably too high",
         Severity.LIMIT,
-        f"The training cost itself rose again by {rise.share:.0%} after epoch {curve.epoch[rise.place]:g}, "
+        f"The training cost itself rose again by {rise.share:.0%} after {unit} {curve.epoch[rise.place]:g}, "
         "which learning by heart cannot do.",
         "A lower learning rate, warm-up, or gradient clipping.",
     )
 
 
-def _too_many_epochs(curve: Curve, rise: _Rise, *, best_kept: bool) -> Finding:
-    kept = "The weights of the best epoch were kept." if best_kept else "The last weights are not the best ones."
-    stop = "saves the time" if best_kept else "with the weights of the best epoch kept saves time and error"
+def _too_many_epochs(curve: Curve, rise: _Rise, unit: str, *, best_kept: bool) -> Finding:
+    kept = f"The weights of the best {unit} were kept." if best_kept else "The last weights are not the best ones."
+    stop = "saves the time" if best_kept else f"with the weights of the best {unit} kept saves time and error"
     return Finding(
         "BV11",
-        "It was trained for too many epochs",
+        f"It was trained for too many {unit}s",
         Severity.NOTE,
-        f"After epoch {curve.epoch[rise.place]:g} the dev cost rose by {rise.share:.0%} while the training cost fell. "
+        f"After {unit} {curve.epoch[rise.place]:g} the dev cost rose by {rise.share:.0%} while the training cost fell. "
         + kept,
         f"Early stopping {stop}; regularisation may turn it into a gain.",
     )
 
 
-def _too_few_epochs(curve: Curve, gain: float) -> Finding:
+def _too_few_epochs(curve: Curve, gain: float, unit: str) -> Finding:
     decayed = curve.learning_rate[-1] < curve.learning_rate.max() / 2
     caution = " The decay of the learning rate may have caused part of the fall." if decayed else ""
     return Finding(
         "BV10",
-        "It was probably trained for too few epochs",
+        f"It was probably trained for too few {unit}s",
         Severity.LIMIT,
         "The dev cost was still falling in the last third; "
-        f"twice the epochs might lower it by {gain:.0%} or more.{caution}",
+        f"twice the {unit}s might lower it by {gain:.0%} or more.{caution}",
         "Longer training, or a higher learning rate.",
     )
 
 
-def _steps_too_small(curve: Curve) -> Finding:
+def _steps_too_small(curve: Curve, unit: str) -> Finding:
     return Finding(
         "OP2",
         "The learning rate is probably too low",
         Severity.LIMIT,
-        f"After {curve.epoch[-1]:g} epochs the training cost still falls in a straight line, without settling.",
+        f"After {curve.epoch[-1]:g} {unit}s the training cost still falls in a straight line, without settling.",
         "A higher learning rate.",
     )

@@ -15,6 +15,7 @@ from burnish.doctor.rules import RULES
 from burnish.doctor.subject import Rows, Subject
 
 SCHEMA_VERSION = 2
+LOOKED = f"Nothing found by {len(RULES)} rules, whose probes are held to {FALSE_ALARMS:.0%} false alarms in all."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Diagnosis:
     background: tuple[Background, ...] = ()  # one for each finding; (): nobody kept it
     repaired: Subject | None = None  # the training with all repairs in it; None: there was nothing to repair from here
     repaired_error: float | None = None  # its dev error, as `dev_error`
+    looked: str = LOOKED  # what is said where nothing was found
 
     @property
     def ok(self) -> bool:
@@ -68,9 +70,7 @@ class Diagnosis:
         error = f", dev error {self.dev_error:.4g}" if np.isfinite(self.dev_error) else ""
         lines = [f"{self.steps:,} steps, {seen}{error}; {self.seconds:.0f} s"]
         if not self.findings:
-            lines.append(
-                f"Nothing found by {len(RULES)} rules, whose probes are held to {FALSE_ALARMS:.0%} false alarms in all."
-            )
+            lines.append(self.looked)
         for one, background in self._told:
             by = f", by {background.by.value}" if background else ""
             lines += [f"{one.code} {one.title} ({one.severity.value}{by})", f"    {one.evidence}"]

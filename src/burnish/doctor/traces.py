@@ -1,0 +1,181 @@
+"""What a loop of somebody else's shows as it goes: read on the device in one pass, and kept on the host as counts.
+
+Each step gives one largest absolute value a leaf. It is not finite where any number is not, and 0 where all are 0: one
+reduction tells both. What costs more, scales and fingerprints of the parameters, is read at steps 1, 2, 4, 8, ….
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+from jaxtyping import Array, Float, PyTree
+from numpy.typing import NDArray
+
+# Steps whose peaks stay on the device before they are fetched together: fetching each would make the loop wait.
+HELD = 64
+# Knuth's multiplicative hash: an odd factor that spreads places over all bits (The Art of Computer Programming 3, 6.4).
+SPREAD = np.uint32(2_654_435_761)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The parameters at one of the geometric steps; arrays of shape (leaves,)."""
+
+    step: int
+    count: int  # of steps recorded by then
+    weight: NDArray[np.float64]  # root mean square
+    gradient: NDArray[np.float64] | None
+    prints: NDArray[np.uint32]  # equal for equal bits
+    cosine: float = np.nan  # between update and gradient; a descent has a negative one. nan where either is missing
+
+
+@dataclass(slots=True)
+class Kind:
+    """Gradients, or updates: what is known of each leaf. Counts have shape (leaves,)."""
+
+    seen: int = 0  # steps that gave them
+    some: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))  # steps with a value that is not 0
+    idle: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))  # latest steps in a row with none,
+    # of those in which another leaf had some
+
+    def take(self, peaks: NDArray[np.float64]) -> None:
+        """Count one step's peaks, shape (leaves,)."""
+        if not self.seen:
+            self.some, self.idle = np.zeros(len(peaks), np.int64), np.zeros(len(peaks), np.int64)
+        moved = peaks != 0  # true of nan
+        self.seen += 1
+        self.some += moved
+        self.idle = np.where(moved, 0, self.idle + bool(moved.any()))
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinite:
+    """The first number that is not finite, in the order in which a step makes them."""
+
+    step: int
+    what: str  # "input", "target", "loss", "gradient", "update"
+    leaves: tuple[str, ...] = ()
+    before: float = np.nan  # the largest gradient of the step before, if there was one
+
+
+@dataclass(slots=True)
+class Traces:
+    """All that is known of a loop. Losses are as they were handed over."""
+
+    names: tuple[str, ...] = ()  # of the leaves of floating point
+    steps: list[int] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)  # nan where none was given
+    peaks: list[float] = field(default_factory=list)  # the largest gradient of each step, nan where none was given
+    gradients: Kind = field(default_factory=Kind)
+    updates: Kind = field(default_factory=Kind)
+    readings: list[Reading] = field(default_factory=list)
+    unfinite: Unfinite | None = None
+    dev: list[tuple[int, float]] = field(default_factory=list)  # step and dev loss
+
+    def take(self, step: int, line: Line) -> None:
+        """Add one step, fetched from the device."""
+        gradients, updates = _host(line.gradients), _host(line.updates)
+        loss = np.nan if line.loss is None else float(line.loss)
+        before = self.peaks[-1] if self.peaks else np.nan
+        self.steps.append(step)
+        self.losses.append(loss)
+        self.peaks.append(np.nan if gradients is None or not len(gradients) else float(gradients.max()))
+        if self.unfinite is None:
+            self.unfinite = self._unfinite(step, line, loss, (gradients, updates), before)
+        for kind, found in ((self.gradients, gradients), (self.updates, updates)):
+            if found is not None:
+                kind.take(found)
+
+    def _unfinite(
+        self, step: int, line: Line, loss: float, leaves: tuple[NDArray | None, NDArray | None], before: float
+    ) -> Unfinite | None:
+        for what, value in (("input", line.x), ("target", line.y), ("loss", None if line.loss is None else loss)):
+            if value is not None and not np.isfinite(float(value)):
+                return Unfinite(step, what, before=before)
+        for what, found in (("gradient", leaves[0]), ("update", leaves[1])):
+            if found is not None and not np.isfinite(found).all():
+                bad = tuple(self.names[i] for i in np.flatnonzero(~np.isfinite(found)))
+                return Unfinite(step, what, bad, before)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One step on the device: peaks, nothing fetched yet."""
+
+    loss: Any
+    x: Any  # peak of the inputs; None where they are whole numbers, or not given
+    y: Any
+    gradients: Float[Array, " leaf"] | None
+    updates: Float[Array, " leaf"] | None
+
+
+def floating(tree: PyTree) -> list[Array]:
+    """The leaves that can be trained: arrays of floating point."""
+    return [leaf for leaf in jax.tree.leaves(tree) if _is_floating(leaf)]
+
+
+def names(tree: PyTree) -> tuple[str, ...]:
+    """Their names, as keystr writes them."""
+    paths = jax.tree_util.tree_leaves_with_path(tree)
+    return tuple(jax.tree_util.keystr(path) for path, leaf in paths if _is_floating(leaf))
+
+
+def _is_floating(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype, jnp.floating)
+
+
+@jax.jit
+def peaks(leaves: Sequence[Array]) -> Float[Array, " leaf"]:
+    """The largest absolute value of each leaf; not finite where any of its numbers is not."""
+    return jnp.stack([jnp.max(jnp.abs(leaf)).astype(jnp.float32) if leaf.size else jnp.float32(0) for leaf in leaves])
+
+
+def peak(values: Any) -> Any:
+    """The largest absolute value of inputs or targets; None where they are whole numbers, or no single array."""
+    if not hasattr(values, "dtype") or not jnp.issubdtype(values.dtype, jnp.floating) or not values.size:
+        return None
+    return np.max(np.abs(values)) if isinstance(values, np.ndarray) else jnp.max(jnp.abs(values))
+
+
+@jax.jit
+def scales(leaves: Sequence[Array]) -> Float[Array, " leaf"]:
+    """Root mean square of each leaf, without overflow in the squares."""
+
+    def one(leaf: Array) -> Array:
+        wide = leaf.astype(jnp.float32)
+        largest = jnp.maximum(jnp.max(jnp.abs(wide)), jnp.finfo(jnp.float32).tiny)
+        return largest * jnp.sqrt(jnp.mean(jnp.square(wide / largest)))
+
+    return jnp.stack([one(leaf) if leaf.size else jnp.float32(0) for leaf in leaves])
+
+
+@jax.jit
+def cosine(gradients: Sequence[Array], updates: Sequence[Array]) -> Float[Array, ""]:
+    """Between two trees as vectors; 0 where one is 0."""
+    size = optax.tree.norm(gradients) * optax.tree.norm(updates)
+    return jnp.where(size > 0, optax.tree.vdot(gradients, updates) / size, 0.0)
+
+
+@jax.jit
+def prints(leaves: Sequence[Array]) -> Array:
+    """A number for the bits of each leaf: leaves of other bits share it with a chance of 2⁻³², shape (leaves,)."""
+
+    def one(leaf: Array) -> Array:
+        width = {2: jnp.uint16, 4: jnp.uint32, 8: jnp.uint64}.get(leaf.dtype.itemsize, jnp.uint8)
+        bits = lax.bitcast_convert_type(leaf, width).astype(jnp.uint32).ravel()
+        places = lax.iota(jnp.uint32, bits.size) * SPREAD + jnp.uint32(1)
+        return jnp.sum(bits * (places | jnp.uint32(1)), dtype=jnp.uint32)
+
+    return jnp.stack([one(leaf) for leaf in leaves])
+
+
+def _host(values: Any) -> NDArray[np.float64] | None:
+    return None if values is None else np.asarray(values, np.float64)

@@ -1,0 +1,310 @@
+"""The monitor of a loop written by hand: sick loops are named, well ones raise no alarm."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from subjects import clusters, cross_entropy, perceptron
+
+from burnish import errors
+from burnish.diagnosis.finding import Severity
+from burnish.doctor.monitor import Monitor
+
+
+def loop(
+    apply,
+    params,
+    *,
+    loss=cross_entropy,
+    optimizer=None,
+    rows=None,
+    steps=300,
+    batch_size=32,
+    dev=None,
+    change=lambda batch, step: batch,
+    applied=True,
+    network=True,
+    **options,
+):
+    """A training loop as somebody would write it, watched; the monitor after it."""
+    rows = clusters(600) if rows is None else rows
+    optimizer = optax.adam(3e-3) if optimizer is None else optimizer
+    monitor = Monitor(apply, loss, params=params, **options) if network else Monitor(**options)
+
+    def cost(params, x, y):
+        return jnp.mean(loss(apply(params, x), y))
+
+    @jax.jit
+    def step(params, state, x, y):
+        value, grads = jax.value_and_grad(cost)(params, x, y)
+        updates, state = optimizer.update(grads, state, params)
+        return optax.apply_updates(params, updates), state, value, grads, updates
+
+    measured = jax.jit(cost)
+    state, rng = optimizer.init(params), np.random.default_rng(0)
+    for number in range(steps):
+        places = rng.integers(0, len(rows), batch_size)
+        x, y = change((rows.x[places], rows.y[places]), number)
+        new, state, value, grads, updates = step(params, state, x, y)
+        params = new if applied else params
+        monitor.record(
+            number,
+            params=params,
+            grads=grads,
+            loss=value,
+            updates=updates,
+            batch=(x, y),
+        )
+        if dev is not None and number % (steps // 24) == 0:
+            monitor.dev(number, measured(params, dev.x, dev.y))
+    return monitor
+
+
+def faults(found):
+    return [one.code for one in found.findings if one.severity is Severity.FAULT]
+
+
+def codes(found):
+    return [one.code for one in found.findings]
+
+
+def made(sizes=(8, 16, 16, 4), **how):
+    init, apply = perceptron(sizes, **how)
+    return apply, init(jax.random.key(0))
+
+
+def test_a_well_loop_has_no_finding():
+    found = loop(*made()).diagnosis()
+
+    assert codes(found) == []
+    assert found.ok
+    assert len(found.layers) == 3
+    assert found.document()["dev_error"] is None
+    assert "nan" not in str(found)
+
+
+@pytest.mark.parametrize("network", [True, False])
+def test_not_a_number_is_told_with_its_step_and_its_place(network):
+    """Division by a norm that becomes 0 has no derivative: the loss is finite, the gradient is not."""
+    apply, params = made()
+    params = {"net": params, "gate": jnp.ones(8)}
+
+    def gated(params, x):
+        return apply(params["net"], x + 0.0 * jnp.linalg.norm(params["gate"] * x[:1]))
+
+    def vanish(batch, step):
+        return (np.zeros_like(batch[0]) if step == 57 else batch[0], batch[1])
+
+    [finding] = loop(gated, params, change=vanish, steps=80, network=network).diagnosis().findings
+
+    assert finding.code == "NU4"
+    assert "At step 57 the gradient of ['gate']" in finding.evidence
+    assert "The loss was finite still" in finding.evidence
+    assert finding.where == "['gate']"
+
+
+def test_a_row_that_is_not_finite_is_what_is_named():
+    def spoil(batch, step):
+        if step == 13:
+            batch[0][3, 2] = np.inf
+        return batch
+
+    [finding] = loop(*made(), change=spoil, steps=70).diagnosis().findings
+
+    assert finding.code == "NU4"
+    assert "At step 13 the input is not finite" in finding.evidence
+
+
+def test_a_loop_that_diverges_is_told_where_it_did():
+    found = loop(*made(), optimizer=optax.sgd(1e4), steps=70, loss=lambda z, y: jnp.square(z[:, 0] - y)).diagnosis()
+
+    assert faults(found) == ["NU4"]
+
+
+def test_a_leaf_without_a_gradient_is_named():
+    apply, params = made()
+
+    def cut(params, x):
+        return apply([jax.tree.map(jax.lax.stop_gradient, params[0]), *params[1:]], x)
+
+    found = loop(cut, params, network=False, steps=40).diagnosis()
+
+    assert faults(found) == ["NU3"]
+    assert "[0]['b'], [0]['w'] had a gradient of exactly 0 in all of 40 batches" in found.findings[0].evidence
+    assert loop(cut, params, network=False, steps=40, frozen=["[0]"]).diagnosis().ok
+    assert loop(cut, params, network=False, steps=19).diagnosis().ok, "19 batches prove nothing"
+
+
+def test_a_leaf_that_the_optimiser_leaves_out_is_named():
+    apply, params = made()
+    labels = [jax.tree.map(lambda _: "still", params[0]), *jax.tree.map(lambda _: "moves", params[1:])]
+    frozen = optax.multi_transform({"moves": optax.adam(3e-3), "still": optax.set_to_zero()}, labels)
+    found = loop(apply, params, optimizer=frozen, network=False, steps=40).diagnosis()
+
+    assert faults(found) == ["NU3"]
+    assert "never moved in 40 steps, in which others did, and had a gradient" in found.findings[0].evidence
+
+
+def test_updates_that_are_not_applied_are_seen():
+    found = loop(*made(), applied=False, network=False, steps=140).diagnosis()
+
+    assert "NU3" in faults(found)
+    assert (
+        "not changed by a single bit" in found.findings[0].evidence or "by a single bit" in found.findings[0].evidence
+    )
+
+
+def test_gathered_gradients_and_warm_up_are_no_fault():
+    """Updates of 0 in most steps, and in all of the first ones."""
+    gathered = optax.MultiSteps(optax.adam(3e-3), every_k_schedule=25)
+    warmed = optax.adam(optax.linear_schedule(0.0, 3e-3, 50, transition_begin=30))
+    for optimizer in (gathered, warmed):
+        assert faults(loop(*made(), optimizer=optimizer, network=False, steps=140).diagnosis()) == []
+
+
+@pytest.mark.slow
+def test_gradients_that_vanish_are_suspected():
+    apply, params = made((8, *(16,) * 8, 4), activation=jax.nn.sigmoid, scale=0.3)
+    found = loop(apply, params, optimizer=optax.sgd(0.1), steps=60).diagnosis()
+
+    assert "NN3" in codes(found)
+    assert faults(found) == []
+
+
+@pytest.mark.slow
+def test_scales_that_explode_are_suspected():
+    apply, params = made((8, *(32,) * 8, 4), scale=1.0)
+    found = loop(apply, params, optimizer=optax.sgd(1e-12), steps=60).diagnosis()
+
+    assert "NN4" in codes(found)
+
+
+def test_a_layer_that_is_dead_is_named():
+    apply, params = made()
+    params[1]["b"] = jnp.full_like(params[1]["b"], -1e3)
+    found = loop(apply, params, steps=60).diagnosis()
+
+    assert faults(found) == ["NN5"]
+    assert found.findings[0].where == "[1]['w']"
+
+
+@pytest.mark.slow
+def test_saturated_units_are_a_note():
+    apply, params = made((8, 16, 16, 4), activation=jnp.tanh)
+    params[0]["w"] = params[0]["w"] * 200
+    found = loop(apply, params, steps=60).diagnosis()
+
+    assert "NN6" in codes(found)
+    assert faults(found) == []
+
+
+@pytest.mark.slow
+def test_raw_inputs_and_raw_targets_are_told_apart():
+    rows = clusters(600)
+    raw = type(rows)(rows.x * 100 + 500, rows.y)
+    far = type(rows)(rows.x, (rows.x @ np.arange(8) + 1e4).astype(np.float32)[:, None])
+    inputs = loop(*made(), rows=raw, optimizer=optax.sgd(1e-7), steps=60).diagnosis()
+    targets = loop(
+        *made((8, 16, 1)), rows=far, optimizer=optax.sgd(1e-12), steps=60, loss=lambda z, y: jnp.square(z - y)[:, 0]
+    ).diagnosis()
+
+    assert "DA1" in codes(inputs), inputs.findings
+    assert "NN14" in codes(targets)
+
+
+@pytest.mark.slow
+def test_a_loss_that_rises_and_one_that_stays_are_told_apart():
+    apply, params = made()
+    rises = loop(apply, params, optimizer=optax.chain(optax.scale(1e-3)), steps=240).diagnosis()  # uphill
+    stays = loop(apply, params, optimizer=optax.sgd(1e-9), steps=240).diagnosis()
+
+    assert faults(rises) == ["NU2"]
+    assert "OP1" in codes(rises)
+    assert "OP14" in codes(stays)
+
+
+@pytest.mark.slow
+def test_learning_by_heart_has_a_best_step():
+    rows, dev = clusters(48), clusters(400, seed=2)
+    found = loop(*made((8, 128, 4)), rows=rows, dev=dev, optimizer=optax.adam(1e-2), steps=480).diagnosis()
+
+    [finding] = [one for one in found.findings if one.code == "BV11"]
+    assert "After step" in finding.evidence
+    assert found.ok
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+def test_well_loops_raise_no_alarm(seed):
+    """Networks, rates, activations and data of many kinds; notes on units may be, nothing else."""
+    rng = np.random.default_rng(seed)
+    activation = (jax.nn.relu, jnp.tanh, jax.nn.gelu)[seed % 3]
+    sizes = (8, *(int(rng.integers(8, 65)),) * int(rng.integers(1, 5)), 4)
+    gain = 2 if activation is jax.nn.relu else 1
+    init, apply = perceptron(sizes, activation)
+    params = jax.tree.map(lambda leaf: leaf * np.sqrt(gain / 2) if leaf.ndim == 2 else leaf, init(jax.random.key(seed)))
+    rate = float(10 ** rng.uniform(-3, -2))
+    found = loop(apply, params, rows=clusters(900, seed), dev=clusters(300, 77), optimizer=optax.adam(rate)).diagnosis()
+
+    assert {*codes(found)} <= {"NN5", "NN6", "BV10", "BV11"}
+    assert found.ok
+
+
+@pytest.mark.slow
+def test_a_small_convolutional_network_raises_no_alarm():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, 600).astype(np.int32)
+    patterns = rng.normal(size=(4, 8, 8, 1))
+    x = (patterns[y] + rng.normal(size=(600, 8, 8, 1))).astype(np.float32)
+    keys = jax.random.split(jax.random.key(0), 3)
+    params = {
+        "conv1": jax.random.normal(keys[0], (3, 3, 1, 8)) * np.sqrt(2 / 9),
+        "conv2": jax.random.normal(keys[1], (3, 3, 8, 8)) * np.sqrt(2 / 72),
+        "out": {"w": jax.random.normal(keys[2], (8, 4)) * np.sqrt(1 / 8), "b": jnp.zeros(4)},
+    }
+
+    def apply(params, x):
+        for name in ("conv1", "conv2"):
+            x = jax.lax.conv_general_dilated(
+                x, params[name], (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
+            x = jax.nn.relu(x)
+        return x.mean(axis=(1, 2)) @ params["out"]["w"] + params["out"]["b"]
+
+    found = loop(apply, params, rows=type(clusters(8))(x, y), steps=300).diagnosis()
+
+    assert found.ok
+    assert {*codes(found)} <= {"NN5"}
+    assert len(found.layers) == 3
+
+
+def test_a_call_inside_jit_is_refused():
+    monitor = Monitor()
+
+    with pytest.raises(errors.ConfigError, match="inside a function that JAX traces"):
+        jax.jit(lambda w: monitor.record(0, params=w))(jnp.ones(3))
+
+
+def test_trees_that_are_not_alike_and_steps_that_fall_are_refused():
+    monitor = Monitor()
+    monitor.record(5, params={"a": jnp.ones(3)})
+
+    with pytest.raises(errors.ConfigError, match="arrays of floating point"):
+        monitor.record(6, params={"a": jnp.ones(3), "b": jnp.ones(3)})
+    with pytest.raises(errors.ConfigError, match="was recorded after step"):
+        monitor.record(4, params={"a": jnp.ones(3)})
+
+
+def test_parameters_that_were_given_away_are_missed_and_nothing_else():
+    """A step that donates its arguments deletes what the monitor saw last: the layers after it are then not read."""
+    monitor = Monitor(lambda w, x: x @ w, lambda z, y: jnp.square(z - y)[:, 0])
+    step = jax.jit(lambda w: w * 0.9, donate_argnums=0)
+    w, x = jnp.ones((3, 1)), np.ones((8, 3), np.float32)
+    for number in range(3):
+        monitor.record(number, params=w, loss=1.0, batch=(x, x[:, :1]))
+        w = step(w)
+
+    assert monitor.diagnosis().ok
