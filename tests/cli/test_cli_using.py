@@ -231,6 +231,25 @@ def test_evaluation_of_numbers(runs, here: Command):
     assert here("evaluate", str(runs / "numbers"), "new.csv").out.startswith("300 rows")
 
 
+def test_evaluation_says_which_rows_the_model_was_made_from(runs, here: Command):
+    """Errors on them look as those on new rows do, and are not: the others are judged by themselves too."""
+    new = tables.rows(40, labels=True, seed=8)
+    Path("both.csv").write_bytes(tables.table([*TRAINING, *new]))
+    Path("new.csv").write_bytes(tables.table(new))
+    test = len(json.loads((runs / "words" / "splits.json").read_text())["test"])
+
+    both = here("evaluate", str(runs / "words"), "both.csv")
+    found = json.loads(here("evaluate", str(runs / "words"), "both.csv", "--json").out)
+    alone = json.loads(here("evaluate", str(runs / "words"), "new.csv", "--json").out)
+
+    assert found["seen_rows"] == len(TRAINING) - test
+    assert f"{found['seen_rows']} of the {len(TRAINING) + 40} rows are ones that the model was made from" in both.err
+    assert f"{test + 40} of them that the model was not made from; each error" in both.out
+    assert alone["seen_rows"] == 0
+    assert alone["unseen_metrics"] == []
+    assert "made from" not in here("evaluate", str(runs / "words"), "new.csv").err
+
+
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_evaluation_of_few_rows_says_no_more_than_they_tell(rows, runs, here: Command):
     """An interval that cannot be computed is null in the document, and is not printed."""

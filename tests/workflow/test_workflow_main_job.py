@@ -80,6 +80,7 @@ def test_the_folder_holds_what_a_person_needs_and_nothing_else(concrete):
     assert {
         "model/model.json",
         "model/networks.safetensors",
+        "model/rows.safetensors",
         "report.html",
         "run.sqlite",
         "config.json",

@@ -82,7 +82,8 @@ def test_model_folder_holds_data_and_no_code(ran):
     """Arrays by their paths in safetensors; JSON that names the file and its digest."""
     model = json.loads((ran.path / "model" / "model.json").read_text())
 
-    assert sorted(path.name for path in (ran.path / "model").iterdir()) == ["model.json", "networks.safetensors"]
+    left = sorted(path.name for path in (ran.path / "model").iterdir())
+    assert left == ["model.json", "networks.safetensors", "rows.safetensors"]
     assert model["own_model"]["name"] == "mine.py:model"
     assert len(model["own_model"]["digest"]) == 64
     assert set(model["members"][0]["architecture"]["leaves"]) == {"in", "out.w", "out.b"}

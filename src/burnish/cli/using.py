@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from burnish.cli import showing
 from burnish.data.harmless import harmless
 from burnish.load import images
 from burnish.report import wording
+from burnish.report.summary import Metric
 from burnish.store import atomic, run_folder
 from burnish.workflow import appendix, applying, image_looking, image_reading, looking, remarks
 from burnish.workflow import settings as all_settings
@@ -42,8 +44,16 @@ def evaluate(model: Path, data: str, *, as_json: bool, **how: Any) -> None:
         return
     for remark in judged.remarks:
         click.echo(f"burnish: {wording.plain(remark)}", err=True)
-    click.echo(f"{judged.rows:,} rows; each error with its 95 % interval, smaller is better")
-    for metric in judged.metrics:
+    if judged.seen:
+        click.echo(f"burnish: {wording.seen_rows(judged.seen, judged.rows)}", err=True)
+    _errors(f"{judged.rows:,} rows", judged.metrics)
+    if judged.unseen:
+        _errors(f"{judged.rows - judged.seen:,} of them that the model was not made from", judged.unseen)
+
+
+def _errors(rows: str, metrics: Sequence[Metric]) -> None:
+    click.echo(f"{rows}; each error with its 95 % interval, smaller is better")
+    for metric in metrics:
         click.echo(harmless(f"{metric.name}: {wording.span(metric.value, metric.unit)}"))
 
 

@@ -18,15 +18,15 @@ from burnish.data.counting import Counting
 from burnish.data.images import FILE, Shape, is_images, texts_of
 from burnish.data.table import Table
 from burnish.load import images, own_models
-from burnish.predictor import predictor, simple
+from burnish.predictor import predictor, seen, simple
 from burnish.predictor.predictor import MODEL_FILE
 from burnish.predictor.simple import AnyPredictor
 from burnish.preprocess import numbers
-from burnish.preprocess.images import ImagePlan
 from burnish.report.summary import Metric
 from burnish.workflow import checking, image_reading, remarks, scoring
 from burnish.workflow.problem import Judge
 
+CHUNK = 65_536  # rows that are prepared at a time, where their predictions are not what is wanted
 PREDICTION = "prediction"  # name of the column that holds the class or the number
 
 
@@ -42,7 +42,7 @@ def model_in(path: Path, *, model: Any = None) -> AnyPredictor:
         StoreError: There is none, or it cannot be read.
         ConfigError: It is of a person's own model, and that is missing or another one.
     """
-    folder = path if (path / MODEL_FILE).exists() else path / "model"
+    folder = _model_folder(path)
     if not path.exists():
         raise errors.StoreError(
             f"There is no run or model at {path}.", "The folder does not exist.", "See `burnish runs`."
@@ -51,6 +51,11 @@ def model_in(path: Path, *, model: Any = None) -> AnyPredictor:
     if kept is None:
         return simple.load(folder)
     return simple.load(folder, own_models.again(kept) if model is None else own_models.of(model))
+
+
+def _model_folder(path: Path) -> Path:
+    """The model's folder in a run's folder, or the folder itself where it is one."""
+    return path if (path / MODEL_FILE).exists() else path / "model"
 
 
 def rows_for(model: AnyPredictor, source: Any) -> Table:
@@ -75,8 +80,8 @@ def rows_for(model: AnyPredictor, source: Any) -> Table:
 
 def _image_shape(model: AnyPredictor) -> Shape | None:
     """What images have to be brought to; None: the model's rows are those of a table."""
-    plans = (plan for preparation in model.preparations for plan in preparation.plans)
-    return next((plan.shape for plan in plans if isinstance(plan, ImagePlan)), None)
+    plan = model.preparations[0].image
+    return None if plan is None else plan.shape
 
 
 def predictions_csv(model: AnyPredictor, rows: Table, *, probabilities: bool) -> str:
@@ -151,16 +156,23 @@ class Evaluation:
     rows: int
     metrics: tuple[Metric, ...]
     remarks: tuple[str, ...]  # on what could not be read as it stands
+    seen: int = 0  # rows that the model was made from
+    unseen: tuple[Metric, ...] = ()  # on the others, where there are both
 
     def document(self) -> dict[str, Any]:
         """As JSON: each error with its interval, smaller is better; null where rows are too few for it."""
         return {
             "rows": self.rows,
-            "metrics": [
-                {"name": m.name, **{key: _finite(getattr(m.value, key)) for key in ("value", "low", "high")}}
-                for m in self.metrics
-            ],
+            "metrics": _records(self.metrics),
+            "seen_rows": self.seen,
+            "unseen_metrics": _records(self.unseen),
         }
+
+
+def _records(metrics: tuple[Metric, ...]) -> list[dict[str, Any]]:
+    return [
+        {"name": m.name, **{key: _finite(getattr(m.value, key)) for key in ("value", "low", "high")}} for m in metrics
+    ]
 
 
 def _finite(value: float) -> float | None:
@@ -209,8 +221,16 @@ def evaluate(
     weights = None if counting.weight is None else checking.weights(table, counting.weight)
     groups = None if counting.group is None else splits.group_labels(table, counting.group)
     judge = Judge(model.target.task, "rmse" if regression else "log_loss", truth, weights, groups, weights)
-    metrics = scoring.metrics(judge, model.predict(table), np.arange(table.rows), model.target)
-    return Evaluation(table.rows, metrics, said)
+    predicted, rows = model.predict(table), np.arange(table.rows)
+    known = seen.among(_model_folder(path), fingerprints(model, table, truth.astype(np.float64)))
+    new = np.flatnonzero(~known)
+    return Evaluation(
+        table.rows,
+        scoring.metrics(judge, predicted, rows, model.target),
+        said,
+        int(known.sum()),
+        scoring.metrics(judge, predicted[new], new, model.target) if 0 < len(new) < table.rows else (),
+    )
 
 
 def _labelled(model: AnyPredictor, source: Any, labels: str | None) -> Table:
@@ -226,6 +246,13 @@ def _labelled(model: AnyPredictor, source: Any, labels: str | None) -> Table:
     return replace(
         table, columns=tuple(replace(c, name=model.target.name) if c.name == found else c for c in table.columns)
     )
+
+
+def fingerprints(model: AnyPredictor, table: Table, truth: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """What tells a row of the model's own making from a new one: see `seen.fingerprints`; a chunk of rows at a time."""
+    chunks = [np.arange(begin, min(begin + CHUNK, table.rows)) for begin in range(0, table.rows, CHUNK)]
+    made = model.preparations[0]
+    return np.concatenate([seen.fingerprints(made.transform(table.take(rows)), truth[rows]) for rows in chunks])
 
 
 def _counting(known: Counting, table: Table, asked: Counting) -> Counting:

@@ -14,13 +14,14 @@ from burnish import errors
 from burnish.data import images
 from burnish.diagnosis.finding import Finding
 from burnish.load import own_models
+from burnish.predictor import seen
 from burnish.predictor.simple import AnyPredictor
 from burnish.report import document, model_card, render
 from burnish.report import summary as records
 from burnish.store import atomic
 from burnish.store.run_folder import RunFolder
+from burnish.workflow import applying, telling
 from burnish.workflow import settings as all_settings
-from burnish.workflow import telling
 from burnish.workflow.applying import Model
 from burnish.workflow.events import Stage
 from burnish.workflow.reading import Sources
@@ -29,6 +30,7 @@ from burnish.workflow.settings import Settings
 from burnish.workflow.telling import Story
 
 SUMMARY_FILE = "summary.json"  # what `report` renders anew
+MOST_FINGERPRINTS = 1_000_000  # of rows in a model's folder: 8 MB, and two seconds to make
 
 
 class DataGone(errors.ConfigError):
@@ -112,10 +114,21 @@ def _write(folder: RunFolder, story: Story, summary: records.Summary) -> None:
     parts = {"train": ids[split.primary.train], "dev": ids[split.primary.dev]}
     parts |= {} if split.test is None else {"test": ids[split.test]}
     parts |= {} if split.primary.train_dev is None else {"train_dev": ids[split.primary.train_dev]}
+    seen.save(folder.model, _made_from(story))
     atomic.write_text(folder.splits, json.dumps({name: np.asarray(rows).tolist() for name, rows in parts.items()}))
     atomic.write_text(folder.card, model_card.render(summary))
     atomic.write_text(folder.path / SUMMARY_FILE, summary.to_json())
     atomic.write_text(folder.report, render.render(summary))
+
+
+def _made_from(story: Story) -> NDArray[np.uint64]:
+    """Fingerprints of the rows that trained or chose the model: all but the test rows; the first MOST_FINGERPRINTS."""
+    problem = story.problem
+    rows = np.arange(problem.table.rows)
+    rows = rows if problem.split.test is None else np.setdiff1d(rows, problem.split.test)
+    rows = rows[:MOST_FINGERPRINTS]
+    truth = problem.judge.truth[rows].astype(np.float64)
+    return applying.fingerprints(story.finished.predictor, problem.table.take(rows), truth)
 
 
 def read_summary(folder: RunFolder) -> records.Summary:
