@@ -1,10 +1,11 @@
-"""Writes docs/commands.md from what the installed `burnish` program says about itself, and docs/techniques.md.
+"""Writes docs/commands.md from what the installed `burnish` program says about itself, docs/techniques.md and rules.md.
 
 Usage: python docs/make_docs.py
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -12,10 +13,13 @@ import sys
 from pathlib import Path
 
 from burnish import techniques
+from burnish.stats import false_alarms
 from burnish.techniques import register
+from burnish.workflow import rule_book
 
 PAGE = Path(__file__).with_name("commands.md")
 TECHNIQUES = Path(__file__).with_name("techniques.md")
+RULES = Path(__file__).with_name("rules.md")
 ERRATA = Path(__file__).with_name("errata.md")
 PROGRAM = Path(sys.executable).with_name("burnish")
 HEADER = """# Commands
@@ -116,7 +120,51 @@ def _entry(technique: register.Technique) -> str:
     )
 
 
+RULES_HEADER = """# Rules
+
+Written by `make docs` from the table that `burnish rules` prints; do not edit. A *proof* cannot be otherwise; a *test*
+rejects a hypothesis, with the size of the effect; a *probe* changes one thing and compares; a *signal* is read off in
+passing, and makes suspicious only. A *fault* is false of every healthy run, a *limit* is what holds a network back, a
+*note* is worth knowing.
+
+All tests of a run together raise a false alarm with a chance of at most {total:.0%}. Each has a fixed part of it
+(*false alarms* below), and within it corrects for the columns, classes or slices that it looks at; proofs need none.
+The trainings that `burnish diagnose` examines have a chance of their own. [Decision {decision}](decisions/{page}) has the
+reasons, and `bench/data_rules.py` counts.
+"""
+RULE_FAMILIES = {
+    "BV": "Bias, variance and what predictions show",
+    "NU": "Numerics",
+    "NN": "Networks",
+    "OP": "Optimisation",
+    "DA": "Data",
+}
+
+
+def rules_page() -> str:
+    """The table of all rules as Markdown: a section for each family."""
+    page = next(Path(__file__).parent.glob("decisions/*-shares-of-one-chance-of-a-false-alarm.md")).name
+    header = RULES_HEADER.format(total=false_alarms.TOTAL, decision=page[:4], page=page)
+    parts = [header]
+    for family, title in RULE_FAMILIES.items():
+        parts.append(f"## {title}\n")
+        of_family = [entry for entry in rule_book.entries() if entry.code.startswith(family)]
+        for code, same in itertools.groupby(of_family, key=lambda entry: entry.code):
+            parts += [f"### {code}\n", *map(_rule, same)]
+    return "\n".join(parts)
+
+
+def _rule(entry: rule_book.Entry) -> str:
+    part = "" if entry.false_alarms is None else f"- False alarms: at most {entry.false_alarms:.3%} of runs\n"
+    asked = ", ".join(f"`{name}`" for name in entry.asked_by)
+    return (
+        f"{entry.title} ({entry.severity}, by {entry.evidence})\n\n- When: {entry.when}\n"
+        f"- Remedy: {entry.remedy}\n- Proof of the remedy: {entry.proven}\n- Source: {entry.source}\n{part}"
+        f"- Asked by: {asked}\n"
+    )
+
+
 if __name__ == "__main__":
-    for path, text in ((PAGE, page()), (TECHNIQUES, techniques_page())):
+    for path, text in ((PAGE, page()), (TECHNIQUES, techniques_page()), (RULES, rules_page())):
         path.write_text(text, encoding="utf-8")
         print(path)

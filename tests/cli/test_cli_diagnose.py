@@ -20,7 +20,8 @@ def test_rules_are_listed_and_one_is_shown():
     listed, one = run("rules", "--json"), run("rules", "nn3")
 
     document = json.loads(listed.stdout)
-    assert {"code", "title", "evidence", "severity", "when", "remedy", "proven", "source"} == set(document[0])
+    told = {"code", "title", "evidence", "severity", "when", "remedy", "proven", "source", "asked_by", "false_alarms"}
+    assert told == set(document[0])
     assert one.stdout.startswith("NN3  Gradients vanish with depth (fault, by probe)\n    when ")
     assert isinstance(run("rules", "XX1").exception, ConfigError)
 

@@ -38,6 +38,11 @@ def test_page_of_the_techniques_is_that_of_the_register():
     assert DOCS["TECHNIQUES"].read_text(encoding="utf-8") == DOCS["techniques_page"]()
 
 
+def test_page_of_the_rules_is_that_of_the_table():
+    """docs/rules.md is what `make docs` writes."""
+    assert DOCS["RULES"].read_text(encoding="utf-8") == DOCS["rules_page"]()
+
+
 def test_commands_of_the_readme_exist():
     """Every `burnish VERB` that the README shows is a command of the program."""
     shown = set(re.findall(r"^(?:\.venv/bin/)?burnish (\w+)", README, re.MULTILINE))

@@ -212,13 +212,13 @@ def diagnose(where: str, baseline_error: float | None, as_json: bool) -> int:
 @click.argument("code", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def rules(code: str | None, as_json: bool) -> None:
-    """Every rule of `burnish diagnose`: when it speaks, by which evidence, and what cures it.
+    """Every rule, of trainings, data and runs: when it speaks, by which evidence, what cures it, which command asks.
 
     CODE is that of one rule, such as NN3.
     """
-    from burnish.cli import diagnosing
+    from burnish.cli import ruling
 
-    diagnosing.rules(code, as_json=as_json)
+    ruling.show(code, as_json=as_json)
 
 
 @burnish.command()

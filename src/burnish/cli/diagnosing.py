@@ -1,4 +1,4 @@
-"""`burnish diagnose` and `burnish rules`: what is wrong with a person's own training, and by which rules."""
+"""`burnish diagnose`: what is wrong with a person's own training."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ import click
 
 from burnish import errors
 from burnish.doctor import diagnosis
-from burnish.doctor.rule import Rule
-from burnish.doctor.rules import RULES
 from burnish.load import code
 
 HEALTHY, SICK = 0, 1  # exit codes
@@ -52,37 +50,3 @@ def _arguments(path: Path, name: str) -> dict[str, Any]:
             "`burnish rules` lists what is looked for; docs/diagnosing.md has an example.",
         )
     return given
-
-
-def rules(named: str | None, *, as_json: bool) -> None:
-    """Print every rule, or the one of this code."""
-    found = [rule for rule in RULES if named is None or rule.code == named.upper()]
-    if not found:
-        raise errors.ConfigError(
-            f"There is no rule {named}.",
-            f"The rules are {', '.join(rule.code for rule in RULES)}.",
-            "Leave CODE out for all of them.",
-        )
-    if as_json:
-        click.echo(json.dumps([_document(rule) for rule in found], ensure_ascii=False))
-        return
-    click.echo("\n\n".join(_lines(rule) for rule in found))
-
-
-def _document(rule: Rule) -> dict[str, str]:
-    return {
-        "code": rule.code,
-        "title": rule.title,
-        "evidence": rule.evidence.value,
-        "severity": rule.severity.value,
-        "when": rule.when,
-        "remedy": rule.remedy,
-        "proven": rule.proven,
-        "source": rule.source,
-    }
-
-
-def _lines(rule: Rule) -> str:
-    told = _document(rule)
-    head = f"{rule.code}  {rule.title} ({rule.severity.value}, by {rule.evidence.value})"
-    return "\n".join([head, *(f"    {key:<7} {told[key]}" for key in ("when", "remedy", "proven", "source"))])
