@@ -11,6 +11,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from burnish.techniques.augmenting import (
+        ImageStrengths,
+        augment_images,
+        cutout,
+        random_brightness,
+        random_contrast,
+        random_crop,
+        random_flip,
+        random_rotation,
+        random_shift,
+    )
     from burnish.techniques.judging import (
         BiasVariance,
         bias_variance,
@@ -109,6 +120,10 @@ if TYPE_CHECKING:
 
 # Names by the file that holds them.
 _SECTIONS = {
+    "augmenting": (
+        "ImageStrengths augment_images cutout random_brightness random_contrast random_crop random_flip "
+        "random_rotation random_shift"
+    ),
     "judging": "BiasVariance bias_variance error_interval learning_curve_forecast paired_gain prescription",
     "layers": (
         "Moments RunningMoments batch_norm batch_norm_prediction cross_entropy load_parameters "
@@ -139,6 +154,7 @@ __all__ = [
     "BiasVariance",
     "Choice",
     "EarlyStopping",
+    "ImageStrengths",
     "LayerScales",
     "Log",
     "MiniBatches",
@@ -155,6 +171,7 @@ __all__ = [
     "Tried",
     "Uniform",
     "adam",
+    "augment_images",
     "batch_norm",
     "batch_norm_prediction",
     "batch_sizes",
@@ -164,6 +181,7 @@ __all__ = [
     "cosine_decay",
     "coupled_l2",
     "cross_entropy",
+    "cutout",
     "decoupled_decay",
     "early_stopping_start",
     "early_stopping_step",
@@ -197,7 +215,13 @@ __all__ = [
     "one_cycle",
     "paired_gain",
     "prescription",
+    "random_brightness",
+    "random_contrast",
+    "random_crop",
+    "random_flip",
+    "random_rotation",
     "random_search",
+    "random_shift",
     "rmsprop",
     "running_moments_read",
     "running_moments_start",

@@ -126,13 +126,19 @@ TECHNIQUES = (
     ),
     _technique(
         "B5",
-        "Augmentation makes further training rows: mixtures of rows (mixup) and noise on the features; images are to "
-        "come.",
-        "mixup feature_noise",
+        "Augmentation makes further training rows: mixtures of rows (mixup), noise on the features, and of images "
+        "mirrored, cropped, turned, moved, lighter or darker ones, or with a part blanked out.",
+        "mixup feature_noise augment_images random_flip random_crop random_rotation random_shift random_brightness "
+        "random_contrast cutout",
         "regularising: mixup_mixes_inputs_and_targets_alike_with_beta_shares "
-        "feature_noise_is_normal_with_each_columns_own_spread",
+        "feature_noise_is_normal_with_each_columns_own_spread; "
+        "augmenting: a_strength_of_0_changes_no_bit images_are_mirrored_with_the_probability_given "
+        "crop_rotation_and_shift_are_those_of_scipy brightness_and_contrast_stay_within_their_shares "
+        "cutout_blanks_one_square_with_the_mean labels_of_images_are_mixed_by_mixup; "
+        "train/test_train_images: images_train_from_any_strengths_with_one_program",
         "Settings `mixup` and `input_noise` of every network, own models too, inside each training step; remedies, and "
-        "searched. " + WORTH,
+        "searched. " + WORTH + " Of images the settings `flip`, `crop`, `rotation`, `shift`, `brightness`, `contrast` "
+        "and `cutout`, inside each training step.",
     ),
     _technique(
         "B6",
