@@ -143,6 +143,21 @@ def test_a_disconnected_leaf_is_named():
     assert "does not depend on ['unused']" in finding.finding.evidence
 
 
+def by_hand(outputs, y):
+    """Cross-entropy whose exponentials overflow."""
+    shares = jnp.exp(outputs) / jnp.exp(outputs).sum(axis=1, keepdims=True)
+    return -jnp.log(jnp.take_along_axis(shares, y[:, None], axis=1)[:, 0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("loss", "expected"), [(by_hand, ["NU4"]), (subjects.cross_entropy, [])])
+def test_a_loss_that_overflows_is_told_where_it_does(loss, expected):
+    """Large weights alone bring no finding of numbers that are not finite."""
+    large = replace(HEALTHY, loss=loss, init=lambda key: jax.tree.map(lambda leaf: 20 * leaf, HEALTHY.init(key)))
+
+    assert found(large, "NU4") == expected
+
+
 def test_bounded_outputs_that_cannot_reach_their_targets():
     assert found(regression(5.0, apply=lambda p, x: jnp.tanh(regression().apply(p, x))), "NN8") == ["NN8"]
     assert found(regression(5.0), "NN8") == []

@@ -29,7 +29,7 @@ from burnish.doctor.subject import Subject
 from burnish.stats import interval, paired
 
 # Causes after which nothing more is looked for, and how often of them is room for improvement.
-MOST, IMPROVEMENTS = 8, 3
+MOST, IMPROVEMENTS = 12, 3
 # Standard errors by which an arm has to be ahead of another to gain more: about 95 %, as nothing is called a fault so.
 APART = 2.0
 
@@ -83,10 +83,11 @@ class Course:
 
     @property
     def readings(self) -> tuple[Found, ...]:
-        """What is read off the training that is left: units, bias, variance."""
-        if not self.exam.first.finite:
-            return ()
-        return tuple(found for rule in READINGS if rule.look for found in rule.look(self.exam))
+        """What is read off the training that is left: that it still diverges, bias, variance, units."""
+        seen = [one for one in proofs(self.exam) if one.by is Evidence.SIGNAL]
+        if self.exam.first.finite:
+            seen += [found for rule in READINGS if rule.look for found in rule.look(self.exam)]
+        return tuple(seen)
 
     @property
     def repaired(self) -> Subject | None:

@@ -1,4 +1,4 @@
-"""DA2, DA7, DA10, DA17, DA18: what is wrong with the rows, by the rules that look at arrays and at no training."""
+"""DA: what is wrong with the rows, by the rules that look at arrays and at no training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from burnish.doctor.examination import FALSE_ALARMS, PROBE_ALARMS, Examination
 from burnish.doctor.rule import Found, Rule
 from burnish.doctor.subject import Rows, Subject
 
-CODES = ("DA2", "DA7", "DA10", "DA17", "DA18")
+# Those that no probe of a training answers better, and that need no names or times of columns.
+CODES = ("DA2", "DA3", "DA4", "DA7", "DA10", "DA12", "DA15", "DA16", "DA17", "DA18", "DA19", "DA20", "DA26")
 
 
 def _looked(exam: Examination) -> tuple[Found, ...]:

@@ -8,12 +8,18 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
+from jaxtyping import Array
 
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
+from burnish.doctor.gauges import Gauger
+from burnish.doctor.lab import Lab
 from burnish.doctor.rule import Found, Rule
+from burnish.doctor.rules.initialisation import right_start
+from burnish.doctor.rules.outputs import Reach, reach
 from burnish.doctor.subject import Subject
 
 # Rows for tests of structure: exact answers, which need no more.
@@ -22,6 +28,10 @@ FEW = 8
 ROUNDING = 1e-3
 # A cost over twice the same rows against one over them once: a mean stays, a sum doubles.
 DOUBLED = 2.0
+# Outputs that a loss of logits has to bear, and the one below which an exponential is hardly more than 0 in float32.
+LARGE, LOWEST = (100.0, 1000.0), 80.0
+# How near to 0 and 1 a probability may come: float32 tells 1 − 1e-6 from 1.
+NEAREST = 1e-6
 # Draws of the weights for which the outputs have to be the same on all rows.
 DRAWS = 3
 
@@ -38,9 +48,22 @@ def _not_finite(exam: Examination) -> Iterable[Found]:
                 arm=Arm("the rows that are finite", subject=_finite_rows),
             )
             return
-    if not exam.first.finite:
-        yield NU4.finding("The cost, or a scale of the network, is not finite before the first step.")
-    elif not exam.followed.finite:
+    if exam.first.finite and exam.followed.finite:
+        return
+    when = "in training" if exam.first.finite else "before the first step"
+    if (far := _unguarded(exam)) is not None:
+        yield NU4.finding(
+            f"The cost is not finite {when}: outputs {far} can be, and the loss of {far.low:g} and {far.high:g} is "
+            "not finite.",
+            remedy="A loss without a logarithm of 0 and without exponentials of large numbers, such as softmax "
+            "cross-entropy of logits.",
+            arm=Arm("outputs that the loss can bear", subject=lambda subject: _guarded(subject, far)),
+        )
+    elif not exam.first.finite:
+        yield NU4.finding(
+            "The cost, or a scale of the network, is not finite before the first step.", arm=_redrawn(exam)
+        )
+    else:
         yield _diverged(exam)
 
 
@@ -53,6 +76,43 @@ def _finite_rows(subject: Subject) -> Subject:
     floats = [values for values in (x, y) if np.issubdtype(values.dtype, np.floating)]
     bad = np.unique(np.concatenate([_bad_rows(values) for values in floats]))
     return replace(subject, train=subject.train.take(np.setdiff1d(np.arange(len(y)), bad)))
+
+
+def _unguarded(exam: Examination) -> Reach | None:
+    """Outputs that the network can give, and whose loss is not finite; None: it always is, or they are no classes."""
+    y = jnp.asarray(exam.lab.gauge.y[:FEW])
+    shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(exam.lab.gauge.x[:FEW])).shape
+    far = reach(exam)
+    if exam.subject.kind != "classification" or len(shape) != 2 or y.ndim != 1 or far is None:
+        return None
+    own = jnp.arange(shape[1]) == y[:, None] if shape[1] > 1 else y[:, None] > 0
+    for size in LARGE:
+        low, high = max(far.low, -size), min(far.high, size)
+        for ends in ((low, high), (high, low)):
+            z = jnp.where(own, *ends).astype(jnp.float32)
+            if not bool(jnp.isfinite(exam.subject.row_losses(z, y)).all()):
+                return Reach(low, high)
+    return None
+
+
+def _guarded(subject: Subject, at: Reach) -> Subject:
+    """Probabilities stay off 0 and 1. Logits may be moved: their largest to 0, the others not so low as to vanish."""
+    bounded = max(abs(at.low), abs(at.high)) <= 1
+
+    def loss(outputs: Array, y: Array) -> Array:
+        if bounded:
+            return subject.loss(jnp.clip(outputs, at.low + NEAREST, at.high - NEAREST), y)
+        moved = outputs - lax.stop_gradient(outputs.max(axis=1, keepdims=True)) if outputs.shape[1] > 1 else outputs
+        return subject.loss(jnp.clip(moved, -LOWEST, LOWEST), y)
+
+    return replace(subject, loss=loss)
+
+
+def _redrawn(exam: Examination) -> Arm | None:
+    """Rightly drawn weights, if the cost is finite with them."""
+    right = right_start(exam)
+    again = Gauger(Lab(right.program(exam.subject), like=exam.lab))
+    return right if again.read(again.lab.start().params).finite else None
 
 
 def _diverged(exam: Examination) -> Found:

@@ -33,7 +33,7 @@ LAST_LAYER = Arm("the last layer's values as outputs", subject=networks.bare)
 
 
 @dataclass(frozen=True, slots=True)
-class _Reach:
+class Reach:
     """How far the outputs go, whatever the last layer's weights; infinite where they have no bound."""
 
     low: float
@@ -45,8 +45,11 @@ class _Reach:
         return f"above {self.low:.3g}" if np.isinf(self.high) else f"within {self.low:.3g} to {self.high:.3g}"
 
 
-def _reach(exam: Examination) -> _Reach | None:
-    """By right draws whose last layer is made much larger, with both signs; None where there is no layer."""
+def reach(exam: Examination) -> Reach | None:
+    """By right draws whose last layer, and all vectors, are made much larger, with both signs; None without a layer.
+
+    Vectors too, as a gain may follow whatever keeps a layer's outputs within bounds.
+    """
     layers, x = exam.gauger.layers, jnp.asarray(exam.lab.gauge.x[:FEW])
     if not layers:
         return None
@@ -55,36 +58,37 @@ def _reach(exam: Examination) -> _Reach | None:
     for factor in ENLARGED:
         made = []
         for sign in (1, -1):
-            changed = [leaf * sign * factor if place == last else leaf for place, leaf in enumerate(leaves)]
+            grown = [leaf * factor if leaf.ndim < 2 else leaf for leaf in leaves]
+            changed = [leaf * sign * factor if place == last else leaf for place, leaf in enumerate(grown)]
             made.append(np.asarray(exam.subject.apply(jax.tree.unflatten(tree, changed), x), np.float64))
         ends.append((float(np.min(made)), float(np.max(made))))
     (low, high), (lower, higher) = ends
     if not np.isfinite(ends).all():
-        return _Reach(-np.inf, np.inf)
-    return _Reach(
+        return Reach(-np.inf, np.inf)
+    return Reach(
         lower if lower > low - ROUNDING * max(abs(low), 1) else -np.inf,
         higher if higher < high + ROUNDING * max(abs(high), 1) else np.inf,
     )
 
 
 def _mismatch(exam: Examination) -> Iterable[Found]:
-    reach = _reach(exam)
+    far = exam.once("reach", lambda: reach(exam))
     if exam.subject.kind == "classification":
-        yield from _class_outputs(exam, reach)
-    elif reach is not None:
-        yield from _number_outputs(exam, reach)
+        yield from _class_outputs(exam, far)
+    elif far is not None:
+        yield from _number_outputs(exam, far)
 
 
-def _class_outputs(exam: Examination, reach: _Reach | None) -> Iterable[Found]:
+def _class_outputs(exam: Examination, far: Reach | None) -> Iterable[Found]:
     y = np.asarray(exam.subject.train.y)
     rows = exam.lab.gauge.take(slice(0, FEW))
     shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
     width, classes = int(np.prod(shape[1:])), len(np.unique(y))
     if y.ndim != 1:
         return
-    if reach is not None and width == 1 and reach.low == reach.high:
+    if far is not None and width == 1 and far.low == far.high:
         yield NN8.finding(
-            f"The single output is {reach.low:.3g} on every row, whatever the weights: softmax over one unit can say "
+            f"The single output is {far.low:.3g} on every row, whatever the weights: softmax over one unit can say "
             "nothing else.",
             remedy="Sigmoid cross-entropy of the unit itself, or two units.",
             arm=LAST_LAYER,
@@ -93,11 +97,11 @@ def _class_outputs(exam: Examination, reach: _Reach | None) -> Iterable[Found]:
         yield NN8.finding(f"There {'is 1 output' if width == 1 else f'are {width} outputs'} for {classes} classes.")
     elif width > 1 and int(y.max()) >= width:
         yield NN8.finding(f"A target says class {int(y.max())}, and there are {width} outputs, from 0 on.")
-    elif reach is not None:
-        yield from _bounded(exam, reach, shape)
+    elif far is not None:
+        yield from _bounded(exam, far, shape)
 
 
-def _bounded(exam: Examination, reach: _Reach, shape: tuple[int, ...]) -> Iterable[Found]:
+def _bounded(exam: Examination, far: Reach, shape: tuple[int, ...]) -> Iterable[Found]:
     """The loss of the best outputs that the network can give, against that of free ones."""
     y = jnp.asarray(exam.lab.gauge.y[:FEW])
 
@@ -108,22 +112,22 @@ def _bounded(exam: Examination, reach: _Reach, shape: tuple[int, ...]) -> Iterab
             z = jnp.where(jnp.arange(shape[1]) == y[:, None], high, low)
         return float(jnp.mean(exam.subject.row_losses(z.astype(jnp.float32), y)))
 
-    bound, free = best(max(reach.low, -FREE), min(reach.high, FREE)), best(-FREE, FREE)
+    bound, free = best(max(far.low, -FREE), min(far.high, FREE)), best(-FREE, FREE)
     if bound > STUCK * exam.uninformed and np.isfinite(free) and free < HALF * bound:
         yield NN8.finding(
-            f"The outputs stay {reach}, whatever the weights, and the loss takes them for logits: it can never fall "
+            f"The outputs stay {far}, whatever the weights, and the loss takes them for logits: it can never fall "
             f"below {bound:.2g}, where free outputs reach {max(free, 0):.1g}.",
             remedy="Give the loss the last layer's values as they are: it normalises them itself.",
             arm=LAST_LAYER,
         )
 
 
-def _number_outputs(exam: Examination, reach: _Reach) -> Iterable[Found]:
+def _number_outputs(exam: Examination, far: Reach) -> Iterable[Found]:
     y = np.asarray(exam.subject.train.y, np.float64).reshape(len(exam.subject.train), -1)
-    outside = int(((y < reach.low) | (y > reach.high)).any(axis=1).sum())
+    outside = int(((y < far.low) | (y > far.high)).any(axis=1).sum())
     if outside:
         yield NN8.finding(
-            f"The outputs stay {reach}, whatever the weights, and {outside:,} of {len(y):,} targets lie outside.",
+            f"The outputs stay {far}, whatever the weights, and {outside:,} of {len(y):,} targets lie outside.",
             remedy="No activation on the output, or targets scaled into its range.",
             arm=LAST_LAYER,
         )
