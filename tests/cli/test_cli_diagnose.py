@@ -57,3 +57,51 @@ def test_the_example_is_diagnosed(name, code, first):
     document = json.loads(ended.stdout)
     assert ended.return_value == code
     assert document["findings"][0]["code"] == first
+
+
+BY_HAND = """
+import jax.numpy as jnp
+
+def train(monitor):
+    for step in range(30):
+        monitor.record(step, params=jnp.ones(3), grads=jnp.full(3, jnp.inf if step == 7 else 1.0), loss=1.0)
+    {last}
+"""
+
+
+@pytest.mark.parametrize("last", ["", "raise FloatingPointError('nan in the loss')"])
+def test_a_function_that_takes_a_monitor_trains_by_itself(last, tmp_path):
+    """Also where it gives up halfway: what the monitor saw until then is why."""
+    path = tmp_path / "loop.py"
+    path.write_text(BY_HAND.format(last=last))
+
+    ended = run("diagnose", f"{path}:train", "--json")
+
+    document = json.loads(ended.stdout)
+    assert ended.return_value == 1
+    assert [one["code"] for one in document["findings"]] == ["NU4"]
+    assert document["findings"][0]["by"] == "proof"
+    assert ("failed after 30 steps" in ended.stderr) is bool(last)
+
+
+def test_a_loop_that_fails_for_another_reason_is_refused_with_its_line(tmp_path):
+    path = tmp_path / "loop.py"
+    path.write_text("def train(monitor):\n    monitor.nothing()\n")
+
+    refused = run("diagnose", f"{path}:train").exception
+
+    assert isinstance(refused, ConfigError)
+    assert "(line 2)" in str(refused)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "code", "first"),
+    [("well", 0, None), ("too_fast", 1, "NU4"), ("forgotten_layer", 1, "NU3"), ("deep_sigmoid", 0, "NN3")],
+)
+def test_the_example_by_hand_is_diagnosed(name, code, first):
+    ended = run("diagnose", f"{EXAMPLE.with_name('own_loop.py')}:{name}", "--json")
+
+    found = json.loads(ended.stdout)["findings"]
+    assert ended.return_value == code
+    assert (found[0]["code"] if found else None) == first

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import json
 import sys
 from collections.abc import Callable
@@ -13,7 +12,9 @@ from typing import Any
 import click
 
 from burnish import errors
-from burnish.doctor import diagnosis
+from burnish.doctor import asking, diagnosis
+from burnish.doctor.diagnosis import Diagnosis
+from burnish.doctor.monitor import Monitor
 from burnish.load import code
 
 HEALTHY, SICK = 0, 1  # exit codes
@@ -21,32 +22,49 @@ WANTED = code.Wanted(code.FUNCTION, "to diagnose", "train.py:training", "Name th
 
 
 def diagnose(where: str, *, baseline_error: float | None, as_json: bool) -> int:
-    """Print what is wrong with the training that a function of a file returns; returns the exit code."""
+    """Print what is wrong with the training that a function of a file returns or does; returns the exit code."""
     path, name = code.parts(where, WANTED)
     with contextlib.redirect_stdout(sys.stderr):
-        given = _arguments(path, name)
-        found = diagnosis.diagnose(**{"baseline_error": baseline_error, **given})
+        maker = code.named(code.imported(path, "diagnosed"), path, name, fits=callable, wanted=WANTED)
+        if asking.trains(maker):
+            found = _watched(maker, path, name)
+        else:
+            found = diagnosis.diagnose(**{"baseline_error": baseline_error, **_arguments(maker, path, name)})
     click.echo(json.dumps({"function": where, **found.document()}, allow_nan=False) if as_json else str(found))
     return HEALTHY if found.ok else SICK
 
 
-def _arguments(path: Path, name: str) -> dict[str, Any]:
+def _watched(train: Callable[[Monitor], Any], path: Path, name: str) -> Diagnosis:
+    """Of a function that trains by itself. One that stops halfway may have been stopped by what is to be found."""
+    monitor = Monitor()
+    try:
+        train(monitor)
+    except Exception as error:
+        found = monitor.diagnosis() if monitor.recorded else None
+        if found is None or found.ok:
+            raise _fails(error, path, name, "It is handed a burnish.Monitor.") from error
+        click.echo(f"{name}() of {path} failed after {monitor.recorded:,} steps: {code.said(error)}", err=True)
+        return found
+    return asking.told(monitor)
+
+
+def _fails(error: Exception, path: Path, name: str, how: str) -> errors.ConfigError:
+    return errors.ConfigError(f"{name}() of {path} fails{code.line(error, path)}.", code.said(error), how)
+
+
+def _arguments(maker: Callable[[], Any], path: Path, name: str) -> dict[str, Any]:
     """What the person's function returns, if it is what a diagnosis takes."""
-    maker: Callable[[], Any] = code.named(code.imported(path, "diagnosed"), path, name, fits=callable, wanted=WANTED)
     try:
         given = maker()
     except Exception as error:
-        raise errors.ConfigError(
-            f"{name}() of {path} fails{code.line(error, path)}.", code.said(error), "It is called without arguments."
-        ) from error
-    parameters = inspect.signature(diagnosis.diagnose).parameters.values()
-    needed = [one.name for one in parameters if one.default is one.empty and one.kind is not one.VAR_KEYWORD]
+        raise _fails(error, path, name, "It is called without arguments.") from error
+    needed = asking.PARTS
     missing = [key for key in needed if key not in given] if isinstance(given, dict) else needed
     if missing:
         shown = "a dictionary without " + code.listed(missing) if isinstance(given, dict) else type(given).__name__
         raise errors.ConfigError(
             f"{name}() of {path} returns {shown}.",
-            f"It returns a dictionary with {', '.join(needed)}.",
+            f"It returns a dictionary with {', '.join(needed)}, or takes a burnish.Monitor and trains by itself.",
             "`burnish rules` lists what is looked for; docs/diagnosing.md has an example.",
         )
     return given
