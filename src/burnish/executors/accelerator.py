@@ -20,7 +20,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
-from burnish.executors import compile_cache, exhaustion, trials
+from burnish.executors import compile_cache, exhaustion, sights, trials
 from burnish.executors.pool import Stopped
 from burnish.executors.trials import Trial
 from burnish.model.architecture import Architecture
@@ -103,6 +103,7 @@ class Accelerator:
         self._memory = MEMORY_SHARE * min(_memory(device) for device in devices)
         self._cache, self._interrupted = cache, interrupted
         self._programs: dict[Any, Callable[..., slice.Result]] = {}
+        self._eye = sights.Eye(cache)
         self._most: dict[Group, int] = {}  # places of a device, where memory has run out with more
 
     def __enter__(self) -> Accelerator:
@@ -168,18 +169,24 @@ class Accelerator:
         """Train trials of one group, slice by slice, until none goes on or all are to stop."""
         stack = self._stack(taken, places)
         program, *getting = self._program(taken[0].shape, stack)
+        getting = [sum(parts) for parts in zip(getting, *map(self._eye.open, taken), strict=True)]
         hp, data = stack.hp, stack.data
         began, steps, stopped = time.perf_counter(), trials.FIRST_SLICE_STEPS, False
         first = at = np.asarray(stack.state.step)
         while not stopped and stack.going.any():
+            self._look(stack)
             before, tick = at, time.perf_counter()
-            result = program(hp, stack.state, data, np.minimum(stack.until, at + np.int32(steps)), np.bool_(False))
+            until = np.minimum(stack.until, at + np.int32(steps))
+            for place, trial in stack.trials.items():
+                until[place] = sights.bound(trial, int(at[place]), int(until[place]))
+            result = program(hp, stack.state, data, until, np.bool_(False))
             stack.state, at = result.state, np.asarray(result.state.step)
             lengths, values = np.asarray(result.record.length), np.asarray(result.record.values)
             for place, trial in stack.trials.items():
                 trial.curve.append(values[place, : lengths[place]])
             steps = trials.next_steps(int((at - before).max()), time.perf_counter() - tick)
             stopped = bool(stack.going.any()) and should_stop()
+        self._look(stack)
         probe = np.asarray(program(hp, stack.state, data, at, np.bool_(True)).probe_output)
         host: slice.State = jax.tree.map(np.asarray, stack.state)
         seconds, done = time.perf_counter() - began, at - first
@@ -190,6 +197,13 @@ class Accelerator:
             outcomes.append(self._trials.finish(trial, probe[place], took, stopped=trial.goes_on))
             getting = [0.0, 0.0]  # counted once
         return outcomes
+
+    def _look(self, stack: _Stack) -> None:
+        """See what is to be seen of the trials that ask for it: few, so each by itself."""
+        for place, trial in stack.trials.items():
+            if trial.work.observed:
+                trial.state = jax.tree.map(lambda leaf, place=place: np.asarray(leaf[place]), stack.state)
+                self._eye.look(trial)
 
     def _stack(self, taken: Sequence[Trial], places: int) -> _Stack:
         """Put trials into places, so many on each device.

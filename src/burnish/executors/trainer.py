@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from burnish.data.inputs import InputSpec, Prepared
-from burnish.executors import compile_cache, trials
+from burnish.executors import compile_cache, sights, trials
 from burnish.model import rules
 from burnish.model.architecture import Architecture
 from burnish.model.own_model import OwnModel
@@ -55,6 +55,7 @@ class Trainer:
     ) -> None:
         self._trials = trials.Trials(data_folder, state_folder, capacity=capacity, own=own)
         self._programs: Programs = {} if programs is None else programs
+        self._eye = sights.Eye(cache, self._programs)
         self._cache = cache
 
     @rules.own()
@@ -66,14 +67,18 @@ class Trainer:
         trial = self._trials.begin(work)
         hp, data = trial.hp, trial.data
         program, *getting = self._program(trial)
+        getting = [a + b for a, b in zip(getting, self._eye.open(trial), strict=True)]
         began, steps, stopped = time.perf_counter(), trials.FIRST_SLICE_STEPS, False
         while not stopped and trial.goes_on:
+            self._eye.look(trial)
             at, tick = int(trial.state.step), time.perf_counter()
-            result = program(hp, trial.state, data, np.int32(min(trial.until, at + steps)), np.bool_(False))
+            until = sights.bound(trial, at, min(trial.until, at + steps))
+            result = program(hp, trial.state, data, np.int32(until), np.bool_(False))
             trial.state = result.state
             trial.curve.append(np.asarray(result.record.values)[: int(result.record.length)])
             steps = trials.next_steps(int(trial.state.step) - at, time.perf_counter() - tick)
             stopped = trial.goes_on and should_stop()
+        self._eye.look(trial)
         probe = np.asarray(program(hp, trial.state, data, np.int32(trial.state.step), np.bool_(True)).probe_output)
         took = trials.Took(time.perf_counter() - began, *getting)
         return self._trials.finish(trial, probe, took, stopped=stopped)

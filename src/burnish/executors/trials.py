@@ -18,7 +18,7 @@ from burnish.model import convolution, initialise, kinds, layers
 from burnish.model.architecture import Architecture, Convolution, Perceptron
 from burnish.model.own_model import OwnModel
 from burnish.predictor import outputs, weights
-from burnish.train import hyperparameters, packing, slice
+from burnish.train import hyperparameters, packing, slice, telemetry
 from burnish.train.configuration import Configuration
 from burnish.train.fold_data import FoldData
 from burnish.train.work import Curve, Ending, Outcome, Work
@@ -26,6 +26,8 @@ from burnish.train.work import Curve, Ending, Outcome, Work
 # A compiled call cannot be interrupted: this long a slice, in seconds, is the delay that a Ctrl+C may meet.
 SLICE_SECONDS = 0.4
 FIRST_SLICE_STEPS = 32  # before the speed of a step is known; at 50 ms a step still under two seconds
+
+SEEN = telemetry.Sight._fields
 
 
 @dataclass(slots=True)
@@ -41,6 +43,12 @@ class Trial:
     until: int  # step
     state: slice.State
     curve: list[NDArray[np.float32]]  # lines of the record, one array for each slice
+    sights: list[telemetry.Sight]  # steps seen from inside, where the work asks for it
+
+    @property
+    def total(self) -> int:
+        """The last step of the schedule."""
+        return self.work.configuration.epochs * self.per_epoch
 
     @property
     def goes_on(self) -> bool:
@@ -106,8 +114,8 @@ class Trials:
         per_epoch = -(-rows // shape.batch_size)
         until = min(work.until, work.configuration.epochs) * per_epoch
         params = start_parameters(work.configuration, shape, work.seed, self._fitted(work, shape))
-        state, curve = self._saved(work, slice.start(shape, params, len(data.dev.y)), until)
-        return Trial(work, fold, shape, hp, data._replace(rows=used), per_epoch, until, state, curve)
+        state, curve, sights = self._saved(work, slice.start(shape, params, len(data.dev.y)), until)
+        return Trial(work, fold, shape, hp, data._replace(rows=used), per_epoch, until, state, curve, sights)
 
     def finish(self, trial: Trial, probe: NDArray, took: Took, *, stopped: bool) -> Outcome:
         """The outcome, after the weights and, where the trial can go on, its state were written.
@@ -126,7 +134,7 @@ class Trials:
         host = jax.tree.map(np.asarray, state)
         weights.save(weights_file, weights.flatten(host.best_params, host.best_statistics))
         if running:
-            self._save(work, host, curve)
+            self._save(work, host, curve, trial.sights)
         else:
             self._state_file(work).unlink(missing_ok=True)
         rows, held = len(fold.dev.y), len(fold.probe.x)
@@ -145,6 +153,7 @@ class Trials:
             seconds=took.training,
             compile_seconds=took.compiling,
             trace_seconds=took.tracing,
+            telemetry=telemetry.joined(host.params, trial.sights),
         )
 
     def _fold(self, number: int) -> tuple[FoldData, slice.Data]:
@@ -167,9 +176,12 @@ class Trials:
             )
         return self._kept[key]
 
-    def _saved(self, work: Work, first: slice.State, until: int) -> tuple[slice.State, list[NDArray[np.float32]]]:
-        """The saved state and its curve, or the first state."""
-        afresh = first, [np.zeros((0, 5), np.float32)]
+    def _saved(
+        self, work: Work, first: slice.State, until: int
+    ) -> tuple[slice.State, list[NDArray[np.float32]], list[telemetry.Sight]]:
+        """The saved state, its curve and the steps seen, or the first state."""
+        nothing: list[telemetry.Sight] = []
+        afresh = first, [np.zeros((0, 5), np.float32)], nothing
         saved = self._state_file(work)
         if not saved.exists():
             return afresh
@@ -178,17 +190,23 @@ class Trials:
                 return afresh
             leaves = [arrays[f"leaf{i}"] for i in range(len(jax.tree.leaves(first)))]
             found = jax.tree.unflatten(jax.tree.structure(first), leaves)
-            return (found, [arrays["curve"]]) if int(found.step) <= until else afresh
+            if int(found.step) > until:
+                return afresh
+            columns = [arrays[f"seen_{name}"] for name in SEEN if f"seen_{name}" in arrays]
+            return found, [arrays["curve"]], [telemetry.Sight(*row) for row in zip(*columns, strict=True)]
 
     def _state_file(self, work: Work) -> Path:
         return self._state_folder / f"{work.trial}.state.npz"
 
-    def _save(self, work: Work, state: slice.State, curve: NDArray) -> None:
+    def _save(self, work: Work, state: slice.State, curve: NDArray, sights: list[telemetry.Sight]) -> None:
         path = self._state_file(work)
         temporary = path.with_suffix(".writing")
         with temporary.open("wb") as file:
             leaves = {f"leaf{i}": leaf for i, leaf in enumerate(jax.tree.leaves(state))}
-            np.savez(file, curve=curve, identity=np.array(_identity(work)), **leaves)
+            seen: dict[str, Any] = {
+                f"seen_{name}": np.stack([getattr(one, name) for one in sights]) for name in SEEN if sights
+            }
+            np.savez(file, curve=curve, identity=np.array(_identity(work)), **leaves, **seen)
         os.replace(temporary, path)
 
 

@@ -45,6 +45,26 @@ class Evaluation(Protocol):
     ) -> Float[Array, "row output"]: ...
 
 
+class Activations(Protocol):
+    """What each hidden layer's activation gives in training mode, before dropout; () where nobody knows."""
+
+    def __call__(
+        self,
+        architecture: Any,
+        params: Params,
+        x: Float[Array, "row d"],
+        codes: Int32[Array, "row c"],
+        counted: Float[Array, " row"],
+        noise: Noise,
+    ) -> tuple[Array, ...]: ...
+
+
+def _unknown(
+    architecture: Any, params: Params, x: Array, codes: Array, counted: Array, noise: Noise
+) -> tuple[Array, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """The functions of one kind; all are pure."""
@@ -55,6 +75,7 @@ class Kind:
     training: Training
     evaluation: Evaluation
     is_weight: Callable[[tuple[Any, ...], Array], bool]  # whether the leaf at a path is decayed
+    activations: Activations = _unknown
 
 
 KINDS: dict[type, Kind] = {
@@ -65,6 +86,7 @@ KINDS: dict[type, Kind] = {
         network.apply_training,
         network.apply_evaluation,
         initialise.is_weight,
+        network.activations,
     ),
     Convolution: Kind(
         convolution.parameters,

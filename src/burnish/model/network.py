@@ -62,7 +62,28 @@ def apply_training(
     noise: Noise,
 ) -> tuple[Float[Array, "row output"], tuple[dict[str, Array], ...]]:
     """Outputs (logits, or standardised numbers) in training mode, and the moments for batch norm's averages."""
+    z, moments, _ = _trained(architecture, params, x, codes, counted, noise)
+    return z, moments
+
+
+def activations(
+    architecture: Perceptron,
+    params: dict[str, Any],
+    x: Float[Array, "row d"],
+    codes: Int32[Array, "row c"],
+    counted: Float[Array, " row"],
+    noise: Noise,
+) -> tuple[Float[Array, "row unit"], ...]:
+    """What the activation of each hidden layer gives in training mode, before dropout."""
+    return _trained(architecture, params, x, codes, counted, noise)[2]
+
+
+def _trained(
+    architecture: Perceptron, params: dict[str, Any], x: Array, codes: Array, counted: Array, noise: Noise
+) -> tuple[Array, tuple[dict[str, Array], ...], tuple[Array, ...]]:
+    """Outputs, moments and activations in training mode."""
     moments: list[dict[str, Array]] = []
+    seen: list[Array] = []
 
     def normalise(index: int, z: Array, layer: dict[str, Array]) -> Array:
         normed, mean, variance = layers.batch_norm(z, layer["gamma"], layer["beta"], counted)
@@ -70,11 +91,13 @@ def apply_training(
         return normed
 
     def thin(index: int, a: Array) -> Array:
+        seen.append(a)
         return layers.dropout(a, noise.dropout[index], random_bits.stream(noise.start, index + 1))
 
     x = noises.noisy(noise, x, architecture.inputs.numbers)
     features = noises.thinned(noise, _features(architecture, params, x, codes, noise.mixed))
-    return _body(architecture, params, features, normalise=normalise, thin=thin), tuple(moments)
+    z = _body(architecture, params, features, normalise=normalise, thin=thin)
+    return z, tuple(moments), tuple(seen)
 
 
 def apply_evaluation(

@@ -14,8 +14,8 @@ UNKNOWING = "BV6"  # the dev rows are too few for that verdict to be certain
 # Groups in the order of the basic recipe. A network that does not train has no bias or variance worth the name, and one
 # with high bias learns nothing from regularisation.
 RECIPE: tuple[tuple[str, ...], ...] = (
-    ("NU4", "OP1", "OP2", "OP4", "OP14"),
-    ("BV1", "BV3", "BV7", "BV10"),
+    ("NU4", "NN4", "OP1", "OP2", "OP4", "OP14"),
+    ("BV1", "BV3", "BV7", "BV10", "NN3", "NN5", "NN6"),
     ("BV2", "BV3", "BV11"),
 )
 CAUSES: tuple[tuple[Cause, ...], ...] = (("optimisation",), ("bias", "optimisation"), ("variance",))

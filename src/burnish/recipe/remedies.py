@@ -233,7 +233,7 @@ REMEDIES: tuple[Remedy, ...] = (
     ),
     Remedy(
         "slower", "Learning rate a third as high", "optimisation", _rate(1 / 3), 1.0, 0.10,
-        (*_BIAS, "NU4", "OP1", "OP14"), "Smaller steps stop the cost from jumping over the minimum.",
+        (*_BIAS, "NU4", "NN4", "OP1", "OP14"), "Smaller steps stop the cost from jumping over the minimum.",
     ),
     Remedy(
         "wider", "Twice as wide", "bias", _wider, 3.0, 0.20, _BIAS,
@@ -252,15 +252,15 @@ REMEDIES: tuple[Remedy, ...] = (
         "Regularisation that is too strong keeps the network from fitting even the training rows.",
     ),
     Remedy(
-        "gelu", "GELU activation", "bias", _gelu, 1.2, 0.10, _BIAS,
+        "gelu", "GELU activation", "bias", _gelu, 1.2, 0.10, (*_BIAS, "NN5", "NN6"),
         "A smooth activation gives a smooth function and has no units that die.",
     ),
     Remedy(
-        "silu", "SiLU activation", "bias", _silu, 1.2, 0.10, _BIAS,
+        "silu", "SiLU activation", "bias", _silu, 1.2, 0.10, (*_BIAS, "NN5", "NN6"),
         "A smooth activation gives a smooth function and has no units that die.",
     ),
     Remedy(
-        "batch-norm", "Batch normalisation", "bias", _batch_norm, 1.4, 0.10, (*_BIAS, "BV2", "OP14"),
+        "batch-norm", "Batch normalisation", "bias", _batch_norm, 1.4, 0.10, (*_BIAS, "BV2", "OP14", "NN3", "NN6"),
         "Normalised layers train faster and at higher rates; the batch's noise also regularises a little.",
     ),
     Remedy(

@@ -15,7 +15,7 @@ from typing import Any
 from burnish import errors
 from burnish.diagnosis.finding import Finding
 from burnish.recipe.experiment import Experiment
-from burnish.train.work import Outcome
+from burnish.train.work import Outcome, Telemetry
 
 FORMAT_VERSION = 1
 APPLICATION = 0x6275726E  # "burn": SQLite's mark of whose file it is
@@ -38,6 +38,13 @@ CREATE TABLE experiments (
     PRIMARY KEY (round, remedy));
 CREATE TABLE decisions (number INTEGER PRIMARY KEY, name TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL);
 CREATE TABLE events (at REAL NOT NULL, stage TEXT NOT NULL, level TEXT NOT NULL, message TEXT NOT NULL);
+"""
+# Beside the schema, as runs that were begun before it was there are gone on with.
+TELEMETRY = """
+CREATE TABLE IF NOT EXISTS telemetry (
+    trial TEXT NOT NULL, step INTEGER NOT NULL, part TEXT NOT NULL, loss REAL, gradient REAL, clipped REAL, weight REAL,
+    update_ratio REAL, not_finite REAL, activation_rms REAL, dead REAL, saturated REAL,
+    PRIMARY KEY (trial, step, part));
 """
 
 
@@ -84,9 +91,11 @@ class Database:
         if empty:
             # One transaction: killed in the midst of it, the file is still empty, not half a database.
             marks = f"PRAGMA user_version = {FORMAT_VERSION}; PRAGMA application_id = {APPLICATION};"
-            self._connection.executescript(f"BEGIN; {SCHEMA} {marks} COMMIT;")
+            self._connection.executescript(f"BEGIN; {SCHEMA} {TELEMETRY} {marks} COMMIT;")
         elif self._pragma("quick_check(1)") != "ok":
             raise sqlite3.DatabaseError("its pages contradict each other")
+        else:
+            self._connection.execute(TELEMETRY)
 
     def _pragma(self, name: str) -> Any:
         return self._connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -185,6 +194,8 @@ class Database:
         with self._record() as connection:
             connection.execute(_insert("trials", len(trial)), trial)
             connection.executemany(_insert("epochs", 6), epochs)
+            if outcome.telemetry is not None:
+                connection.executemany(_insert("telemetry", 12), _telemetry(work.trial, outcome.telemetry))
 
     def record_finding(self, finding: Finding, stage: str) -> None:
         """Keep a finding."""
@@ -211,6 +222,24 @@ class Database:
         with self._record() as connection:
             for table in ("findings", "experiments", "events"):
                 connection.execute(f"DELETE FROM {table}")
+
+
+def _telemetry(trial: str, seen: Telemetry) -> list[tuple[Any, ...]]:
+    """Rows of steps seen: the network as a whole (part ""), then each leaf and each hidden layer by its name."""
+    rows: list[tuple[Any, ...]] = []
+    for place, step in enumerate(seen.step):
+        at = (trial, int(step))
+        whole = (seen.loss[place], seen.norm[place], seen.clipped[place])
+        rows.append((*at, "", *map(_finite, whole), *(None,) * 6))
+        for leaf, name in enumerate(seen.leaves):
+            gradient, weight, update = (a[place, leaf] for a in (seen.gradient, seen.weight, seen.update))
+            ratio = update / weight if weight > 0 else math.nan
+            found = (weight, ratio, seen.not_finite[place, leaf])
+            rows.append((*at, name, None, _finite(gradient), None, *map(_finite, found), *(None,) * 3))
+        for layer, name in enumerate(seen.layers):
+            found = (seen.rms[place, layer], seen.dead[place, layer], seen.saturated[place, layer])
+            rows.append((*at, name, *(None,) * 6, *map(_finite, found)))
+    return rows
 
 
 def _insert(table: str, columns: int) -> str:

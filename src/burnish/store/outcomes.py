@@ -17,9 +17,14 @@ import numpy as np
 
 from burnish.store import atomic
 from burnish.train.configuration import Configuration
-from burnish.train.work import Curve, Ending, Executor, Outcome, Work
+from burnish.train.work import Curve, Ending, Executor, Outcome, Telemetry, Work
 
 NUMBERS = ("epochs", "best_epoch", "dev_loss", "seconds", "compile_seconds", "trace_seconds")
+
+
+# Of telemetry: what names its arrays, and these.
+NAMES = ("leaves", "layers", "depth")
+SEEN = tuple(field.name for field in fields(Telemetry) if field.name not in NAMES)
 
 
 class Outcomes:
@@ -46,6 +51,9 @@ class Outcomes:
         arrays = {name.name: getattr(curve, name.name) for name in fields(Curve)}
         arrays |= {"dev": outcome.dev, "train": outcome.train}
         arrays |= {} if outcome.train_dev is None else {"train_dev": outcome.train_dev}
+        if outcome.telemetry is not None:
+            facts |= {name: list(getattr(outcome.telemetry, name)) for name in NAMES}
+            arrays |= {f"seen_{name}": getattr(outcome.telemetry, name) for name in SEEN}
         buffer = io.BytesIO()
         np.savez(buffer, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), **arrays)
         atomic.write_bytes(self._file(work, attempt), buffer.getvalue(), durable=False)
@@ -72,6 +80,7 @@ class Outcomes:
                 train_dev=arrays.get("train_dev"),
                 curve=Curve(*(arrays[name.name] for name in fields(Curve))),
                 weights=os.path.normpath(weights) if weights else "",
+                telemetry=_telemetry(facts, arrays),
                 **{name: float(facts[name]) for name in NUMBERS},
             )
         except (FileNotFoundError, zipfile.BadZipFile, EOFError, ValueError, KeyError, TypeError):
@@ -86,6 +95,14 @@ class Outcomes:
 
     def _file(self, work: Work, attempt: int) -> Path:
         return self._folder / f"{quote(work.trial, safe='')}.{work.until}.{attempt}.npz"
+
+
+def _telemetry(facts: dict[str, Any], arrays: dict[str, Any]) -> Telemetry | None:
+    """What was kept of it, if there was any."""
+    if "leaves" not in facts:
+        return None
+    kept: dict[str, Any] = {name: tuple(facts[name]) for name in NAMES}
+    return Telemetry(**kept, **{name: arrays[f"seen_{name}"] for name in SEEN})
 
 
 def recall(kept: Outcomes, execute: Executor) -> Executor:

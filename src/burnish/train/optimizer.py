@@ -112,6 +112,11 @@ def squares(arrays: Sequence[Array]) -> Float[Array, ""]:
     return jnp.stack([jnp.square(array).sum() for array in arrays]).sum() if arrays else jnp.float32(0)
 
 
+def kept(norm: Array, clip_norm: Number) -> Float[Array, ""]:
+    """The share of a gradient of this norm that clipping leaves."""
+    return jnp.minimum(1.0, clip_norm / jnp.maximum(norm, jnp.finfo(jnp.float32).tiny))
+
+
 def global_norm(tree: Tree) -> Float[Array, ""]:
     """Euclidean norm of all leaves together.
 

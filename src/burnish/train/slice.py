@@ -178,7 +178,7 @@ def train_step(architecture: Architecture, hp: Hyperparameters, state: State, da
     counted = batch.counted
     gradients, (mean_loss, moments) = gradient(architecture, hp, state, batch, rows)
     norm = optimizer.global_norm(gradients)
-    clipped = jnp.minimum(1.0, hp.clip_norm / jnp.maximum(norm, jnp.finfo(jnp.float32).tiny))
+    clipped = optimizer.kept(norm, hp.clip_norm)
     gradients = jax.tree.map(lambda g: g * clipped, gradients)
     step = state.step + 1
     rate = schedule.learning_rate(hp, step, per_epoch)

@@ -38,6 +38,7 @@ class Work:
     seed: int
     until: int  # epochs
     rows: int | None = None  # train on the first so many rows of a fixed random order (learning curves); None: all
+    observed: bool = False  # look at some of its steps from inside; what is trained is the same to the bit
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,29 @@ class Curve:
     dev_loss: NDArray[np.float64]  # evaluation mode: cross-entropy in nats, or squared error in standardised units
     gradient_norm: NDArray[np.float64]
     learning_rate: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Some steps of a training from inside: 1, 2, 4, 8, … and the last. Names of arrays as in `telemetry.Sight`.
+
+    Arrays have shape (steps,), (steps, leaves) or (steps, layers). Norms are Euclidean, of a leaf as a whole.
+    """
+
+    leaves: tuple[str, ...]  # each array that is learned, by its path, such as "hidden.0.w"
+    layers: tuple[str, ...]  # hidden layers; () where the model is a person's own
+    depth: tuple[int, ...]  # places of the layers' weights among the leaves, first layer first; () where not known
+    step: NDArray[np.float64]
+    loss: NDArray[np.float64]
+    norm: NDArray[np.float64]
+    clipped: NDArray[np.float64]
+    gradient: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    update: NDArray[np.float64]
+    not_finite: NDArray[np.float64]
+    rms: NDArray[np.float64]
+    dead: NDArray[np.float64]
+    saturated: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +96,7 @@ class Outcome:
     seconds: float  # training, without compilation
     compile_seconds: float  # getting the program: tracing it, then XLA's compiling or reading it from its cache
     trace_seconds: float = 0.0  # of compile_seconds, what Python's tracing took
+    telemetry: Telemetry | None = None  # where the work asked for it
 
 
 class Executor(Protocol):

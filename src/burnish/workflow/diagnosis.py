@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from burnish.diagnosis import bias_variance, budget
+from burnish.diagnosis import bias_variance, budget, telemetry
 from burnish.diagnosis.budget import ErrorBudget, Errors
 from burnish.diagnosis.finding import Finding
 from burnish.stats.interval import Interval
@@ -33,6 +33,7 @@ class Verdict:
     errors: Errors
     budget: ErrorBudget
     findings: tuple[Finding, ...]
+    training: tuple[Finding, ...] = ()  # what its steps showed from inside, where it was looked at
 
 
 Judge = Callable[[Candidate], Verdict]
@@ -53,6 +54,7 @@ def first(session: Session, problem: Problem) -> tuple[Problem, Configuration, l
     name = "first"
     seeds = FIRST_SEEDS if problem.split.screen == 1 else FIRST_SEEDS[:1]
     work = candidates.plan(name, configuration, seeds=seeds, folds=problem.screening)
+    work = [replace(work[0], observed=True), *work[1:]]  # one is enough, and costs a compilation
     outcomes = session.train(problem, work, Stage.FIRST, until_share=FIRST_ENDS)
     trained = _folds_trained(problem, outcomes, name)
     if 0 < trained < problem.split.screen:
@@ -105,14 +107,15 @@ def verdict(
     floor = budget.floor(session.settings.baseline_error, known, conflicting_floor=conflicting)
     deviation = float(np.std(problem.judge.truth)) if problem.task == "regression" else None
     found = budget.error_budget(errors, floor, practical=budget.practical_size(errors.dev.value, deviation))
-    return Verdict(candidate, errors, found, bias_variance.verdict(found))
+    training = tuple(finding for outcome in candidate.outcomes for finding in telemetry.read(outcome.telemetry))
+    return Verdict(candidate, errors, found, bias_variance.verdict(found), training)
 
 
 def tell(session: Session, stage: Stage, made: Verdict, name: str) -> None:
     """Say the verdict in a line or two."""
     e = made.errors
     session.say(stage, f"{name}: {e.name} {e.train.value:.4g} on train, {e.dev.value:.4g} on dev.")
-    for finding in made.findings:
+    for finding in (*made.findings, *made.training):
         session.say(stage, f"{finding.code} {finding.title}: {finding.evidence}")
 
 

@@ -97,7 +97,13 @@ def improve(
             lambda: _affordable(session, problem, state.configuration, until_share),
         )
         chosen = (
-            prescribe.prescribe(state.verdict.findings, state.configuration, tried, limit=limit, task=problem.task)
+            prescribe.prescribe(
+                (*state.verdict.findings, *state.verdict.training),
+                state.configuration,
+                tried,
+                limit=limit,
+                task=problem.task,
+            )
             if limit >= LEAST_REMEDIES
             else ()
         )
