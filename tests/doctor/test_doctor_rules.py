@@ -187,6 +187,12 @@ def test_the_slope_with_depth_is_that_of_a_geometric_series():
     assert nulls.depth_slope(np.array([3.0])) == 0.0
 
 
+def mislabelled(rows):
+    rng = np.random.default_rng(7)
+    wrong = (rows.y + rng.integers(1, 4, len(rows))) % 4
+    return Rows(rows.x, np.where(rng.random(len(rows)) < 0.4, wrong, rows.y).astype(np.int32))
+
+
 def half(params):
     """bfloat16 has three digits: updates of less than a thousandth of a parameter are none."""
     return jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), params)
@@ -216,8 +222,14 @@ PROBED = {
         optimizer=optax.sgd(0.01),
     ),
     "BV10": replace(HEALTHY, epochs=1),
-    "BV11": subjects.subject((8, 128, 128, 4), train=subjects.clusters(60), epochs=200, optimizer=optax.adam(1e-2)),
-    "OP4": subjects.subject(DEEP, epochs=10, optimizer=optax.sgd(0.6)),
+    # Labels of which four in ten are wrong, learned by heart.
+    "BV11": subjects.subject((8, 64, 64, 4), train=mislabelled(subjects.clusters(200)), epochs=60),
+    # A cost whose slope far from the targets is much steeper than near them.
+    "OP4": regression(
+        init=lambda key: [*(p := subjects.perceptron((8, 16, 1))[0](key))[:-1], {**p[-1], "b": p[-1]["b"] + 10}],
+        loss=lambda z, y: (z - y) ** 4,
+        optimizer=optax.sgd(0.01),
+    ),
     "OP6": replace(HEALTHY, batch_size=1, epochs=2, optimizer=optax.adam(3e-2)),
     "OP7": replace(HEALTHY, batch_size=600, epochs=10),
     "OP8": replace(HEALTHY, optimizer=optax.adadelta(1e-3)),

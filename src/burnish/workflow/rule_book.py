@@ -71,13 +71,14 @@ def entries() -> tuple[Entry, ...]:
     found += [_entry(rule, ("burnish audit", "burnish improve")) for rule in run_rules.IMAGES]
     found += [_entry(rule, ("burnish improve", "burnish verdict")) for rule in run_rules.BUDGET]
     found += [_entry(rule, ("burnish verdict",)) for rule in run_rules.CURVES]
-    found += [_entry(rule, ("burnish improve",)) for rule in run_rules.PREDICTIONS]
+    found += [_entry(rule, ("burnish improve", "burnish diagnose")) for rule in run_rules.PREDICTIONS]
     return tuple(sorted(found, key=lambda entry: (entry.code[:2], int(entry.code[2:] or 0))))
 
 
 def _of_data() -> frozenset[str]:
-    """Codes that the doctor asks about by the very rules about data."""
-    shared = {rule.code: rule.when for rule in data_rules.RULES}
+    """Codes that the doctor asks about by the very rules about data, or about predictions."""
+    written: tuple[_Written, ...] = (*data_rules.RULES, *run_rules.PREDICTIONS)
+    shared = {rule.code: rule.when for rule in written}
     return frozenset(rule.code for rule in DOCTORS if shared.get(rule.code) == rule.when)
 
 
