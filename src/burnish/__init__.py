@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from burnish.train.configuration import Configuration
     from burnish.workflow.ablate import Ablation
     from burnish.workflow.applying import Model
+    from burnish.workflow.exporting import export_onnx
     from burnish.workflow.leaving import Result
     from burnish.workflow.outside import Verdict, verdict
     from burnish.workflow.session import Interrupted
@@ -52,6 +53,7 @@ _HOMES = {
     "check_gradients": "burnish.diagnosis.gradient_check",
     "diagnose": "burnish.doctor.asking",
     "explain": "burnish.api",
+    "export_onnx": "burnish.workflow.exporting",
     "improve": "burnish.api",
     "load_model": "burnish.api",
     "resume": "burnish.api",
@@ -83,6 +85,7 @@ __all__ = [
     "check_gradients",
     "diagnose",
     "explain",
+    "export_onnx",
     "improve",
     "load_model",
     "resume",

@@ -6,12 +6,14 @@ import sys
 import warnings
 
 from burnish.cli.commands import burnish
+from burnish.cli.exporting import export
 from burnish.cli.failing import guarded
 from burnish.cli.judging import verdict
 
 __all__ = ["burnish", "main"]
 
 burnish.add_command(verdict)
+burnish.add_command(export)
 
 
 def main() -> None:

@@ -316,11 +316,13 @@ TECHNIQUES = (
     ),
     _technique(
         "E8",
-        "Arrays, gradients and compilation come from a framework (JAX), and parameters go out as safetensors files "
-        "that others read; ONNX is to come.",
-        "save_parameters load_parameters",
-        "layers: parameters_come_back_as_they_were the_file_is_read_by_the_formats_own_library_and_is_data",
-        "The model folder of every run: weights are safetensors, and nothing is a pickle.",
+        "Arrays, gradients and compilation come from a framework (JAX), and models go out as files that others read: "
+        "parameters as safetensors, whole models as ONNX.",
+        "save_parameters load_parameters burnish.export_onnx",
+        "layers: parameters_come_back_as_they_were the_file_is_read_by_the_formats_own_library_and_is_data; "
+        "export/test_export_model: a_file_predicts_what_its_model_predicts",
+        "The model folder of every run: weights are safetensors, and nothing is a pickle. `burnish export RUN` writes the "
+        "whole model as ONNX.",
     ),
 )
 

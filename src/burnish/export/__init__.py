@@ -1,0 +1,1 @@
+"""Delivered models as ONNX files, which other programs and languages run."""
