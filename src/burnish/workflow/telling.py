@@ -12,7 +12,7 @@ import numpy as np
 from burnish.diagnosis.finding import Finding
 from burnish.report import summary as records
 from burnish.tune import guarantee, importance, shape_table
-from burnish.workflow import advising, budgeting, diagnosis, learning
+from burnish.workflow import advising, budgeting, diagnosis, learning, prediction_rules
 from burnish.workflow.baselines import Baselines
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.diagnosis import Verdict
@@ -77,7 +77,12 @@ def summarise(session: Session, story: Story, *, run: records.Run) -> records.Su
         epochs=session.budget.epochs,
         reproduce=run.command,
     )
-    return told if story.networks is None else _with_networks(told, session, problem, story.networks, finished)
+    if story.networks is not None:
+        told = _with_networks(told, session, problem, story.networks, finished)
+    chosen = None if story.networks is None else story.networks.chosen
+    seed = session.settings.seed
+    shown = prediction_rules.findings(problem, chosen, story.baselines, finished.delivered, seed=seed)
+    return replace(told, findings=(*told.findings, *shown))
 
 
 def _with_networks(
@@ -85,15 +90,17 @@ def _with_networks(
 ) -> records.Summary:
     """The summary with what the networks' stages found."""
     learned, searched = networks.learned, networks.searched
-    findings = (*networks.improved.verdict.findings, *networks.first.training)
+    findings = networks.improved.verdict.findings
     more = () if learned is None or learned.finding is None else (learned.finding,)
     last, baseline = networks.improved.verdict, session.settings.baseline_error
     delivered, overfitted = budgeting.of_delivered(problem, finished, last, baseline_error=baseline)
+    improved = networks.improved
+    spread = prediction_rules.of_seeds(problem, improved.name, improved.pool)
     return replace(
         told,
         first=_first(networks.first),
         budgets=(*budgeting.of_networks(networks.first, last), delivered),
-        findings=(*findings, *more, *overfitted),
+        findings=(*findings, *more, *overfitted, *spread),
         rounds=_rounds(networks.improved),
         experiments=_experiments(networks.improved),
         learning_curve=None if learned is None else _learning_curve(problem, learned),
