@@ -44,8 +44,8 @@ class Exported:
         columns = wording.listing([*shown, f"{more} more"] if more else shown)
         return (
             f"{self.path}: {self.size / 1e6:.1f} MB.",
-            f"Reads {columns}, each by its name and of shape (rows, 1): numbers with NaN where missing, dates in seconds "
-            "since 1970, text with an empty one where missing.",
+            f"Reads {columns}, each by its name and of shape (rows, 1): numbers with NaN where missing, dates in "
+            "seconds since 1970, text with an empty one where missing.",
             f"Gives {wording.listing(self.outputs)}.",
             f"On {self.rows} made-up rows it predicts what the model predicts, to {self.difference:.1g}.",
         )
