@@ -12,7 +12,7 @@ import numpy as np
 from burnish.diagnosis.finding import Finding
 from burnish.report import summary as records
 from burnish.tune import guarantee, importance, shape_table
-from burnish.workflow import advising, budgeting, diagnosis, learning, prediction_rules
+from burnish.workflow import advising, budgeting, diagnosis, learning, picturing, prediction_rules
 from burnish.workflow.baselines import Baselines
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.diagnosis import Verdict
@@ -82,7 +82,9 @@ def summarise(session: Session, story: Story, *, run: records.Run) -> records.Su
     chosen = None if story.networks is None else story.networks.chosen
     seed = session.settings.seed
     shown = prediction_rules.findings(problem, chosen, story.baselines, finished.delivered, seed=seed)
-    return replace(told, findings=(*told.findings, *shown))
+    own_groups = session.settings.group is not None
+    pictures = picturing.pictures_of(problem, chosen, finished, own_groups=own_groups)
+    return replace(told, findings=(*told.findings, *shown), pictures=pictures)
 
 
 def _with_networks(
@@ -90,7 +92,7 @@ def _with_networks(
 ) -> records.Summary:
     """The summary with what the networks' stages found."""
     learned, searched = networks.learned, networks.searched
-    findings = networks.improved.verdict.findings
+    findings = (*networks.improved.verdict.findings, *networks.first.training)
     more = () if learned is None or learned.finding is None else (learned.finding,)
     last, baseline = networks.improved.verdict, session.settings.baseline_error
     delivered, overfitted = budgeting.of_delivered(problem, finished, last, baseline_error=baseline)
