@@ -226,11 +226,11 @@ PROBED = {
     "BV11": subjects.subject((8, 64, 64, 4), train=mislabelled(subjects.clusters(200)), epochs=60),
     # A cost whose slope far from the targets is much steeper than near them.
     "OP4": regression(
-        init=lambda key: [*(p := subjects.perceptron((8, 16, 1))[0](key))[:-1], {**p[-1], "b": p[-1]["b"] + 10}],
+        init=lambda key: [*(p := subjects.perceptron((8, 16, 1))[0](key))[:-1], {**p[-1], "b": p[-1]["b"] + 5}],
         loss=lambda z, y: (z - y) ** 4,
-        optimizer=optax.sgd(0.01),
+        optimizer=optax.sgd(0.002),
     ),
-    "OP6": replace(HEALTHY, batch_size=1, epochs=2, optimizer=optax.adam(3e-2)),
+    "OP6": replace(HEALTHY, batch_size=1, epochs=2, optimizer=optax.sgd(0.3)),
     "OP7": replace(HEALTHY, batch_size=600, epochs=10),
     "OP8": replace(HEALTHY, optimizer=optax.adadelta(1e-3)),
     "OP9": replace(HEALTHY, penalty=lambda p: sum(jnp.sum(jnp.square(layer["w"])) for layer in p)),

@@ -146,7 +146,7 @@ class Course:
     def _cure(self, arm: Arm) -> None:
         self.arms.append(arm)
         before = self.exam
-        self.exam = Examination(arm.cured(before.subject), baseline_error=before.baseline_error)
+        self.exam = Examination(arm.cured(before.subject), baseline_error=before.baseline_error, after=before)
         self._cured.append((self.causes[-1], before, self.exam))
 
 

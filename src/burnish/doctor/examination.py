@@ -60,6 +60,8 @@ FAULTY_ERROR, FAULTY_SKILL = 1 / 3, 1 / 2
 # Epochs of the training at which the dev loss is read, at most.
 READINGS = 24
 
+# What `Examination.once` knows of the rows alone.
+OF_ROWS = "rows"
 NOTHING_CHANGED = Arm("nothing changed")
 
 
@@ -81,15 +83,26 @@ class Followed:
 
 
 class Examination:
-    """One subject under examination; whatever is asked for twice is computed once."""
+    """One subject under examination; whatever is asked for twice is computed once.
 
-    def __init__(self, subject: Subject, *, baseline_error: float | None = None) -> None:
+    Args:
+        subject: To examine.
+        baseline_error: What is achievable, as an error; None: not known.
+        after: The examination of the same training before something was cured: what is known of its rows, and its
+            programs, serve here too where they are the same.
+    """
+
+    def __init__(
+        self, subject: Subject, *, baseline_error: float | None = None, after: Examination | None = None
+    ) -> None:
         subject.check()
         self.subject, self.baseline_error = subject, baseline_error
-        self.lab = Lab(subject)
+        self.lab: Lab = Lab(subject, like=None if after is None else after.lab)
         self.gauger = Gauger(self.lab)
         self._labs: dict[str, Lab] = {}
         self._known: dict[str, Any] = {}
+        if after is not None and after.subject.train is subject.train and after.subject.dev is subject.dev:
+            self._known = {name: value for name, value in after._known.items() if name == OF_ROWS}
         self._trained: dict[tuple[str, int], probes.Trained] = {}
 
     def once(self, name: str, compute: Callable[[], Any]) -> Any:

@@ -11,7 +11,7 @@ from burnish.diagnosis.data_rules import register
 from burnish.diagnosis.data_rules import rows as data_rows
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.doctor.arms import Arm
-from burnish.doctor.examination import FALSE_ALARMS, PROBE_ALARMS, Examination
+from burnish.doctor.examination import FALSE_ALARMS, OF_ROWS, PROBE_ALARMS, Examination
 from burnish.doctor.rule import Found, Rule
 from burnish.doctor.subject import Rows, Subject
 
@@ -33,7 +33,7 @@ def _looked(exam: Examination) -> tuple[Found, ...]:
 
 
 def _of(code: str) -> Callable[[Examination], Iterable[Found]]:
-    return lambda exam: [one for one in exam.once("data", lambda: _looked(exam)) if one.finding.code == code]
+    return lambda exam: [one for one in exam.once(OF_ROWS, lambda: _looked(exam)) if one.finding.code == code]
 
 
 def _dev_as_train(subject: Subject) -> Subject:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+import optax
 from jaxtyping import Array
 
 from burnish.diagnosis.finding import Evidence, Severity
@@ -28,10 +28,8 @@ FEW = 8
 ROUNDING = 1e-3
 # A cost over twice the same rows against one over them once: a mean stays, a sum doubles.
 DOUBLED = 2.0
-# Outputs that a loss of logits has to bear, and the one below which an exponential is hardly more than 0 in float32.
-LARGE, LOWEST = (100.0, 1000.0), 80.0
-# How near to 0 and 1 a probability may come: float32 tells 1 − 1e-6 from 1.
-NEAREST = 1e-6
+# Outputs that a loss of logits has to bear: the exponential of 100 is beyond float32.
+LARGE = (100.0, 1000.0)
 # Draws of the weights for which the outputs have to be the same on all rows.
 DRAWS = 3
 
@@ -57,7 +55,7 @@ def _not_finite(exam: Examination) -> Iterable[Found]:
             "not finite.",
             remedy="A loss without a logarithm of 0 and without exponentials of large numbers, such as softmax "
             "cross-entropy of logits.",
-            arm=Arm("outputs that the loss can bear", subject=lambda subject: _guarded(subject, far)),
+            arm=_stable(exam),
         )
     elif not exam.first.finite:
         yield NU4.finding(
@@ -95,17 +93,21 @@ def _unguarded(exam: Examination) -> Reach | None:
     return None
 
 
-def _guarded(subject: Subject, at: Reach) -> Subject:
-    """Probabilities stay off 0 and 1. Logits may be moved: their largest to 0, the others not so low as to vanish."""
-    bounded = max(abs(at.low), abs(at.high)) <= 1
+def _stable(exam: Examination) -> Arm | None:
+    """The same loss as a library computes it, if it is cross-entropy of logits: told on outputs that are small."""
+    y = jnp.asarray(exam.lab.gauge.y[:FEW])
+    shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(exam.lab.gauge.x[:FEW])).shape
+    z = jax.random.normal(jax.random.key(0), shape)
+    own, same = exam.subject.row_losses(z, y), _cross_entropy(z, y)
+    if float(jnp.max(jnp.abs(own - same))) > ROUNDING:
+        return None
+    return Arm("the same loss computed from logits at once", subject=lambda given: replace(given, loss=_cross_entropy))
 
-    def loss(outputs: Array, y: Array) -> Array:
-        if bounded:
-            return subject.loss(jnp.clip(outputs, at.low + NEAREST, at.high - NEAREST), y)
-        moved = outputs - lax.stop_gradient(outputs.max(axis=1, keepdims=True)) if outputs.shape[1] > 1 else outputs
-        return subject.loss(jnp.clip(moved, -LOWEST, LOWEST), y)
 
-    return replace(subject, loss=loss)
+def _cross_entropy(outputs: Array, y: Array) -> Array:
+    if outputs.shape[1] == 1:
+        return optax.sigmoid_binary_cross_entropy(outputs[:, 0], y)
+    return optax.softmax_cross_entropy_with_integer_labels(outputs, y)
 
 
 def _redrawn(exam: Examination) -> Arm | None:
