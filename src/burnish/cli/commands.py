@@ -194,18 +194,26 @@ def check(where: str, as_json: bool, **asked: Any) -> int:
 
 
 @burnish.command()
-@click.argument("where", metavar="FILE.py:FUNCTION")
+@click.argument("where", metavar="FILE.py:FUNCTION|RUN")
 @click.option("--baseline-error", type=float, metavar="X", help="What is achievable, as an error.")
+@click.option(
+    "--time-limit", metavar="TIME", default="1m", help="Of a run: wall time after which no further rule is tried (1m)."
+)
+@click.option("--model", metavar="FILE.py:NAME", help=OWN_MODEL)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def diagnose(where: str, baseline_error: float | None, as_json: bool) -> int:
-    """What is wrong with a training of your own, and what to do. Exit code 1: a fault was found.
+def diagnose(where: str, as_json: bool, **asked: Any) -> int:
+    """What is wrong with a training, and what to do. Exit code 1: a fault was found.
 
     FUNCTION() returns the arguments of `burnish.diagnose` as a dictionary: init, apply, loss, optimizer, train, dev,
-    and what else there is of batch_size, epochs, shuffle, penalty and others.
+    and what else there is of batch_size, epochs, shuffle, penalty and others. FUNCTION(monitor) trains by itself and
+    hands each step to a `burnish.Monitor`.
+
+    RUN is the folder of a finished run: what held its network back and what was gained, and whether anything is wrong
+    with the training of what it delivers.
     """
     from burnish.cli import diagnosing
 
-    return diagnosing.diagnose(where, baseline_error=baseline_error, as_json=as_json)
+    return diagnosing.diagnose(where, as_json=as_json, **asked)
 
 
 @burnish.command()

@@ -1,0 +1,177 @@
+"""A run's network as the doctor's subject: the same rows, network, loss, optimiser, mini-batches and epochs.
+
+The engine's own functions are handed over, so that what is examined is what was trained. Three things differ. Starting
+weights are shuffled ones of the engine's, since a subject draws them from a key of JAX. Coded categories are columns of
+0 and 1, read back inside. Batch norm takes its moments from the rows at hand, as the doctor knows no running averages.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, PyTree
+from numpy.typing import NDArray
+
+from burnish.data.inputs import Prepared
+from burnish.doctor.subject import Rows, Subject
+from burnish.executors import trials
+from burnish.model import kinds, layers, losses
+from burnish.model.architecture import Architecture
+from burnish.model.noise import Noise
+from burnish.train import hyperparameters, optimizer, schedule
+from burnish.train.configuration import Configuration
+from burnish.train.fold_data import FoldData, Part
+from burnish.train.hyperparameters import Hyperparameters
+
+# Rows that are examined: enough for every rule, and few enough for dozens of trainings in a minute.
+MOST_ROWS = 2_048
+# Parameters that are made of the rows, and not learned.
+FIXED = ("bins",)
+
+
+class _Engine(NamedTuple):
+    """State of the engine's optimiser between two steps."""
+
+    averages: tuple[PyTree, PyTree]
+    step: Array
+
+
+def subject(fold: FoldData, configuration: Configuration, shape: Architecture) -> Subject:
+    """The training of this configuration on at most `MOST_ROWS` rows of a fold.
+
+    Args:
+        fold: Prepared rows, as the engine trains on them.
+        configuration: Of the network.
+        shape: Its static half.
+    """
+    hp, kind = hyperparameters.hyperparameters(configuration, 0), kinds.of(shape)
+    train, dev = (_rows(part, fold) for part in (fold.train, fold.dev))
+    bins = (
+        layers.quantile_bins(fold.train.inputs.x[:, : fold.inputs.numbers], configuration.bins)
+        if _binned(shape)
+        else None
+    )
+    drawn = trials.start_parameters(configuration, shape, 0, bins)
+    fixed = {name: drawn[name] for name in FIXED if isinstance(drawn, dict) and name in drawn}
+    learned = {name: part for name, part in drawn.items() if name not in fixed} if isinstance(drawn, dict) else drawn
+    evaluate, run = partial(_evaluated, shape, fold, fixed), partial(_trained, shape, fold, fixed)
+    classification = fold.task == "classification"
+
+    def loss(z: Array, y: Array) -> Array:
+        return losses.cross_entropy(z, y, 0.0) if classification else losses.squared_error(z[:, None], y)
+
+    per_epoch = -(-len(train) // shape.batch_size)
+    return Subject(
+        init=lambda key: _shuffled(learned, key),
+        apply=evaluate,
+        loss=loss,
+        optimizer=_engine(hp, per_epoch, kind.is_weight),
+        train=train,
+        dev=dev,
+        batch_size=shape.batch_size,
+        epochs=configuration.epochs,
+        apply_training=lambda params, x, key: run(params, x, noise(hp, jax.random.bits(key, dtype=jnp.uint32))),
+        penalty=_penalty(configuration, len(train), kind.is_weight),
+        task=fold.task,
+    )
+
+
+def noise(hp: Hyperparameters, start: Array) -> Noise:
+    """Dropout and input noise of one step of the engine."""
+    return Noise(start, jnp.asarray(hp.dropout), jnp.asarray(hp.input_dropout), jnp.asarray(hp.input_noise))
+
+
+def _binned(shape: Architecture) -> bool:
+    return bool(getattr(shape, "bins", 0)) and bool(shape.inputs.numbers)
+
+
+def _rows(part: Part, fold: FoldData) -> Rows:
+    few = part.take(np.arange(min(MOST_ROWS, len(part.y))))
+    return Rows(packed(few.inputs, fold.inputs.vocabularies), few.y)
+
+
+def packed(inputs: Prepared, vocabularies: tuple[int, ...]) -> NDArray[np.float32]:
+    """One array of a table's inputs: (rows, columns + levels), coded categories as columns of 0 and 1."""
+    parts = [inputs.x, *(np.eye(size, dtype=np.float32)[inputs.codes[:, k]] for k, size in enumerate(vocabularies))]
+    return np.concatenate(parts, axis=1)
+
+
+def unpacked(x: Array, fold: FoldData) -> tuple[Array, Array]:
+    """Columns and codes again. The largest of a category's columns says which, also where they are standardised."""
+    width, found = fold.inputs.width, []
+    at = width
+    for size in fold.inputs.vocabularies:
+        found.append(jnp.argmax(x[:, at : at + size], axis=1))
+        at += size
+    codes = jnp.stack(found, axis=1).astype(jnp.int32) if found else jnp.zeros((x.shape[0], 0), jnp.int32)
+    return x[:, :width], codes
+
+
+def _trained(
+    shape: Architecture, fold: FoldData, fixed: dict[str, Any], params: PyTree, x: Array, noise: Noise
+) -> Array:
+    """Logits, or standardised numbers of shape (rows,), in training mode."""
+    columns, codes = unpacked(x, fold)
+    counted = jnp.ones(x.shape[0])
+    z, _ = kinds.of(shape).training(shape, {**params, **fixed} if fixed else params, columns, codes, counted, noise)
+    return z[:, 0] if fold.task == "regression" else z
+
+
+def _evaluated(shape: Architecture, fold: FoldData, fixed: dict[str, Any], params: PyTree, x: Array) -> Array:
+    """The same in evaluation mode; with batch norm without noise, as there are no averages."""
+    if kinds.of(shape).statistics(shape):
+        nothing = jnp.float32(0)
+        none = Noise(jnp.uint32(0), jnp.zeros(len(getattr(shape, "widths", ()))), nothing, nothing)
+        return _trained(shape, fold, fixed, params, x, none)
+    columns, codes = unpacked(x, fold)
+    z = kinds.of(shape).evaluation(shape, {**params, **fixed} if fixed else params, (), columns, codes)
+    return z[:, 0] if fold.task == "regression" else z
+
+
+def _shuffled(params: PyTree, key: Array) -> PyTree:
+    """The same numbers in each array of two axes or more, in another order."""
+    leaves, tree = jax.tree.flatten(params)
+    keys = jax.random.split(key, len(leaves))
+    drawn = [
+        jax.random.permutation(one, jnp.asarray(leaf).ravel()).reshape(leaf.shape)
+        if leaf.ndim > 1
+        else jnp.asarray(leaf)
+        for leaf, one in zip(leaves, keys, strict=True)
+    ]
+    return jax.tree.unflatten(tree, drawn)
+
+
+def _penalty(configuration: Configuration, rows: int, is_weight: optimizer.IsWeight) -> Any:
+    if not configuration.l2:
+        return None
+    return lambda params: 0.5 * configuration.l2 / rows * optimizer.squared_weights(params, is_weight)
+
+
+def _engine(hp: Hyperparameters, per_epoch: int, is_weight: optimizer.IsWeight) -> optax.GradientTransformation:
+    """The engine's update rule, clipping, decay and learning rate in it, as an optax transformation."""
+
+    def init(params: PyTree) -> _Engine:
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        return _Engine((zeros, zeros), jnp.int32(0))
+
+    def update(gradients: PyTree, state: _Engine, params: PyTree = None) -> tuple[PyTree, _Engine]:
+        norm = optimizer.global_norm(gradients)
+        clipped = jnp.minimum(1.0, hp.clip_norm / jnp.maximum(norm, jnp.finfo(jnp.float32).tiny))
+        step = state.step + 1
+        moved, averages = optimizer.update(
+            params,
+            jax.tree.map(lambda g: g * clipped, gradients),
+            state.averages,
+            hp,
+            step=step,
+            rate=schedule.learning_rate(hp, step, jnp.int32(per_epoch)),
+            is_weight=is_weight,
+        )
+        return jax.tree.map(lambda new, old: new - old, moved, params), _Engine(averages, step)
+
+    return optax.GradientTransformation(init, update)
