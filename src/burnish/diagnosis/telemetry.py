@@ -15,7 +15,7 @@ from burnish.train.work import Telemetry
 
 Floats = NDArray[np.float64]
 
-# Steps that have to be seen before a layer is judged: 1, 2, 4 and 8.
+# Steps that have to be seen before a layer is judged: 1, 4, 16 and a further one.
 FEWEST = 4
 # ‖Δw‖ / ‖w‖ of the first layer over that of the last: below, the first hardly learns. Relative updates and not
 # gradients, as Adam gives small gradients steps of the same size.

@@ -65,6 +65,7 @@ class Trainer:
         `should_stop` is asked between slices; when it says yes the state is kept and the ending is INTERRUPTED.
         """
         trial = self._trials.begin(work)
+        trial.hp = jax.device_put(trial.hp)  # once, and not with every slice
         hp, data = trial.hp, trial.data
         program, *getting = self._program(trial)
         getting = [a + b for a, b in zip(getting, self._eye.open(trial), strict=True)]
