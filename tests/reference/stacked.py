@@ -31,6 +31,7 @@ TRIALS = (
     work("few rows", seed=6, rows=50),
     work("longer", replace(tiny.SMALL, optimizer="rmsprop", epochs=9, clip_norm=1.0), seed=7),
     work("other fold", fold=1),
+    work("mixed", replace(tiny.SMALL, mixup=0.4), seed=8),
 )
 
 

@@ -23,8 +23,8 @@ from burnish.train import batches, optimizer, schedule, slice
 from burnish.train.hyperparameters import Hyperparameters
 from burnish.train.work import Telemetry
 
-# From one step that is seen to the next. To see one takes as long as some ten to forty steps of a small network (it ends
-# a slice, too): with every power of two, 13 % of the shortest trainings (bench/telemetry_cost.py).
+# From one step that is seen to the next. To see one takes as long as ten to forty steps of a small network (it ends a
+# slice, too): with every power of two, 13 to 19 % of the shortest trainings (bench/telemetry_cost.py).
 SPACING = 4
 # Steps seen at most: as many powers as there are below 2³¹ steps, the last step, and where training ended.
 CAPACITY = 18
