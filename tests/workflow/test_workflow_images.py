@@ -11,16 +11,34 @@ import pytest
 
 from burnish import errors
 from burnish.load import images
+from burnish.model import convolution, convolution_lax
 from burnish.workflow import applying, improve, reading, settings
 from burnish.workflow.leaving import Result
 from reference import image_folders
 
-DIGITS = 400
+DIGITS = 300
+# Little to compile and to train.
+START = {
+    "widths": [8, 16],
+    "norm": "batch",
+    "batch_size": 32,
+    "epochs": 12,
+    "learning_rate": 0.01,
+    "weight_decay": 0.05,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quickly_compiled():
+    """The form of convolutions that compiles in a moment; the other one is compared with it elsewhere."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(convolution, "form", lambda: convolution_lax)
+        yield
 
 
 def run(folder, out, **asked: object) -> Result:
     labels = asked.pop("labels", None)
-    made = settings.make(**{"max_epochs": 12, "jobs": 1, "seed": 1, **asked})
+    made = settings.make(**{"max_epochs": 80, "folds": 2, "jobs": 1, "seed": 1, "start": START, **asked})
     manner = improve.Manner(in_process=True, yardstick=False)
     request = improve.Request(reading.Sources(folder, labels=labels), made, out, manner=manner)
     return improve.run(request)
@@ -38,6 +56,7 @@ def digits(tmp_path_factory):
         yield path, run(root, path / "run")
 
 
+@pytest.mark.slow
 def test_a_folder_of_images_gives_a_model_and_a_report(digits):
     """Rejects, copies and parts are in what it leaves; the split names files, and keeps copies together."""
     path, result = digits
@@ -53,6 +72,7 @@ def test_a_folder_of_images_gives_a_model_and_a_report(digits):
     assert len({part for part in parts if {"0/0000.png", "0/again.png"} & set(parts[part])}) == 1
 
 
+@pytest.mark.slow
 def test_the_delivered_model_reads_files_and_names_them(digits):
     """Much better than chance; a loose folder without classes, and a broken file that has no line."""
     path, _ = digits
@@ -72,6 +92,7 @@ def test_the_delivered_model_reads_files_and_names_them(digits):
     assert judged.rows == DIGITS + 1
 
 
+@pytest.mark.slow
 def test_images_of_another_size_are_brought_to_the_models(digits):
     path, _ = digits
     large = np.kron(np.asarray(images.read(path / "digits")[0].pixels[0, ..., 0]), np.ones((5, 5), np.uint8))

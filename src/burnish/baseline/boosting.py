@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
-from burnish.baseline import sample
+from burnish.baseline import pixels, sample
 from burnish.baseline.fitted import Fitted, Targets, Weights, majority
 from burnish.data.inputs import Prepared
 
@@ -29,6 +29,7 @@ VALIDATION_SHARE = 0.1
 # Threads wait for each other busily: on two cores that others wanted too, 50,000 rows took 37 s on two and 14 s on one.
 # All that a second one can save on a quiet machine is a second.
 THREADS = 1
+MOST_PIXELS = 256  # numbers of an image; larger ones are shrunk, as trees find the same in coarser images
 MOST_CODES = 255  # scikit-learn's limit; codes are numbered by frequency, so that only rare levels are merged
 
 
@@ -77,13 +78,14 @@ def boosting(
             "boosting", majority(y, w, classes).model, "All training rows have one class; nothing was fitted."
         )
     trees = classes if classes and classes > 2 else 1  # in each iteration
-    most, iterations = _size(len(y), prepared.x.shape[1] + prepared.codes.shape[1], work=share * MOST_WORK / trees)
+    inputs = pixels.width(prepared, MOST_PIXELS)
+    most, iterations = _size(len(y), inputs + prepared.codes.shape[1], work=share * MOST_WORK / trees)
     rows = sample.rows(len(y), most, seed=seed)
     x = _inputs(prepared.take(rows))
     options = {
         "max_iter": iterations,
         "random_state": seed,
-        "categorical_features": np.arange(x.shape[1]) >= prepared.x.shape[1],
+        "categorical_features": np.arange(x.shape[1]) >= inputs,
         "validation_fraction": VALIDATION_SHARE,
         "early_stopping": _can_hold_out(y[rows], classes),
     }
@@ -104,7 +106,7 @@ def _size(rows: int, inputs: int, *, work: float) -> tuple[int, int]:
 def _inputs(prepared: Prepared) -> NDArray[np.float32]:
     """Inputs, then codes; the rarest codes beyond the limit count as code 0."""
     codes = np.where(prepared.codes < MOST_CODES, prepared.codes, 0)
-    return np.hstack([prepared.x, codes.astype(np.float32)])
+    return np.hstack([pixels.flat(prepared, MOST_PIXELS).x, codes.astype(np.float32)])
 
 
 def _can_hold_out(y: Targets, classes: int | None) -> bool:

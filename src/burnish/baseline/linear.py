@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from threadpoolctl import threadpool_limits
 
-from burnish.baseline import sample
+from burnish.baseline import pixels, sample
 from burnish.baseline.fitted import Constant, Fitted, Targets, Weights, majority
 from burnish.data.inputs import Prepared
 
@@ -40,7 +40,8 @@ ITERATIONS = 200
 # Many short products gain little from threads, which wait for each other busily: where another process had one of two
 # cores, a fit of 11,000 rows and ten classes took 39 s on two threads and 0.8 s on one.
 THREADS = 1
-BLOCK = 65_536  # rows predicted at a time
+BLOCK, IMAGE_BLOCK = 65_536, 4_096  # rows predicted at a time
+MOST_PIXELS = 1_024  # numbers of an image; larger ones are shrunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,11 @@ class Linear:
     def predict(self, prepared: Prepared) -> NDArray[np.float64]:
         """Probabilities (rows, classes), or numbers in units (rows, 1)."""
         out = np.empty((len(prepared.x), len(self.intercept)))
-        for start in range(0, len(out), BLOCK):  # the product with float64 weights copies its rows to float64
-            rows = slice(start, start + BLOCK)
-            out[rows] = prepared.x[rows] @ self.weights + self.intercept
+        block = BLOCK if prepared.x.ndim == 2 else IMAGE_BLOCK
+        for start in range(0, len(out), block):  # the product with float64 weights copies its rows to float64
+            rows = slice(start, start + block)
+            x = pixels.flat(Prepared(prepared.x[rows], prepared.codes[rows]), MOST_PIXELS).x
+            out[rows] = x @ self.weights + self.intercept
         for slot, table in enumerate(self.tables):
             codes = prepared.codes[:, slot]
             out += table[np.where(codes < len(table), codes, 0)]  # a code that training rows did not have is unseen
@@ -94,11 +97,11 @@ def linear(prepared: Prepared, y: Targets, w: Weights = None, *, classes: int | 
             "linear", majority(y, w, classes).model, "All training rows have one class, so nothing was fitted."
         )
     levels = _levels(prepared)
-    inputs = prepared.x.shape[1] + sum(levels)
+    inputs = pixels.width(prepared, MOST_PIXELS) + sum(levels)
     work = MOST_RIDGE_WORK / inputs**2 if classes is None else MOST_WORK / (inputs * _outputs(classes))
     most = min(MOST_ROWS, work)
     rows = sample.rows(len(y), max(int(most), FEWEST_ROWS), seed=seed)
-    x = _design(prepared.take(rows), levels)
+    x = _design(pixels.flat(prepared.take(rows), MOST_PIXELS), levels)
     weights = None if w is None else w[rows]
     note = f"Fitted on {len(rows)} of {len(y)} rows, drawn at random." if len(rows) < len(y) else ""
     with threadpool_limits(limits=THREADS):
@@ -144,7 +147,7 @@ def _model(
     softmax: bool,
 ) -> Linear:
     """Takes the coefficients (inputs + Σ levels, outputs) apart; a table row without a column of its own is 0."""
-    width = prepared.x.shape[1]
+    first = width = pixels.width(prepared, MOST_PIXELS)
     tables = []
     for slot, count in enumerate(levels):
         size = int(prepared.codes[:, slot].max(initial=0)) + 1
@@ -152,7 +155,7 @@ def _model(
         table[1 : count + 1] = coefficients[width : width + count]
         tables.append(table)
         width += count
-    return Linear(coefficients[: prepared.x.shape[1]], tuple(tables), intercept, softmax)
+    return Linear(coefficients[:first], tuple(tables), intercept, softmax)
 
 
 def _ridge(

@@ -75,6 +75,11 @@ class Perceptron:
         return dense + offsets + embedded + self.frequencies * self.inputs.numbers
 
     @property
+    def multiplications(self) -> int:
+        """About how many products evaluating one row takes: one for each weight."""
+        return self.parameters
+
+    @property
     def row_numbers(self) -> int:
         """About how many numbers evaluating one row holds at once."""
         return self.fan_in + LAYERS_AT_ONCE * max(self.sizes[1:])
@@ -101,6 +106,11 @@ class Own:
     def parameters(self) -> int:
         """How many numbers are learned."""
         return sum(math.prod(shape) for _, shape in self.leaves)
+
+    @property
+    def multiplications(self) -> int:
+        """About how many products evaluating one row takes, as if each parameter were a weight that meets it once."""
+        return self.parameters
 
     @property
     def row_numbers(self) -> int:
@@ -146,6 +156,17 @@ class Convolution:
         per_channel = 2 if self.norm == "batch" else 1
         learned = sum(KERNEL_SIZE * a * b + per_channel * b for a, b in self.convolutions)
         return learned + (self.widths[-1] + 1) * self.outputs
+
+    @property
+    def multiplications(self) -> int:
+        """About how many products evaluating one row takes: each kernel meets every pixel of its stage."""
+        height, width, _ = self.image
+        each = len(self.convolutions) // len(self.widths)
+        products = 0
+        for index, (a, b) in enumerate(self.convolutions):
+            halved = 2 ** (index // each)
+            products += KERNEL_SIZE * a * b * -(-height // halved) * -(-width // halved)
+        return products
 
     @property
     def row_numbers(self) -> int:

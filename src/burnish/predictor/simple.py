@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from burnish.baseline import linear
 from burnish.baseline.fitted import Fitted
+from burnish.data import inputs as input_shapes
 from burnish.data.counting import ALIKE, Counting
 from burnish.data.inputs import InputSpec
 from burnish.data.table import Physical, Table
@@ -64,11 +65,7 @@ class SimplePredictor:
             "target": self.target.to_json(),
             "preparations": [p.to_json() for p in self.preparations],
             "models": [linear.to_json(m) for m in self.models],
-            "inputs": {
-                "numbers": self.inputs.numbers,
-                "flags": self.inputs.flags,
-                "vocabularies": list(self.inputs.vocabularies),
-            },
+            "inputs": asdict(self.inputs),
             "counting": asdict(self.counting),
         }
         (folder / predictor.MODEL_FILE).write_text(json.dumps(model, allow_nan=False), "utf-8")
@@ -76,12 +73,11 @@ class SimplePredictor:
     @classmethod
     def from_json(cls, model: dict[str, Any]) -> SimplePredictor:
         """The predictor that `save` wrote."""
-        inputs = model["inputs"]
         return cls(
             target=TargetCoding.from_json(model["target"]),
             preparations=tuple(Preparation.from_json(p) for p in model["preparations"]),
             models=tuple(linear.from_json(m) for m in model["models"]),
-            inputs=InputSpec(inputs["numbers"], inputs["flags"], tuple(inputs["vocabularies"])),
+            inputs=input_shapes.spec(model["inputs"]),
             counting=Counting.from_json(model),
         )
 

@@ -15,12 +15,13 @@ def pad(inputs: Sequence[InputSpec]) -> InputSpec:
     """The smallest shape that holds each of these.
 
     >>> pad([InputSpec(3, 1, (20,)), InputSpec(2, 4, (18, 40))])
-    InputSpec(numbers=3, flags=4, vocabularies=(20, 40))
+    InputSpec(numbers=3, flags=4, vocabularies=(20, 40), image=None)
     """
     return InputSpec(
         numbers=max(spec.numbers for spec in inputs),
         flags=max(spec.flags for spec in inputs),
         vocabularies=tuple(max(sizes) for sizes in zip_longest(*(s.vocabularies for s in inputs), fillvalue=1)),
+        image=inputs[0].image,  # all folds have the images of one pack
     )
 
 
@@ -33,7 +34,7 @@ def roomy(inputs: InputSpec) -> InputSpec:
     """A shape that holds these inputs and those of tables with about as many columns, so that they share programs.
 
     >>> roomy(InputSpec(5, 0, (20,)))
-    InputSpec(numbers=6, flags=0, vocabularies=(20,))
+    InputSpec(numbers=6, flags=0, vocabularies=(20,), image=None)
     """
     return replace(inputs, numbers=_round_up(inputs.numbers), flags=_round_up(inputs.flags))
 
@@ -52,6 +53,8 @@ def widen(prepared: Prepared, own: InputSpec, to: InputSpec) -> Prepared:
     Raises:
         ValueError: `to` has no room for `own`, or `prepared` does not have the shape `own`.
     """
+    if own.image is not None and own == to:
+        return prepared
     if prepared.x.shape[1] != own.width or prepared.codes.shape[1] != len(own.vocabularies):
         raise ValueError(
             f"prepared rows have {prepared.x.shape[1]} inputs and {prepared.codes.shape[1]} codes, not {own}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -56,7 +56,13 @@ class Preparation:
             numbers=sum(len(plan.numbers) for plan in self.plans),
             flags=sum(len(plan.flags) for plan in self.plans),
             vocabularies=tuple(p.vocabulary for p in self.plans if isinstance(p, categories.CodesPlan)),
+            image=None if self.image is None else astuple(self.image.shape),
         )
+
+    @property
+    def image(self) -> images.ImagePlan | None:
+        """The plan of the images, where rows are images: then it is the only one."""
+        return next((plan for plan in self.plans if isinstance(plan, images.ImagePlan)), None)
 
     @property
     def schema(self) -> dict[str, Physical]:
@@ -74,6 +80,9 @@ class Preparation:
         Raises:
             DataError: a column is absent, or holds what it did not hold in training.
         """
+        if self.image is not None:
+            pixels = self.image.pixels(_find(self.image.name, {column.name: column for column in table.columns}))
+            return Prepared(pixels, np.zeros((table.rows, 0), np.int32))
         spec = self.inputs
         x = np.zeros((table.rows, spec.width), dtype=np.float32)
         codes = np.zeros((table.rows, len(spec.vocabularies)), dtype=np.int32)
@@ -206,7 +215,7 @@ def _plan(column: Column, rows: NDArray[np.integer], kind: Kind) -> Plan | str:
     if kind is Kind.IDENTIFIER:
         return "it names the rows, so it cannot carry over to new ones"
     if kind is Kind.IMAGE:
-        return images.fit_images(column, rows)
+        return images.fit_images(column)
     training = column.take(rows)
     plan = _fit_column(training, kind)
     if plan is not None:

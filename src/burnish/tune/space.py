@@ -38,6 +38,9 @@ NO_STEP = ("mixup",)
 # What a person's own model settles itself.
 OF_OWN_NETWORK = ("depth", "width", *OF_THE_PERCEPTRON)
 
+# What the search leaves as it is where rows are images: programs there are dear, and widths rise from stage to stage.
+NOT_OF_IMAGES = ("depth", "width", "norm", "activation", "residual", "mixup", "batch_size", "l2")
+
 # Trainings as long as the centre's, and shorter: classifiers often find their best epoch early.
 EPOCH_SHARES = (0.5, 1.0)
 
@@ -157,6 +160,9 @@ def default(
     }
     if inputs.numbers:
         scales["bins"] = Choice((0, *BINS))
+    if inputs.image is not None:
+        scales = {name: scale for name, scale in scales.items() if name not in NOT_OF_IMAGES}
+        scales["shift"] = Uniform(0.02, 0.15)  # never 0, so that all draws share their program
     if centre.model:
         scales = {name: scale for name, scale in scales.items() if name not in OF_OWN_NETWORK}
     space = Space(scales, centre)

@@ -53,9 +53,9 @@ class Session:
         return len(self.reached)
 
     def operations(self, problem: Problem, configuration: Configuration) -> float:
-        """Floating-point operations of one training step: three matrix products for each weight."""
+        """Floating-point operations of one training step: three matrix products where evaluation has one."""
         shape = problem.architecture(configuration)
-        return 6.0 * shape.batch_size * shape.parameters
+        return 6.0 * shape.batch_size * shape.multiplications
 
     def steps(self, problem: Problem, work: Work) -> float:
         """Mini-batches of a piece of work."""
