@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from burnish.executors import fold_files, trainer, trials
-from burnish.model import convolution, convolution_lax
+from burnish.model import convolution, convolution_lax, convolution_planes
 from burnish.model.architecture import Convolution
 from burnish.predictor import shapes, weights
 from burnish.train import hyperparameters, packing, slice
@@ -42,6 +42,23 @@ def test_images_train_from_any_strengths_with_one_program(compilations, monkeypa
     assert data.train.x.dtype == np.uint8
     assert np.abs(unlike.params["output"]["w"] - whole.params["output"]["w"]).max() > 1e-4
     jax.tree.map(np.testing.assert_array_equal, whole.params["pixels"], moments)  # data: nothing moves them
+
+
+@pytest.mark.parametrize("form", [convolution_planes, convolution_lax])
+def test_many_networks_of_images_are_one_program(form, monkeypatch):
+    """Mapped over trials, as an accelerator does it, either form can be traced."""
+    monkeypatch.setattr(convolution, "form", lambda: form)
+    fold = tiny_images.fold()
+    shape = hyperparameters.architecture(AUGMENTED, fold.inputs, outputs=fold.outputs, task=fold.task)
+    data = packing.pack(fold)
+    state = slice.start(shape, trials.start_parameters(AUGMENTED, shape, SEED), len(data.dev.y))
+    hp, states = jax.tree.map(
+        lambda leaf: np.stack([leaf] * 3), (hyperparameters.hyperparameters(AUGMENTED, SEED), state)
+    )
+    over = jax.vmap(partial(slice.train_slice, shape), in_axes=(0, 0, None, 0, None))
+
+    made = jax.eval_shape(over, hp, states, data, np.full(3, STEPS, np.int32), np.bool_(True))
+    assert made.probe_output.shape == (3, 32, fold.outputs)
 
 
 def test_a_network_of_images_is_written_and_read_as_json():

@@ -77,7 +77,7 @@ class Trainer:
             result = program(hp, trial.state, data, np.int32(until), np.bool_(False))
             trial.state = result.state
             trial.curve.append(np.asarray(result.record.values)[: int(result.record.length)])
-            steps = trials.next_steps(int(trial.state.step) - at, time.perf_counter() - tick)
+            steps = trials.next_steps(int(trial.state.step) - at, time.perf_counter() - tick, trial.slice_seconds)
             stopped = trial.goes_on and should_stop()
         self._eye.look(trial)
         probe = np.asarray(program(hp, trial.state, data, np.int32(trial.state.step), np.bool_(True)).probe_output)
