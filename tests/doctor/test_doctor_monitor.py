@@ -145,7 +145,7 @@ def test_a_leaf_that_the_optimiser_leaves_out_is_named():
     found = loop(apply, params, optimizer=frozen, network=False, steps=40).diagnosis()
 
     assert faults(found) == ["NU3"]
-    assert "never moved in 40 steps, in which others did, and had a gradient" in found.findings[0].evidence
+    assert "did not change by a single bit in 31 steps, in which others did, and had a gradient" in str(found)
 
 
 def test_updates_that_are_not_applied_are_seen():
@@ -292,8 +292,8 @@ def test_trees_that_are_not_alike_and_steps_that_fall_are_refused():
     monitor = Monitor()
     monitor.record(5, params={"a": jnp.ones(3)})
 
-    with pytest.raises(errors.ConfigError, match="arrays of floating point"):
-        monitor.record(6, params={"a": jnp.ones(3), "b": jnp.ones(3)})
+    with pytest.raises(errors.ConfigError, match="has 2 arrays, and the parameters of the first step had 1"):
+        monitor.record(6, params={"a": jnp.ones(3)}, grads={"a": jnp.ones(3), "b": jnp.ones(3)})
     with pytest.raises(errors.ConfigError, match="was recorded after step"):
         monitor.record(4, params={"a": jnp.ones(3)})
 

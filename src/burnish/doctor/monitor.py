@@ -1,8 +1,8 @@
 """Watches a training loop that somebody wrote by hand: what its traces prove, and what they give reason to suspect.
 
 Nothing of the loop is changed and nothing is trained again. Each step costs one pass over the gradients, whose result
-is fetched later; parameters are looked at when 1, 2, 4, 8, … steps have been recorded; the network's layers only when a
-diagnosis is asked for.
+is fetched later; parameters and updates are looked at when 1, 2, 4, 8, … steps have been recorded; the network's layers
+only when a diagnosis is asked for.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class Monitor:
         self._apply, self._loss, self._frozen, self._task = apply, loss, tuple(frozen), task
         self._traces = Traces()
         self._held: list[tuple[int, Line]] = []
-        self._count = self._looks = self._kept = 0
+        self._count = self._looks = self._kept = self._rows = 0
+        self._places: tuple[int, ...] = ()  # of the trainable leaves
+        self._leaves = 0  # with those that are not
         self._step = -1
         self._batches: list[tuple[np.ndarray, np.ndarray]] = []
         self._start: PyTree = None if params is None else jax.tree.map(_copy, params)
@@ -105,26 +107,17 @@ class Monitor:
         Raises:
             ConfigError: It was called while `jit` traces the loop, or the trees of two calls are not alike.
         """
-        leaves = traces.floating(params)
-        self._refuse(step, leaves, loss)
+        self._refuse(step, loss, params)
         if not self._count:
-            self._traces.names = traces.names(params)
-            self._start = jax.tree.map(_copy, params) if self._start is None else self._start
-        elif len(leaves) != len(self._traces.names):
-            raise _unlike("params", len(leaves), len(self._traces.names))
+            self._begin(params)
+        gradients = None if grads is None else self._trainable("grads", grads)
         x, y = batch if isinstance(batch, tuple | list) and len(batch) == 2 else (batch, None)
-        self._held.append(
-            (
-                step,
-                Line(
-                    loss, traces.peak(x), traces.peak(y), self._peaks("grads", grads), self._peaks("updates", updates)
-                ),
-            )
-        )
+        peaks = None if gradients is None else traces.peaks(gradients)
+        self._held.append((step, Line(loss, traces.peak(x), traces.peak(y), peaks)))
         self._count, self._last, self._step = self._count + 1, params, step
         if self._count & (self._count - 1) == 0:
-            self._read(step, leaves, grads, updates)
-        if x is not None and y is not None:
+            self._read(step, params, gradients, updates)
+        if self._rows < GAUGE_ROWS and x is not None and y is not None:
             self._keep(x, y, params)
         if len(self._held) > traces.HELD:
             self._fetch(leave=1)
@@ -160,8 +153,9 @@ class Monitor:
             "`burnish.diagnose` with the parts of the training can try.",
         )
 
-    def _refuse(self, step: int, leaves: Sequence[Any], loss: Any) -> None:
-        if any(isinstance(value, jax.core.Tracer) for value in (*leaves, loss)):
+    def _refuse(self, step: int, loss: Any, params: PyTree) -> None:
+        first = loss if loss is not None else next(iter(jax.tree.leaves(params)), None)
+        if isinstance(first, jax.core.Tracer):
             raise errors.ConfigError(
                 "Monitor.record was called inside a function that JAX traces.",
                 "It has to see numbers, and a traced function has none.",
@@ -173,37 +167,45 @@ class Monitor:
                 "Steps rise through the training.",
                 "Count them over all epochs, or make another Monitor for another training.",
             )
-        if not leaves:
+
+    def _begin(self, params: PyTree) -> None:
+        self._places, self._leaves = traces.trainable(params), len(jax.tree.leaves(params))
+        if not self._places:
             raise errors.ConfigError(
                 "There are no parameters to watch.",
                 "params holds no array of floating point.",
                 "Hand over the tree that the step returned.",
             )
+        self._traces.names = traces.names(params)
+        self._start = jax.tree.map(_copy, params) if self._start is None else self._start
 
-    def _peaks(self, name: str, tree: PyTree) -> Array | None:
-        if tree is None:
-            return None
-        leaves = traces.floating(tree)
-        if len(leaves) != len(self._traces.names):
-            raise _unlike(name, len(leaves), len(self._traces.names))
-        return traces.peaks(leaves)
+    def _trainable(self, name: str, tree: PyTree) -> list[Array]:
+        """The trainable leaves of a tree like the parameters."""
+        leaves = jax.tree.leaves(tree)
+        if len(leaves) != self._leaves:
+            raise errors.ConfigError(
+                f"{name} has {len(leaves)} arrays, and the parameters of the first step had {self._leaves}.",
+                "Gradients and updates are trees like the parameters, the same at every step.",
+                "Hand over whole trees.",
+            )
+        return [leaves[place] for place in self._places]
 
-    def _read(self, step: int, leaves: Sequence[Array], grads: PyTree, updates: PyTree) -> None:
-        gradients = None if grads is None else traces.floating(grads)
+    def _read(self, step: int, params: PyTree, gradients: Sequence[Array] | None, updates: PyTree) -> None:
+        leaves = self._trainable("params", params)
         scale = None if gradients is None else np.asarray(traces.scales(gradients), np.float64)
-        both = gradients is not None and updates is not None
-        cosine = float(traces.cosine(gradients, traces.floating(updates))) if both else math.nan
+        cosine = math.nan
+        if gradients is not None and updates is not None:
+            cosine = float(traces.cosine(gradients, self._trainable("updates", updates)))
         weight, prints = np.asarray(traces.scales(leaves), np.float64), np.asarray(traces.prints(leaves))
         self._traces.readings.append(Reading(step, self._count, weight, scale, prints, cosine))
 
     def _keep(self, x: Any, y: Any, params: PyTree) -> None:
         """Rows of the first batches, for reading layers: enough of them, and no more memory than `KEPT_BYTES`."""
         size = getattr(x, "nbytes", KEPT_BYTES)
-        rows = sum(len(one) for one, _ in self._batches)
-        if rows >= GAUGE_ROWS or self._kept + size > KEPT_BYTES or len(x) != len(y):
+        if self._kept + size > KEPT_BYTES or len(x) != len(y):
             return
         self._batches.append((np.array(x), np.array(y)))
-        self._kept += size
+        self._kept, self._rows = self._kept + size, self._rows + len(x)
         if len(self._batches) == 1 and self._apply is not None and self._loss is not None:
             # Now rather than after hours: the network and its loss have to fit together.
             watched.of(self._apply, self._loss, self._batches, (params, None), task=self._task)
@@ -226,11 +228,3 @@ class Monitor:
 
 def _copy(leaf: Any) -> Any:
     return jnp.array(leaf, copy=True) if hasattr(leaf, "dtype") else leaf
-
-
-def _unlike(name: str, found: int, known: int) -> errors.ConfigError:
-    return errors.ConfigError(
-        f"{name} has {found} arrays of floating point, and params has {known}.",
-        "Gradients and updates are trees like the parameters, the same at every step.",
-        "Hand over whole trees.",
-    )

@@ -7,6 +7,7 @@ are called limits. All tests together raise a false alarm in 1 % of healthy loop
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -27,6 +28,8 @@ FALSE_ALARMS = 0.01
 IDLE = 20
 # Steps in which no parameter at all moves. More, as gradients may be gathered over many steps before one is taken.
 STILL = 100
+# Stretches between two readings in which others have to change before a leaf that does not is called still.
+AGREEING = 3
 # Readings that have to agree that updates go uphill, and the cosine from which it is not rounding.
 READINGS, UPHILL = 4, 1e-3
 # A loss so much above the first one has risen, which is more than having learned nothing.
@@ -70,14 +73,12 @@ def _unfinite(traces: Traces) -> Iterable[Finding]:
         "loss": "A lower learning rate, warm-up, gradient clipping; or a loss of logits, without log(0) or x/0.",
         "gradient": "Guard what has no derivative there, such as sqrt(0), norm(0) or 0/0: `jnp.where` has to guard its "
         "argument, too.",
-        "update": "A larger ε of the optimiser, or a lower learning rate.",
     }[found.what]
     others = {
         "input": "It came with the batch.",
         "target": "It came with the batch.",
-        "loss": "The batch was finite.",
+        "loss": "The batch was finite, and the gradients of the step before.",
         "gradient": "The loss was finite still: its derivative is not.",
-        "update": "The gradients were finite still: the optimiser made it.",
     }[found.what]
     reached = f" The largest gradient of the step before was {found.before:.3g}." if math.isfinite(found.before) else ""
     yield Finding(
@@ -92,25 +93,39 @@ def _unfinite(traces: Traces) -> Iterable[Finding]:
 
 def _idle(traces: Traces, frozen: Sequence[str], dead: dict[str, float]) -> Iterable[Finding]:
     """NU3: leaves without any gradient, and leaves that never move; NN5 where a whole layer is dead."""
+    if traces.unfinite is not None:
+        return
     asked = np.array([not name.startswith(tuple(frozen)) for name in traces.names])
-    gradients, updates = traces.gradients, traces.updates
     never: NDArray[np.bool_] = np.zeros(len(asked), bool)
-    if gradients.seen >= IDLE and traces.unfinite is None:
-        never = (gradients.some == 0) & asked
+    if traces.batches >= IDLE:
+        never = (traces.some == 0) & asked
         yield from _without_gradient(traces, never, dead)
-    if updates.seen >= IDLE and traces.unfinite is None:
-        stuck = (updates.some == 0) & (updates.idle >= IDLE) & ~never & asked
-        if gradients.seen:
-            stuck &= gradients.some >= IDLE
-        if stuck.any():
-            names = _names(traces, stuck)
-            yield _frozen(
-                f"{_listed(names)} never moved in {updates.seen:,} steps, in which others did"
-                + (", and had a gradient." if gradients.seen else "."),
-                names,
-                "Look at the optimiser's masks and labels: it leaves these parameters out. If that is meant, name them "
-                "in `frozen`.",
-            )
+    still, steps = _still(traces)
+    if traces.batches:
+        still &= traces.some >= IDLE
+    still &= asked & ~never
+    if still.any():
+        names = _names(traces, still)
+        had = ", and had a gradient" if traces.batches else ""
+        yield _frozen(
+            f"{_listed(names)} did not change by a single bit in {steps:,} steps, in which others did{had}.",
+            names,
+            "Look at the optimiser's masks and labels, which may leave these parameters out, and at the size of their "
+            "updates. If they are meant to stay, name them in `frozen`.",
+        )
+
+
+def _still(traces: Traces) -> tuple[NDArray[np.bool_], int]:
+    """Leaves that stayed to the last bit from the first reading on, while others changed, and over how many steps.
+
+    Gradients that are gathered over some steps move nothing between some readings, and something between more.
+    """
+    readings = traces.readings
+    changed = np.array([now.prints != then.prints for then, now in itertools.pairwise(readings)])
+    moving = np.flatnonzero(changed.any(axis=1)) if len(changed) else np.zeros(0, np.int64)
+    if len(moving) < AGREEING or readings[-1].count - readings[moving[0]].count < IDLE:
+        return np.zeros(len(traces.names), bool), 0
+    return np.asarray(~changed.any(axis=0), bool), readings[-1].count - readings[0].count
 
 
 def _without_gradient(traces: Traces, never: NDArray[np.bool_], dead: dict[str, float]) -> Iterable[Finding]:
@@ -124,17 +139,15 @@ def _without_gradient(traces: Traces, never: NDArray[np.bool_], dead: dict[str, 
             "A whole layer is dead",
             Severity.FAULT,
             f"No unit of {first} lets anything through on any row seen, and {_listed(names)} had no gradient in "
-            f"{traces.gradients.seen:,} batches.",
+            f"{traces.batches:,} batches.",
             "A lower learning rate, He's initialisation and biases of 0, leaky ReLU or GELU, standardised inputs.",
             where=first,
         )
         return
     if never.all():
-        evidence = (
-            f"No parameter had a gradient in {traces.gradients.seen:,} batches: the loss does not depend on them."
-        )
+        evidence = f"No parameter had a gradient in {traces.batches:,} batches: the loss does not depend on them."
     else:
-        evidence = f"{_listed(names)} had a gradient of exactly 0 in all of {traces.gradients.seen:,} batches."
+        evidence = f"{_listed(names)} had a gradient of exactly 0 in all of {traces.batches:,} batches."
     yield _frozen(
         evidence,
         names,
@@ -155,12 +168,12 @@ def _unapplied(traces: Traces) -> Iterable[Finding]:
     first, last = readings[0], readings[-1]
     if last.count - first.count < STILL or any((one.prints != first.prints).any() for one in readings):
         return
-    if traces.updates.some.any():
-        why = "Updates were computed, and are not 0: they are not added to the parameters, or too small to change them."
-    elif traces.gradients.some.any():
-        why = "There were gradients: the optimiser makes nothing of them."
-    else:
+    if not traces.some.any():
         return
+    if any(one.cosine != 0 for one in readings if math.isfinite(one.cosine)):
+        why = "Updates were computed, and are not 0: they are not added to the parameters, or too small to change them."
+    else:
+        why = "There were gradients: nothing is made of them."
     yield _frozen(
         f"From step {first.step} to {last.step} no parameter changed by a single bit. {why}",
         traces.names,

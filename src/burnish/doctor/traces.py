@@ -36,31 +36,12 @@ class Reading:
     cosine: float = np.nan  # between update and gradient; a descent has a negative one. nan where either is missing
 
 
-@dataclass(slots=True)
-class Kind:
-    """Gradients, or updates: what is known of each leaf. Counts have shape (leaves,)."""
-
-    seen: int = 0  # steps that gave them
-    some: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))  # steps with a value that is not 0
-    idle: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))  # latest steps in a row with none,
-    # of those in which another leaf had some
-
-    def take(self, peaks: NDArray[np.float64]) -> None:
-        """Count one step's peaks, shape (leaves,)."""
-        if not self.seen:
-            self.some, self.idle = np.zeros(len(peaks), np.int64), np.zeros(len(peaks), np.int64)
-        moved = peaks != 0  # true of nan
-        self.seen += 1
-        self.some += moved
-        self.idle = np.where(moved, 0, self.idle + bool(moved.any()))
-
-
 @dataclass(frozen=True, slots=True)
 class Unfinite:
     """The first number that is not finite, in the order in which a step makes them."""
 
     step: int
-    what: str  # "input", "target", "loss", "gradient", "update"
+    what: str  # "input", "target", "loss", "gradient"
     leaves: tuple[str, ...] = ()
     before: float = np.nan  # the largest gradient of the step before, if there was one
 
@@ -73,37 +54,38 @@ class Traces:
     steps: list[int] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)  # nan where none was given
     peaks: list[float] = field(default_factory=list)  # the largest gradient of each step, nan where none was given
-    gradients: Kind = field(default_factory=Kind)
-    updates: Kind = field(default_factory=Kind)
+    batches: int = 0  # steps that gave gradients
+    some: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))  # of them, with one that is not 0;
+    # shape (leaves,)
     readings: list[Reading] = field(default_factory=list)
     unfinite: Unfinite | None = None
     dev: list[tuple[int, float]] = field(default_factory=list)  # step and dev loss
 
     def take(self, step: int, line: Line) -> None:
         """Add one step, fetched from the device."""
-        gradients, updates = _host(line.gradients), _host(line.updates)
+        gradients = None if line.gradients is None else np.asarray(line.gradients, np.float64)
         loss = np.nan if line.loss is None else float(line.loss)
         before = self.peaks[-1] if self.peaks else np.nan
         self.steps.append(step)
         self.losses.append(loss)
         self.peaks.append(np.nan if gradients is None or not len(gradients) else float(gradients.max()))
         if self.unfinite is None:
-            self.unfinite = self._unfinite(step, line, loss, (gradients, updates), before)
-        for kind, found in ((self.gradients, gradients), (self.updates, updates)):
-            if found is not None:
-                kind.take(found)
+            self.unfinite = self._unfinite(step, line, loss, gradients, before)
+        if gradients is not None:
+            moved = gradients != 0  # true of nan
+            self.some = self.some + moved if self.batches else moved.astype(np.int64)
+            self.batches += 1
 
     def _unfinite(
-        self, step: int, line: Line, loss: float, leaves: tuple[NDArray | None, NDArray | None], before: float
+        self, step: int, line: Line, loss: float, gradients: NDArray[np.float64] | None, before: float
     ) -> Unfinite | None:
         for what, value in (("input", line.x), ("target", line.y), ("loss", None if line.loss is None else loss)):
             if value is not None and not np.isfinite(float(value)):
                 return Unfinite(step, what, before=before)
-        for what, found in (("gradient", leaves[0]), ("update", leaves[1])):
-            if found is not None and not np.isfinite(found).all():
-                bad = tuple(self.names[i] for i in np.flatnonzero(~np.isfinite(found)))
-                return Unfinite(step, what, bad, before)
-        return None
+        if gradients is None or np.isfinite(gradients).all():
+            return None
+        bad = tuple(self.names[i] for i in np.flatnonzero(~np.isfinite(gradients)))
+        return Unfinite(step, "gradient", bad, before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +96,11 @@ class Line:
     x: Any  # peak of the inputs; None where they are whole numbers, or not given
     y: Any
     gradients: Float[Array, " leaf"] | None
-    updates: Float[Array, " leaf"] | None
 
 
-def floating(tree: PyTree) -> list[Array]:
-    """The leaves that can be trained: arrays of floating point."""
-    return [leaf for leaf in jax.tree.leaves(tree) if _is_floating(leaf)]
+def trainable(tree: PyTree) -> tuple[int, ...]:
+    """Places, among all leaves, of those that can be trained: arrays of floating point."""
+    return tuple(place for place, leaf in enumerate(jax.tree.leaves(tree)) if _is_floating(leaf))
 
 
 def names(tree: PyTree) -> tuple[str, ...]:
@@ -142,7 +123,12 @@ def peak(values: Any) -> Any:
     """The largest absolute value of inputs or targets; None where they are whole numbers, or no single array."""
     if not hasattr(values, "dtype") or not jnp.issubdtype(values.dtype, jnp.floating) or not values.size:
         return None
-    return np.max(np.abs(values)) if isinstance(values, np.ndarray) else jnp.max(jnp.abs(values))
+    return np.max(np.abs(values)) if isinstance(values, np.ndarray) else _peak(values)
+
+
+@jax.jit
+def _peak(values: Array) -> Array:
+    return jnp.max(jnp.abs(values))
 
 
 @jax.jit
@@ -175,7 +161,3 @@ def prints(leaves: Sequence[Array]) -> Array:
         return jnp.sum(bits * (places | jnp.uint32(1)), dtype=jnp.uint32)
 
     return jnp.stack([one(leaf) for leaf in leaves])
-
-
-def _host(values: Any) -> NDArray[np.float64] | None:
-    return None if values is None else np.asarray(values, np.float64)
