@@ -143,6 +143,15 @@ def test_a_residual_block_starts_as_if_it_were_not_there(by_lax):
         )
 
 
+@pytest.mark.parametrize("sides", [(1, 1), (3, 1), (2, 5)], ids=str)
+def test_images_are_halved_down_to_one_pixel(by_lax, sides):
+    """More stages than halvings leave something to average."""
+    shape = replace(BARE, inputs=InputSpec(0, image=(*sides, 1)), widths=(3, 3, 3))
+    z = evaluated(shape, convolution.parameters(shape, 0), (), np.ones((2, *sides, 1), np.uint8))
+
+    assert np.isfinite(z).all()
+
+
 def test_padding_changes_neither_moments_nor_other_rows(by_lax):
     """Whatever is in it."""
     params, counted = drawn(SMALL), (np.arange(ROWS) < 6).astype(np.float32)

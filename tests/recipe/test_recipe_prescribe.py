@@ -32,6 +32,13 @@ WELL = replace(
     label_smoothing=0.1,
     input_noise=0.1,
     mixup=0.2,
+    flip=0.5,
+    shift=0.1,
+    rotation=10.0,
+    crop=0.2,
+    brightness=0.2,
+    contrast=0.2,
+    cutout=0.3,
     patience=10,
     epochs=19,
 )
@@ -122,6 +129,18 @@ def test_with_both_the_bias_comes_first_and_the_variance_when_that_is_tried():
 
     assert all(remedy.cause in ("bias", "optimisation") for remedy in first)
     assert {remedy.cause for remedy in then} == {"variance"}
+
+
+def test_tables_and_images_have_remedies_of_their_own():
+    """None that would change nothing: images have no columns, and tables cannot be mirrored."""
+    tables, images = (
+        names(prescribe([finding("BV3")], START, (), limit=99, task="classification", of=of))
+        for of in ("tables", "images")
+    )
+
+    assert {"periodic", "input-noise"} <= set(tables) - set(images)
+    assert {"flip", "shift", "cutout", "residual-blocks"} <= set(images) - set(tables)
+    assert {"wider", "dropout", "mixup"} <= set(tables) & set(images)
 
 
 def test_divergence_is_cured_before_anything_else():

@@ -124,7 +124,7 @@ class Convolution:
     """A convolutional network for small images (`convolution`); hashable.
 
     Each stage is a convolution of 3 × 3 pixels and, with `residual`, a block of two more with a way around it. Between
-    stages images are halved by the largest of 2 × 2 pixels; after the last one each channel is averaged.
+    stages images are halved by the largest of 2 × 2 pixels, down to one; after the last one each channel is averaged.
     """
 
     inputs: InputSpec  # with an image

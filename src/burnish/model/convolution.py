@@ -214,12 +214,15 @@ def _body(architecture: Convolution, params: Params, x: Array, *, normalise: Nor
 
     h, stages = _standardised(params, x), len(architecture.widths)
     for stage in range(stages):
-        z = convolved(h)
+        z, one = convolved(h), min(h.shape[:2]) == 1
         if architecture.residual:
             around = by.join(_each(activate, z))
             inside = convolved(by.join(_each(activate, convolved(around))))
             z = tuple(a + b for a, b in zip(inside, by.split(around), strict=True))
-        h = _averaged(_each(activate, z)) if stage == stages - 1 else _pooled(by, architecture, z)
+        if stage == stages - 1:
+            h = _averaged(_each(activate, z))
+        else:  # down to one row or column of pixels
+            h = by.join(_each(activate, z)) if one else _pooled(by, architecture, z)
         h = thin(stage, h)
     return h @ params["output"]["w"] + params["output"]["b"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from burnish.diagnosis.finding import Finding
-from burnish.recipe.remedies import REMEDIES, Cause, Remedy, Task
+from burnish.recipe.remedies import REMEDIES, Cause, Of, Remedy, Task
 from burnish.train.configuration import Configuration
 
 # A verdict that there is nothing to cure: no remedy is tried against it, unless the same verdict names a limit too.
@@ -28,6 +28,7 @@ def prescribe(
     *,
     limit: int,
     task: Task,
+    of: Of = "tables",
 ) -> tuple[Remedy, ...]:
     """The next remedies to try, best first.
 
@@ -39,10 +40,11 @@ def prescribe(
         findings: About the network trained with `configuration`.
         configuration: The best so far.
         tried: Names of remedies not to try: tried against this configuration before, or known not to apply to these
-            data (such as "periodic" where no column is continuous).
+            data.
         limit: At most so many. Each costs power of the others, since the round's error probability is divided by
             their number.
         task: Some remedies exist for one task only.
+        of: What rows are: some remedies exist for tables, others for images.
     """
     codes = {finding.code for finding in findings}
     if NEAR_FLOOR in codes and UNKNOWING not in codes:
@@ -53,6 +55,7 @@ def prescribe(
         if remedy.trains
         and remedy.name not in tried
         and remedy.task in (None, task)
+        and remedy.of in (None, of)
         and remedy.change(configuration) is not None
     ]
     return tuple(sorted(able, key=lambda remedy: (_group(remedy, codes), -remedy.promise / remedy.cost))[:limit])

@@ -131,6 +131,7 @@ def _waiting(ran: Ran, code: str) -> list[Remedy]:
         _tried(improved) | _kept(improved),
         limit=len(remedies.REMEDIES),
         task=ran.problem.task,
+        of=ran.problem.of,
     )
     return [one for one in able if code in one.answers]
 

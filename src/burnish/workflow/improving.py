@@ -103,6 +103,7 @@ def improve(
                 tried,
                 limit=limit,
                 task=problem.task,
+                of=problem.of,
             )
             if limit >= LEAST_REMEDIES
             else ()

@@ -125,6 +125,11 @@ class Problem:
         return self.judge.task
 
     @property
+    def of(self) -> Literal["tables", "images"]:
+        """What rows are."""
+        return "tables" if self.inputs.image is None else "images"
+
+    @property
     def row_weights(self) -> Floats | None:
         """--weight; in the training cost too."""
         return self.judge.own_weights
