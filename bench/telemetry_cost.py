@@ -70,7 +70,7 @@ def measure(size: tuple[int, int, int, int], *, repeats: int, steps: int) -> str
                 if turn:
                     seconds[observed].append(took)
                 else:
-                    compiled[observed], dev[observed] = outcome.compile_seconds, outcome.dev
+                    compiled[observed], dev[observed] = took - outcome.seconds, outcome.dev
     without, with_it = (float(np.median(seconds[observed])) for observed in (False, True))
     spread = np.quantile(np.array(seconds[True]) / np.array(seconds[False]) - 1, [0.25, 0.75])
     same = "same" if (dev[False] == dev[True]).all() else "DIFFERENT"

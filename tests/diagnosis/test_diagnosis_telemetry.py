@@ -73,6 +73,14 @@ def test_steps_at_a_rate_of_0_say_nothing():
     assert telemetry.read(seen(update=still)) == ()
 
 
+def test_outputs_that_shrink_are_named():
+    """By a hundred and by ten thousand: no need of the updates, as gradients shrink alike."""
+    [found] = telemetry.read(seen(rms=np.tile([1.0, 0.01, 1e-6], (STEPS, 1))))
+
+    assert (found.code, found.where) == ("NN3", "hidden layer 3")
+    assert "falls to 1e-06" in found.evidence
+
+
 @pytest.mark.parametrize("way", ["forward", "backward"])
 def test_scales_that_explode_are_named(way):
     """Outputs that grow 100 times a layer, or gradients on their way back."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import workflow_fake as fake
 
-from burnish.train.work import Ending, Outcome, Work
+from burnish.train.work import Ending, Outcome, Telemetry, Work
 from burnish.workflow import candidates, diagnosis, improve, reading, settings
 from burnish.workflow.baselines import Baselines
 from burnish.workflow.events import Stage
@@ -31,6 +31,18 @@ class Timed(fake.Fake):
         rows = work.rows or len(self.problem.folds[work.fold].rows.train)
         steps = -(-rows // work.configuration.batch_size)
         return replace(made, seconds=1e-3 * fresh * steps)
+
+
+class Seen(fake.Fake):
+    """Where it is looked at, nine of ten units of the only hidden layer are dead."""
+
+    def outcome(self, work: Work, cut: bool = False) -> Outcome:
+        made = super().outcome(work, cut)
+        steps, leaf, layer = np.ones(4), np.ones((4, 1)), np.full((4, 1), np.nan)
+        seen = Telemetry(
+            *(("hidden.0.w",), ("hidden layer 1",), ()), *(steps,) * 4, *(leaf,) * 3, 0 * leaf, leaf, 0.9 * leaf, layer
+        )
+        return replace(made, telemetry=seen if work.observed else None)
 
 
 @pytest.fixture
@@ -189,6 +201,21 @@ def test_one_dev_part_has_a_second_seed_only_where_its_epochs_fit(tmp_path):
 
     assert [candidate.seed for candidate in found] == [0]
     assert session.budget.epochs == 40
+
+
+@pytest.mark.parametrize(("limit", "looked"), [({"max_epochs": 10**6}, 1), ({"limit": 60.0}, 1), ({"limit": 30.0}, 0)])
+def test_one_training_of_the_first_network_is_looked_at(limit, looked, tmp_path):
+    """Its first one, where the time bears a compilation; what it shows is beside the verdict, and calls for remedies."""
+    problem = fake.question(folds=3)
+    executor = Seen(problem)
+    session = fake.session(tmp_path, executor, start=replace(fake.CENTRE, activation="relu"), **limit)
+    with session.database:
+        _, _, found = diagnosis.first(session, problem)
+        made = fake.judge(session, problem)(found[0])
+
+    assert [work.observed for work in executor.done] == [bool(looked), False, False]
+    assert [finding.code for finding in made.training] == ["NN5"] * looked
+    assert not {finding.code for finding in made.findings} & {"NN5"}
 
 
 @pytest.mark.parametrize("files", [True, False])

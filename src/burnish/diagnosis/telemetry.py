@@ -20,12 +20,13 @@ FEWEST = 4
 # ‖Δw‖ / ‖w‖ of the first layer over that of the last: below, the first hardly learns. Relative updates and not
 # gradients, as Adam gives small gradients steps of the same size.
 STANDS_STILL = 1e-3
-# Growth over all layers together, of outputs or of gradients on their way back: wide, as what is usual for a network
-# takes further draws of it, which one training does not have.
+# Growth over all layers together, or one over it where they shrink, of outputs or of gradients on their way back: wide,
+# as what is usual for a network takes further draws of it, which one training does not have.
 EXPLODES = 1e3
-# Share of a layer's units that are dead, or saturated, in every mini-batch seen in the later half of the steps.
+# Share of a layer's units that are dead, or saturated, in every mini-batch seen in the later half of the steps. A unit
+# of narrow taste is seldom woken by few rows, so the bound of dead ones is the wider.
 DEAD = 0.5
-SATURATED = 0.5
+SATURATED = 0.3
 
 
 def read(seen: Telemetry | None) -> tuple[Finding, ...]:
@@ -37,7 +38,7 @@ def read(seen: Telemetry | None) -> tuple[Finding, ...]:
         return (broken,)
     if len(seen.step) < FEWEST:
         return ()
-    found = [_vanishing(seen), _exploding(seen)]
+    found = [_shrinking(seen) or _standing_still(seen), _exploding(seen)]
     found += [_dead(seen, place) for place in range(len(seen.layers))]
     found += [_saturated(seen, place) for place in range(len(seen.layers))]
     return tuple(one for one in found if one is not None)
@@ -75,7 +76,28 @@ def _not_finite(seen: Telemetry) -> Finding | None:
     )
 
 
-def _vanishing(seen: Telemetry) -> Finding | None:
+def _shrinking(seen: Telemetry) -> Finding | None:
+    """Whether outputs shrink from layer to layer, so that neither they nor gradients get through."""
+    factors = forward(seen)
+    if not factors.shape[1]:
+        return None
+    whole, each = float(np.median(factors.prod(axis=1))), np.median(factors, axis=0)
+    if not whole < 1 / EXPLODES:
+        return None
+    worst = int(np.argmin(each))
+    name = seen.layers[worst + 1]
+    return Finding(
+        "NN3",
+        "Signals probably vanish on their way through the layers",
+        Severity.LIMIT,
+        f"From the first hidden layer to the last the size of outputs falls to {whole:.2g} of what it was, most at "
+        f"{name} (to {each[worst]:.2g}); gradients on their way back fall alike.",
+        "He's starting weights, batch normalisation, skip connections, or fewer layers.",
+        where=name,
+    )
+
+
+def _standing_still(seen: Telemetry) -> Finding | None:
     """Whether the first layer hardly moves, beside the last one."""
     depth = list(seen.depth)
     moved = seen.update[:, depth].sum(axis=1) > 0  # a rate of 0 moves nothing

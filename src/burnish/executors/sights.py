@@ -6,7 +6,6 @@ one of every other training, and looking costs a compilation once and some milli
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,18 +34,17 @@ class Eye:
         self._cache = cache
         self._programs: dict[Any, Any] = {} if programs is None else programs
 
-    def open(self, trial: Trial) -> tuple[float, float]:
-        """Get the program for a trial, if it is to be seen: seconds in all, and those of tracing."""
+    def open(self, trial: Trial) -> None:
+        """Get the program for a trial, if it is to be seen.
+
+        Its seconds are in no outcome: those of compiling tell a run what a further program of training costs.
+        """
         key = self._key(trial)
         if not trial.work.observed or key in self._programs:
-            return 0.0, 0.0
-        began = time.perf_counter()
-        see = jax.jit(partial(telemetry.see, trial.shape))
-        lowered = see.lower(trial.hp, trial.state, trial.data)
-        traced = time.perf_counter()
+            return
+        lowered = jax.jit(partial(telemetry.see, trial.shape)).lower(trial.hp, trial.state, trial.data)
         with compile_cache.turn(self._cache, repr(key)):
             self._programs[key] = lowered.compile()
-        return time.perf_counter() - began, traced - began
 
     def look(self, trial: Trial) -> None:
         """Keep what the next step looks like, where it is one of those to be seen and was not yet."""

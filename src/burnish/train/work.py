@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
@@ -38,7 +38,8 @@ class Work:
     seed: int
     until: int  # epochs
     rows: int | None = None  # train on the first so many rows of a fixed random order (learning curves); None: all
-    observed: bool = False  # look at some of its steps from inside; what is trained is the same to the bit
+    # Look at some of its steps from inside. What is trained is the same to the bit, so it is the same work.
+    observed: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from burnish.workflow.session import Session
 
 # Seeds of the first network: two, so that both cores have work and the noise of training shows from the start.
 FIRST_SEEDS = (0, 1)
+# One of its trainings is looked at from inside, from this time limit on, in seconds: the compilation takes about one.
+LOOKING_FROM = 40.0
 # The first network may use this share of the budget: without it there is nothing to improve.
 FIRST_ENDS = 0.85
 
@@ -54,7 +56,8 @@ def first(session: Session, problem: Problem) -> tuple[Problem, Configuration, l
     name = "first"
     seeds = FIRST_SEEDS if problem.split.screen == 1 else FIRST_SEEDS[:1]
     work = candidates.plan(name, configuration, seeds=seeds, folds=problem.screening)
-    work = [replace(work[0], observed=True), *work[1:]]  # one is enough, and costs a compilation
+    if session.budget.limit is None or session.budget.limit >= LOOKING_FROM:
+        work = [replace(work[0], observed=True), *work[1:]]
     outcomes = session.train(problem, work, Stage.FIRST, until_share=FIRST_ENDS)
     trained = _folds_trained(problem, outcomes, name)
     if 0 < trained < problem.split.screen:
