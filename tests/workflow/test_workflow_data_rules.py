@@ -43,7 +43,7 @@ def test_a_healthy_table_gives_no_finding():
 
 
 def test_targets_that_nothing_predicts_are_named():
-    columns = healthy()
+    columns = healthy(1000)
     found = look(table_of(**columns | {"y": np.random.default_rng(1).permutation(columns["y"])}))
 
     assert [one.code for one in found] == ["DA26"]

@@ -12,12 +12,12 @@ from burnish.diagnosis.data_rules.rows import Floats, Rows, some
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 
-# A chance above which nothing was seen, and the power of what would have been seen. Were 0.2 asked for, as
-# often, one in five targets that nothing predicts would go unnamed; what it costs in power is told with the finding.
-NOTHING, POWER = 0.05, 0.8
+# A chance above which nothing was seen. Were 0.2 asked for, as often, one in five targets that nothing predicts would
+# go unnamed.
+NOTHING = 0.05
 # Standard errors from which one family alone is enough: one-sided 3 in 100,000.
 PLAIN = 4.0
-# The largest association (0 to 1) that may go unseen where "nothing can be learned" is said: 4 % of the variance.
+# The smallest association (0 to 1) that must not go unseen where "nothing can be learned" is said: 4 % of the variance.
 UNSEEN = 0.2
 # Rows by which targets are tried to be moved.
 LAGS = tuple(lag for lag in range(-5, 6) if lag)
@@ -58,13 +58,14 @@ def unlearnable(rows: Rows, alpha: float) -> Iterator[Finding]:
     seen = min(len(rows.y_train), rows.most_rows)
     if seen < FEWEST_ROWS or len(np.unique(rows.y_train)) < 2:
         return
-    smallest = float(special.ndtri(1 - NOTHING) + special.ndtri(POWER)) / np.sqrt(seen - 1)
+    # A false alarm is an effect that is there and not seen: its chance is one less the power.
+    smallest = float(special.ndtri(1 - NOTHING) + special.ndtri(1 - alpha)) / float(np.sqrt(seen - 1))
     if smallest > UNSEEN or not _nothing(rows, rows.x_train, rows.y_train):
         return
     yield DA26.finding(
         "Models of three families (linear, nearest neighbours, trees) predict held-out targets no better than targets "
         f"that are dealt at random, on {seen:,} rows. An association of {smallest:.2f} or more (0: none, 1: perfect) "
-        f"would have been seen with a probability of {POWER:.0%}.",
+        f"would have gone unseen with a chance of {alpha:.2%}.",
     )
 
 
