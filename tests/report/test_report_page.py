@@ -278,3 +278,18 @@ def test_the_error_budget_names_the_errors_that_it_reaches(vehicle):
 
     assert [error in page for error in ("train 11.0 %", "dev 20.0 %", "test 19.0 %")] == [True] * 3
     assert "floor 5.00 %;" in page
+
+
+def test_a_run_on_images_speaks_of_files_and_convolutions():
+    """No lines and columns of a table, and no hidden layers."""
+    told = replace(
+        summary.from_json((HERE / "vehicle.json").read_text()),
+        columns=(summary.ColumnNote("image", "image", "grey images of 8 x 8 pixels", 0, "pixels, standardised"),),
+        rejects=(summary.RejectNote(0, None, "it is empty", "cat/x.png"),),
+    )
+    page = render.render(told)
+
+    assert "images were read" in page
+    assert '<code>cat/x.png</code></th><td data-label="Reason">it is empty' in page
+    assert "channels, 3 × 3 convolutions" in page
+    assert "hidden layers of" not in page

@@ -59,6 +59,7 @@ def render(summary: Summary, *, beside: Sequence[str] = ()) -> str:
             has_test=any(b.test for b in summary.baselines) or (final is not None and final.test is not None),
             baselines_tested=any(b.test for b in summary.baselines),
             shown_rejects=summary.rejects[:REJECTS_SHOWN],
+            of_images=any(column.kind == "image" for column in summary.columns),
             depths=depths,
             shape_rows=shape_rows,
             residuals=_residuals(summary),

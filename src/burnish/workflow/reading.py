@@ -137,7 +137,10 @@ def _read_images(session: Session, sources: Sources) -> Loaded:
     table, target = dataset.table, dataset.target
     assert target is not None
     records = table.rows + len(table.rejects)
-    profiles = kinds.profile(table, target=target, overrides={images.FILE: Kind.IDENTIFIER})
+    profiles = tuple(
+        replace(p, kind=Kind.IDENTIFIER, reason="it names each image") if p.name == images.FILE else p
+        for p in kinds.profile(table, target=target)
+    )
     task, reason = _task(settings, table, profiles, target)
     session.say(Stage.READ, f"{table.name}: {table.rows:,} images of {dataset.shape}.")
     for remark in remarks.of(replace(table, notes=())):
