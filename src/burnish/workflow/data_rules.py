@@ -16,9 +16,9 @@ from burnish.diagnosis.data_rules import register, rows
 from burnish.diagnosis.finding import Finding, Severity
 from burnish.workflow.settings import Settings
 
-# What is looked at in any table, beside what the audit looks at without training a model: the order in which targets
-# came, wrong labels, rare classes, tails, near copies.
-ALONE = ("DA6", "DA9", "DA16", "DA17", "DA18", "DA20", "DA26")
+# What is looked at in any table, beside what the audit looks at without training a model, unless targets turn out to
+# belong to other rows (DA18): the future, wrong labels, rare classes, tails, near copies.
+ALONE = ("DA6", "DA9", "DA16", "DA17", "DA20", "DA26")
 # What files that were given as parts can differ in beside their distributions.
 FILES = ("DA2", "DA19")
 # What the past and the future of a table can differ in.
@@ -60,11 +60,10 @@ def alone(
     needless = {"DA6"} if copied else set()
     needless |= {"DA9"} if plan.time is not None else set()
     codes = [code for code in ALONE if code not in needless]
-    found = list(_look(_rows(view, main[picked]), codes))
-    if any(one.code == "DA26" for one in found) and len(picked) < len(main):
-        # Rows that follow one another, which a sample of a large table does not hold.
-        moved = _look(_rows(view, main[: rows.MOST_ROWS]), ("DA18",))
-        found = [*moved, *(one for one in found if not (moved and one.code == "DA26"))]
+    # Whether targets belong to other rows is seen in rows that follow one another, which a sample does not hold.
+    found = _look(_rows(view, main[:most]), ("DA18",))
+    if not found:
+        found = _look(_rows(view, main[picked]), codes)
     if len(main) <= READ_IN_FULL:
         half = len(main) // 2
         found += _look(_rows(view, main[:half], main[half:]), ("DA11",))

@@ -16,7 +16,7 @@ from burnish.workflow.data_rules import ALONE, FILES, TIMES
 
 # Rules that one table by itself is asked about, by `burnish audit` and `burnish improve`: those of the audit of values,
 # which reads all rows, and those that learn from a part of them.
-ONE_TABLE = frozenset(("DA6", "DA10", "DA11", "DA12", "DA13", "DA14", "DA15", "DA20", "DA28", *ALONE))
+ONE_TABLE = frozenset(("DA6", "DA10", "DA11", "DA12", "DA13", "DA14", "DA15", "DA18", "DA20", "DA28", *ALONE))
 # Rules that need a second part: a file, or what a split made.
 TWO_PARTS = frozenset(("DA3", "DA4", "DA7", *FILES, *TIMES))
 ARRAYS = "burnish.diagnosis.data_rules.register.look"

@@ -45,8 +45,8 @@ def inside(rows: Rows, alpha: float) -> Iterable[Finding]:
     near = near_copies(rows.x_train, rows.x_train, rows, same=True, alpha=alpha)
     if near is not None:
         yield DA6.finding(
-            f"{percent(near.value)} of the rows ({percent(near.low)} to {percent(near.high)}) have another one so close "
-            "that chance would not put it there, without being equal to it.",
+            f"{percent(near.value)} of the rows ({percent(near.low)} to {percent(near.high)}) have another one so "
+            "close that chance would not put it there, without being equal to it.",
             title="Some rows are all but copies of others (suspected)",
             severity=Severity.NOTE,
         )
