@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ from burnish.store import run_folder
 from burnish.store.database import Database
 from burnish.train import hyperparameters
 from burnish.train.configuration import Configuration
-from burnish.workflow import as_subject, reopening
+from burnish.train.fold_data import FoldData
+from burnish.workflow import as_subject, reopening, rule_book
 from burnish.workflow.budget import Budget
 from burnish.workflow.events import silent
 from burnish.workflow.reopening import Past
@@ -39,8 +41,6 @@ TIME_LIMIT = 60.0  # seconds, after which no further rule is tried
 FOLD = 0
 # Rules that are about code which a run does not have, or that batch norm without running averages cannot keep.
 OF_BATCH_NORM = ("NU7",)
-# What a finding of the run rests on, by the beginning of its code: intervals for bias and variance, else a reading.
-RESTS_ON = (("BV", Evidence.TEST), ("NU4", Evidence.PROOF))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,10 @@ def run(asked: Asked, *, tell: Callable[[str], None]) -> Rediagnosed:
         folder.tidy()
         folder.scratch.mkdir()
         try:
-            exam, rows = _examination(past, best.configuration, asked, began)
+            exam, fold = _examination(past, best.configuration, asked, began)
         finally:
             folder.tidy()
+    rows = len(fold.train.y)
     tell(f"Examining {best.name} on {len(exam.subject.train):,} of {rows:,} training rows.")
     until = math.inf if asked.time_limit is None else began + asked.time_limit
     skipped = OF_BATCH_NORM if best.configuration.norm == "batch" else ()
@@ -111,8 +112,11 @@ def run(asked: Asked, *, tell: Callable[[str], None]) -> Rediagnosed:
     which = "one of the networks delivered" if best.delivered else "the best network, which is not delivered"
     said = (
         f"{best.name}, {which}, was trained anew for {exam.subject.steps:,} steps on {len(exam.subject.train):,} of "
-        f"{rows:,} training rows. {_reached(left)}"
-    ).rstrip()
+        f"{rows:,} training rows."
+    )
+    if fold.task == "regression":
+        said += f" Its errors are in standard deviations of the target, {fold.target.deviation:.4g} each."
+    said = f"{said} {_reached(left)}".rstrip()
     return Rediagnosed(past.summary, _diagnosis(exam, found, began), said)
 
 
@@ -125,8 +129,8 @@ def _reached(left: list[str]) -> str:
     return f"The time was up before {len(left)} rules were tried: {', '.join(left)}."
 
 
-def _examination(past: Past, configuration: Configuration, asked: Asked, began: float) -> tuple[Examination, int]:
-    """Of the configuration on the first fold, and how many training rows that has."""
+def _examination(past: Past, configuration: Configuration, asked: Asked, began: float) -> tuple[Examination, FoldData]:
+    """Of the configuration on the first fold, and that fold."""
     settings = past.settings.model_copy(update={"max_epochs": None, "time_limit": None})
     with Database(past.folder.scratch / "diagnose.sqlite") as log:
         budget = Budget(None, None, began=began, carried=0.0, jobs=1, log=log)
@@ -141,7 +145,7 @@ def _examination(past: Past, configuration: Configuration, asked: Asked, began: 
     baseline = asked.baseline_error
     if baseline is not None and fold.task == "regression":
         baseline /= fold.target.deviation  # the examination is in standardised units
-    return Examination(subject, baseline_error=baseline), len(fold.train.y)
+    return Examination(subject, baseline_error=baseline), fold
 
 
 def _examined(
@@ -203,9 +207,16 @@ def _nothing() -> dict[str, Any]:
     }
 
 
+@cache
+def _rungs() -> dict[str, Evidence]:
+    """What the rules that a run asks stand on, by code; that a number is not finite needs no further evidence."""
+    asked = [one for one in rule_book.entries() if "burnish improve" in one.asked_by]
+    return {one.code: Evidence(one.evidence) for one in asked} | {"NU4": Evidence.PROOF}
+
+
 def by(finding: Finding) -> Evidence:
-    """The rung of the ladder that a finding of a run stands on."""
-    return next((one for code, one in RESTS_ON if finding.code.startswith(code)), Evidence.SIGNAL)
+    """The rung of the ladder that a finding of a run stands on; what is read off a training in passing is a signal."""
+    return _rungs().get(finding.code, Evidence.SIGNAL)
 
 
 def _history(summary: Summary) -> records.HistoryRecord:
