@@ -205,7 +205,7 @@ def test_one_dev_part_has_a_second_seed_only_where_its_epochs_fit(tmp_path):
 
 @pytest.mark.parametrize(("limit", "looked"), [({"max_epochs": 10**6}, 1), ({"limit": 60.0}, 1), ({"limit": 30.0}, 0)])
 def test_one_training_of_the_first_network_is_looked_at(limit, looked, tmp_path):
-    """Its first one, where the time bears a compilation; what it shows is beside the verdict, and calls for remedies."""
+    """Its first one, where the time bears a compilation; what it shows is told beside the verdict."""
     problem = fake.question(folds=3)
     executor = Seen(problem)
     session = fake.session(tmp_path, executor, start=replace(fake.CENTRE, activation="relu"), **limit)

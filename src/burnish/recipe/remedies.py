@@ -345,7 +345,7 @@ REMEDIES: tuple[Remedy, ...] = (
         _VARIANCE, "Neighbouring rows get similar predictions.", of="tables",
     ),
     Remedy(
-        "mixup", f"Mixup with α = {MIXUP:g}", "variance", _mixup, 1.1, 0.10, _VARIANCE,
+        "mixup", f"Mixup with α = {MIXUP:g}", "variance", _mixup, 1.1, 0.05, _VARIANCE,
         "Between two training rows the prediction goes evenly from one answer to the other.",
     ),
     Remedy(
