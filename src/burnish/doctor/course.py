@@ -21,7 +21,7 @@ import numpy as np
 from burnish.diagnosis.budget import practical_size
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor.arms import Arm, together
-from burnish.doctor.examination import FRESH, LOOKS, NOTHING_CHANGED, PRACTICAL_SHARE, Examination
+from burnish.doctor.examination import FRESH, LOOKS, NOTHING_CHANGED, OF_STEPS, PRACTICAL_SHARE, Examination
 from burnish.doctor.probes import Probed, compare
 from burnish.doctor.rule import Found, Rule, Trial
 from burnish.doctor.rules import PROOFS, READINGS, TRIALS, scales
@@ -30,6 +30,8 @@ from burnish.stats import interval, paired
 
 # Causes after which nothing more is looked for, and how often of them is room for improvement.
 MOST, IMPROVEMENTS = 12, 3
+# Proofs that depend on the optimiser, the order of rows or the length of the training.
+STEPS = ("NU4", "NU2", "NU3")
 # Standard errors by which an arm has to be ahead of another to gain more: about 95 %, as nothing is called a fault so.
 APART = 2.0
 
@@ -152,11 +154,18 @@ class Course:
 
 def proofs(exam: Examination) -> tuple[Found, ...]:
     """What is true of the program; of numbers that are not finite nothing else can be judged."""
-    rules = PROOFS if exam.first.finite else tuple(rule for rule in PROOFS if rule.code == "NU4")
-    looked: tuple[Found, ...] = exam.once("proofs", lambda: tuple(
-        found for rule in rules if rule.look for found in rule.look(exam)
-    ))  # fmt: skip
-    return looked
+    network = exam.once("proofs", lambda: _looked(exam, of_network=True)) if exam.first.finite else ()
+    found = (*network, *exam.once(OF_STEPS, lambda: _looked(exam, of_network=False)))
+    order = [rule.code for rule in PROOFS]
+    return tuple(sorted(found, key=lambda one: order.index(one.finding.code)))
+
+
+def _looked(exam: Examination, *, of_network: bool) -> tuple[Found, ...]:
+    """Proofs of the network and its rows, which a cure of the steps leaves as they were; or those of the steps."""
+    rules = [rule for rule in PROOFS if (rule.code not in STEPS) == of_network]
+    if not exam.first.finite:
+        rules = [rule for rule in rules if rule.code == "NU4"]
+    return tuple(found for rule in rules if rule.look for found in rule.look(exam))
 
 
 def candidates(exam: Examination, named: set[str]) -> list[Candidate]:

@@ -60,8 +60,9 @@ FAULTY_ERROR, FAULTY_SKILL = 1 / 3, 1 / 2
 # Epochs of the training at which the dev loss is read, at most.
 READINGS = 24
 
-# What `Examination.once` knows of the rows alone.
-OF_ROWS = "rows"
+# What `Examination.once` knows of the rows alone, and of the steps; the rest of it is of the network, too.
+OF_ROWS, OF_STEPS = "rows", "steps"
+NETWORK = ("init", "apply", "apply_training", "loss", "penalty", "gradient", "augment")
 NOTHING_CHANGED = Arm("nothing changed")
 
 
@@ -98,12 +99,23 @@ class Examination:
         subject.check()
         self.subject, self.baseline_error = subject, baseline_error
         self.lab: Lab = Lab(subject, like=None if after is None else after.lab)
-        self.gauger = Gauger(self.lab)
+        self.gauger: Gauger = Gauger(self.lab, like=None if after is None else after.gauger)
         self._labs: dict[str, Lab] = {}
         self._known: dict[str, Any] = {}
-        if after is not None and after.subject.train is subject.train and after.subject.dev is subject.dev:
-            self._known = {name: value for name, value in after._known.items() if name == OF_ROWS}
         self._trained: dict[tuple[str, int], probes.Trained] = {}
+        if after is not None:
+            self._inherit(after)
+
+    def _inherit(self, after: Examination) -> None:
+        """What was known before something was cured, and cannot have changed with it."""
+        old, new = after.subject, self.subject
+        if old.train is not new.train or old.dev is not new.dev:
+            return
+        same = all(getattr(old, name) == getattr(new, name) for name in NETWORK)
+        kept = [name for name in after._known if name == OF_ROWS or (same and name != OF_STEPS)]
+        self._known = {name: after._known[name] for name in kept}
+        if same and "null" in vars(after):
+            vars(self)["null"] = after.null
 
     def once(self, name: str, compute: Callable[[], Any]) -> Any:
         """What a rule computes, and another may ask for again."""

@@ -5,6 +5,7 @@ Read on the same rows at every moment, so that what changes is the network.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -48,12 +49,22 @@ class Gauge:
 
 
 class Gauger:
-    """Reads gauges of one lab's subject; one compiled program."""
+    """Reads gauges of one lab's subject; one compiled program.
 
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        self._read = jax.jit(partial(_read, lab.subject))
-        self._pre_outputs = jax.jit(lambda params, x: anatomy.follow(lab.subject.apply, params, x)[1].z[-1])
+    Args:
+        lab: Of the subject.
+        like: Whose programs serve here too, if both have one network and loss.
+    """
+
+    def __init__(self, lab: Lab, like: Gauger | None = None) -> None:
+        self.lab, subject = lab, lab.subject
+        self._read: Callable[..., Any]
+        self._pre_outputs: Callable[..., Any]
+        if like is not None and (subject.apply, subject.loss) == (like.lab.subject.apply, like.lab.subject.loss):
+            self._read, self._pre_outputs = like._read, like._pre_outputs
+        else:
+            self._read = jax.jit(partial(_read, subject))
+            self._pre_outputs = jax.jit(lambda params, x: anatomy.follow(subject.apply, params, x)[1].z[-1])
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:

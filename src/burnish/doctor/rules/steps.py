@@ -20,6 +20,8 @@ from burnish.doctor.subject import Subject
 
 # Learning rates that a ladder tries, relative to the present one, and how much finer its second rungs are.
 LOWER, HIGHER, FINER = (0.3, 0.1, 0.01), (3.0, 10.0, 100.0), 3.0
+# Steps of a training below which more of them, not larger ones, are what it wants. A choice.
+FEW_STEPS = 100
 # Share of the training over which steps grow; a usual one.
 WARM_UP = 0.1
 # Share of the steps that have to be clipped for it to be worth a probe (Godbole et al., Tuning Playbook, 2023).
@@ -44,8 +46,13 @@ def _too_high(exam: Examination) -> Trial:
 
 
 def _too_low(exam: Examination) -> Trial | None:
-    """A higher rate is quicker in short probes even where the training is right: only whole trainings count."""
-    return Trial("", tuple(_rate(factor) for factor in HIGHER)) if exam.whole else None
+    """A higher rate is quicker in short probes even where the training is right: only whole trainings count.
+
+    And of a training of a few steps it is their number that is too low.
+    """
+    if exam.subject.steps < FEW_STEPS or not exam.whole:
+        return None
+    return Trial("", tuple(_rate(factor) for factor in HIGHER))
 
 
 def _finer(best: Arm) -> tuple[Arm, ...]:
@@ -141,7 +148,8 @@ OP2 = Rule(
     "The learning rate is too low",
     Evidence.PROBE,
     Severity.FAULT,
-    "Three, ten or a hundred times as much reaches a lower dev error by the end of the whole training.",
+    "The training has 100 steps and more, and three, ten or a hundred times the rate reaches a lower dev error by its "
+    "end.",
     "A higher learning rate, or more epochs.",
     "The dev error of the whole training is lower.",
     "Smith, 2017 (range test), with common random numbers.",
