@@ -8,6 +8,7 @@ from scipy import stats as distributions
 
 from burnish.data.observation import Observation, View, counted, listed, numbers, percent
 from burnish.data.table import Column, Kind, Physical
+from burnish.stats import false_alarms
 
 # A stand-in for "missing" repeats: at least so many rows, and at least such a share of those with a value.
 CODE_ROWS = 5
@@ -23,8 +24,9 @@ CODE_DISTINCT = 20
 # Numbers that people write for "missing" (survey manuals, R, SPSS): nines, of either sign.
 WRITTEN_CODES = (99.0, 999.0, 9999.0, 99999.0, 999999.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, -999999.0)
 
-# Rank correlation from which on an identifier is said to follow the target: 10 % of the variance of the ranks.
-FOLLOWS = 0.3
+# Rank correlation, of either sign, that its interval has to lie beyond before an identifier is said to follow the
+# target: 4 % of the variance of the ranks.
+FOLLOWS = 0.2
 
 
 def observe(view: View) -> tuple[Observation, ...]:
@@ -164,7 +166,7 @@ def _identifiers(view: View) -> tuple[Observation, ...]:
         follows = _rank_correlation(column, view)
         told = (
             f" It follows the target (rank correlation {follows:.2f}), as when rows were numbered after sorting."
-            if abs(follows) > FOLLOWS
+            if follows
             else ""
         )
         found.append(
@@ -182,7 +184,10 @@ def _identifiers(view: View) -> tuple[Observation, ...]:
 
 
 def _rank_correlation(column: Column, view: View) -> float:
-    """Spearman's rank correlation with the target (or with being of the largest class); 0 for text or too few rows."""
+    """Spearman's rank correlation with the target (or with being of the largest class), if it surely matters; else 0.
+
+    The interval is Fisher's, with the variance of Bonett and Wright (2000) for ranks. Text and few rows have none.
+    """
     known = ~(column.missing | view.target.missing)
     if column.physical is Physical.TEXT or known.sum() < 2 * CODE_ROWS:
         return 0.0
@@ -192,4 +197,8 @@ def _rank_correlation(column: Column, view: View) -> float:
         truth = (view.classes == np.bincount(view.classes).argmax())[known].astype(np.float64)
     if truth.min() == truth.max():
         return 0.0
-    return float(distributions.spearmanr(column.values[known], truth).statistic)
+    found = float(distributions.spearmanr(column.values[known], truth).statistic)
+    quantile = float(distributions.norm.isf(false_alarms.share("DA12") / 2))
+    reach = quantile * float(np.sqrt((1 + found**2 / 2) / (known.sum() - 3)))
+    nearest = abs(float(np.arctanh(np.clip(found, -1 + 1e-12, 1 - 1e-12)))) - reach
+    return found if np.tanh(nearest) > FOLLOWS else 0.0

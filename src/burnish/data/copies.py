@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from burnish.data.fold import Split
 from burnish.data.observation import Observation, View, counted, percent
 from burnish.data.table import Column
-from burnish.stats import interval
+from burnish.stats import false_alarms, interval
 
 # Leaving out a column of values that meet by chance makes many more rows meet; leaving one out of copies makes none.
 # Copies: less than so many times as many equal pairs without any one column.
@@ -196,7 +196,8 @@ def _beyond_chance(ids: NDArray[np.int64], train: NDArray[np.int64], seen: int, 
     """Whether more rows equal a training row than training rows equal each other, and by more than matters."""
     counts = np.bincount(ids[train], minlength=int(ids.max()) + 1)
     meeting = int((counts[ids[train]] > 1).sum())
-    return interval.proportion_difference((seen, rows), (meeting, len(train))).low > SEEN_MATTERS
+    level = 1 - 2 * false_alarms.share("DA7")
+    return interval.proportion_difference((seen, rows), (meeting, len(train)), level=level).low > SEEN_MATTERS
 
 
 def _mixed(column: Column, number: int) -> Hashes:

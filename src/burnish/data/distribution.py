@@ -13,9 +13,9 @@ from burnish import errors
 from burnish.data import deal, split
 from burnish.data.observation import Observation, View, counted, listed, numbers, percent, shown
 from burnish.data.table import Column, Kind
-from burnish.stats import interval, multiplicity, two_sample
+from burnish.stats import false_alarms, interval, multiplicity, two_sample
 
-ALPHA = 0.01  # chance of any false alarm among all comparisons of one audit, after Holm
+ALPHA = 0.01  # chance of a false alarm of one comparison by itself; in an audit it is a share of that of all rules
 
 # An AUC below this is told from 0.5 only because there are many rows; the catalogue's level.
 AUC_MATTERS = 0.55
@@ -91,7 +91,7 @@ def _features_differ(view: View, pairs: Sequence[_Pair], units: NDArray[np.int64
             found.append(_not_compared(pair, refused.why))
     if not shifts:
         return tuple(found)
-    beyond = multiplicity.holm([shift.p_value for _, shift in shifts], ALPHA)
+    beyond = multiplicity.holm([shift.p_value for _, shift in shifts], false_alarms.share("DA3"))
     for (pair, shift), significant in zip(shifts, beyond, strict=True):
         if significant and shift.auc.low > AUC_MATTERS:
             found.append(_mismatch(pair, shift, columns))
@@ -144,7 +144,7 @@ def _not_compared(pair: _Pair, why: str) -> Observation:
 def _targets_differ(view: View, pairs: Sequence[_Pair]) -> tuple[Observation, ...]:
     """DA4: the classes' shares, or the target's size, differ."""
     tested = [(pair, *_target_test(view, pair)) for pair in pairs]
-    beyond = multiplicity.holm([p_value for _, p_value, _ in tested], ALPHA)
+    beyond = multiplicity.holm([p_value for _, p_value, _ in tested], false_alarms.share("DA4"))
     found = []
     for (pair, _, told), significant in zip(tested, beyond, strict=True):
         if significant and told:
