@@ -95,3 +95,16 @@ def test_penalty_is_the_engines():
     assert float(subject.penalty(params)) == pytest.approx(
         0.5 * 3.0 / 40 * sum(float(np.square(w).sum()) for w in weights), rel=1e-5
     )
+
+
+def test_batch_norm_takes_its_moments_from_the_rows_at_hand():
+    """The doctor knows no running averages: outputs are finite, of the right shape, and without dropout's noise."""
+    data = fold("regression")
+    subject, _ = made(data, norm="batch", dropout=0.5)
+    params = subject.init(jax.random.key(0))
+    one, again = (subject.apply(params, jnp.asarray(subject.train.x)) for _ in range(2))
+
+    subject.check()
+    assert one.shape == (40,)
+    np.testing.assert_array_equal(one, again)
+    assert not jnp.array_equal(one, subject.apply_training(params, jnp.asarray(subject.train.x), jax.random.key(1)))

@@ -197,7 +197,7 @@ def check(where: str, as_json: bool, **asked: Any) -> int:
 @click.argument("where", metavar="FILE.py:FUNCTION|RUN")
 @click.option("--baseline-error", type=float, metavar="X", help="What is achievable, as an error.")
 @click.option(
-    "--time-limit", metavar="TIME", default="1m", help="Of a run: wall time after which no further rule is tried (1m)."
+    "--time-limit", metavar="TIME", default="2m", help="Of a run: wall time after which no further rule is tried (2m)."
 )
 @click.option("--model", metavar="FILE.py:NAME", help=OWN_MODEL)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")

@@ -102,11 +102,12 @@ def packed(inputs: Prepared, vocabularies: tuple[int, ...]) -> NDArray[np.float3
 
 
 def unpacked(x: Array, fold: FoldData) -> tuple[Array, Array]:
-    """Columns and codes again. The largest of a category's columns says which, also where they are standardised."""
+    """Columns and codes again: the column of a category that is above 0, also where they are standardised."""
     width, found = fold.inputs.width, []
     at = width
     for size in fold.inputs.vocabularies:
-        found.append(jnp.argmax(x[:, at : at + size], axis=1))
+        code = (x[:, at : at + size] > 0).astype(jnp.float32) @ jnp.arange(size, dtype=jnp.float32)
+        found.append(jnp.minimum(code, size - 1))
         at += size
     codes = jnp.stack(found, axis=1).astype(jnp.int32) if found else jnp.zeros((x.shape[0], 0), jnp.int32)
     return x[:, :width], codes

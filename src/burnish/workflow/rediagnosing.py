@@ -15,7 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from burnish.diagnosis.data_rules import register as data_rules
 from burnish.diagnosis.finding import Evidence, Finding, Severity
+from burnish.diagnosis.run_rules import register as run_rules
 from burnish.doctor import course
 from burnish.doctor.course import Course
 from burnish.doctor.diagnosis import Background, Diagnosis
@@ -37,7 +39,7 @@ from burnish.workflow.events import silent
 from burnish.workflow.reopening import Past
 from burnish.workflow.session import Session
 
-TIME_LIMIT = 60.0  # seconds, after which no further rule is tried
+TIME_LIMIT = 120.0  # seconds, after which no further rule is tried
 FOLD = 0
 # Rules that are about code which a run does not have, or that batch norm without running averages cannot keep.
 OF_BATCH_NORM = ("NU7",)
@@ -161,7 +163,9 @@ def _examined(
                 left.append(code)
             else:
                 found += _tried(exam, {other for other in codes if other != code})
+    # Of rows and predictions the run has spoken itself, by the names of its columns and classes.
     known = {finding.code for finding, _ in found}
+    known |= {rule.code for rule in data_rules.RULES} | {rule.code for rule in run_rules.PREDICTIONS}
     found += [(one.finding, Background(one.by)) for one in Course(exam).readings if one.finding.code not in known]
     rank = {Severity.FAULT: 0, Severity.LIMIT: 1, Severity.NOTE: 2}
     found.sort(key=lambda one: rank[one[0].severity])
