@@ -13,7 +13,7 @@ from burnish.data import copies, distribution, giveaway, image_copies, image_sta
 from burnish.data.audit import Audit
 from burnish.data.fold import Split
 from burnish.data.image_copies import ImageCopies
-from burnish.data.images import FILE, ImageDataset, texts_of
+from burnish.data.images import FILE, OTHER_NAME, ImageDataset, texts_of
 from burnish.data.observation import Observation, View, counted, listed, percent
 from burnish.data.split import DEV_FILE, MAIN, TEST_FILE, Plan
 from burnish.data.table import Column, Kind, Table
@@ -152,13 +152,14 @@ def _broken(seen: _Images) -> tuple[Observation, ...]:
     if not rejects:
         return ()
     share = len(rejects) / (len(rejects) + seen.rows)
+    broken = sum(not reject.reason.startswith(OTHER_NAME) for reject in rejects)
     shown = "; ".join(f"{reject.text}: {reject.reason}" for reject in rejects[:PAIRS_SHOWN])
     more = len(rejects) - PAIRS_SHOWN
     return (
         Observation(
             "DA29",
             "Some files are no images that can be used",
-            "limit" if share >= SHARE_MATTERS else "note",
+            "limit" if broken >= SHARE_MATTERS * (len(rejects) + seen.rows) else "note",
             f"{counted(len(rejects), 'file')} of {len(rejects) + seen.rows:,} ({percent(share)}). {shown}"
             + (f"; and {more:,} more." if more > 0 else "."),
             "Restore the broken ones, or remove them. The rest goes on without them.",
@@ -339,8 +340,8 @@ def _makes(seen: _Images) -> tuple[Observation, ...]:
     """DA32: what was done to make the images alike, where it is more than shrinking."""
     facts, channels = seen.dataset.facts, seen.dataset.shape.channels
     told = [
-        (facts["turned"], "turned upright as their EXIF data ask"),
-        (facts["frames"] > 1, "animations, of which the first frame is used"),
+        (facts["turned"], "turned upright, as EXIF asks"),
+        (facts["frames"] > 1, "the first frame of an animation"),
         (facts["clear"], "partly transparent, and laid on white"),
         (facts["mode"] == "CMYK", "in printing colours (CMYK), and turned into red, green and blue"),
         (np.char.startswith(facts["mode"], "I"), "of 16 bits, of which the upper 8 are kept"),

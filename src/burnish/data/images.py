@@ -34,6 +34,9 @@ ROUNDED_TO = 4  # two poolings by two
 
 NEARLY_SQUARE = 1.1  # sides that differ by less are made equal: the rest is padding
 
+# How the reason begins of a file that nobody takes for an image.
+OTHER_NAME = "its name ends in"
+
 Facts = NDArray[np.void]  # of dtype FACTS, shape (rows,)
 
 

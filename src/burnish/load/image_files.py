@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from burnish import errors
+from burnish.data.images import OTHER_NAME
 from burnish.load.image_decode import SUFFIXES
 
 # Folders by these names are parts of a data set, and no classes.
@@ -111,7 +112,7 @@ def _not_an_image(path: Path) -> str | None:
         return f"it cannot be read: {error.strerror}"
     if start.startswith(SIGNATURES) and (start[:4] != b"RIFF" or start[8:] == b"WEBP"):
         return None
-    return f"its name ends in {path.suffix!r}, which is no image's" if path.suffix else "it is no image"
+    return f"{OTHER_NAME} {path.suffix!r}, which is no image's" if path.suffix else "it is no image"
 
 
 def _refuse_unreadable(root: Path) -> None:

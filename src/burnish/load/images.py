@@ -161,8 +161,9 @@ def _refuse_mostly_broken(shown: str, broken: Sequence[tuple[str, str]], count: 
 
 
 def _rejects(found: Sequence[tuple[str, str]]) -> tuple[Reject, ...]:
-    """In the order of their paths; what stands for a line is the place in that order."""
-    return tuple(Reject(k, None, why, name) for k, (name, why) in enumerate(sorted(found)))
+    """Images that are broken, then what is none by its name, by their paths; what stands for a line is the place."""
+    ordered = sorted(found, key=lambda one: (one[1].startswith(images.OTHER_NAME), one))
+    return tuple(Reject(k, None, why, name) for k, (name, why) in enumerate(ordered))
 
 
 def _from_arrays(

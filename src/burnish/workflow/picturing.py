@@ -56,7 +56,8 @@ def pictures_of(
     if chosen is not None:
         augmented, said = _sheet(problem, pixels, [candidate.configuration for candidate, _ in chosen.members])
     near = () if own_groups else _near(problem, pixels)
-    return records.Pictures(finished.judged.part, _mistakes(problem, pixels, finished), augmented, said, near)
+    mistakes = _mistakes(problem, pixels, finished) if problem.task == "classification" else ()
+    return records.Pictures(finished.judged.part, mistakes, augmented, said, near)
 
 
 def _mistakes(problem: Problem, pixels: NDArray[np.uint8], finished: Finished) -> tuple[records.Mistake, ...]:
