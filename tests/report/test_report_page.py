@@ -293,3 +293,13 @@ def test_a_run_on_images_speaks_of_files_and_convolutions():
     assert '<code>cat/x.png</code></th><td data-label="Reason">it is empty' in page
     assert "channels, 3 × 3 convolutions" in page
     assert "hidden layers of" not in page
+
+
+def test_what_changes_training_rows_is_named(vehicle):
+    """Noise on inputs and mixup, with their strengths; nothing of them where they are not."""
+    assert vehicle.first is not None
+    noisy = replace(vehicle.first.configuration, input_noise=0.05, mixup=0.2)
+    page = render.render(replace(vehicle, first=replace(vehicle.first, configuration=noisy)))
+
+    assert ", input noise 0.05, mixup α 0.2." in page
+    assert "mixup" not in render.render(vehicle)
