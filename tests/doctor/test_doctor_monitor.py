@@ -281,6 +281,20 @@ def test_a_small_convolutional_network_raises_no_alarm():
     assert len(found.layers) == 3
 
 
+def test_batches_of_other_forms_are_watched_without_layers():
+    """Inputs in a dictionary, losses by row, parameters that are whole numbers among the others."""
+    monitor = Monitor(lambda params, x: x["a"] @ params["w"], lambda z, y: jnp.square(z - y))
+    params = {"w": jnp.ones((3, 1)), "count": jnp.int32(3)}
+    for step in range(70):
+        batch = ({"a": np.ones((8, 3), np.float32)}, np.ones((8, 1), np.float32))
+        monitor.record(step, params=params, loss=np.full(8, np.nan if step == 66 else 1.0), batch=batch)
+    found = monitor.diagnosis()
+
+    assert [one.code for one in found.findings] == ["NU4"]
+    assert "At step 66 the loss" in found.findings[0].evidence
+    assert found.layers == ()
+
+
 def test_a_call_inside_jit_is_refused():
     monitor = Monitor()
 

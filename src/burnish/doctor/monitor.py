@@ -100,9 +100,9 @@ class Monitor:
             step: Its number, rising.
             params: Any tree of arrays: those that the step led to, before the next one is given them.
             grads: A tree like params.
-            loss: Of the mini-batch.
+            loss: Of the mini-batch; of several numbers their mean counts.
             updates: What was added to the parameters, a tree like them.
-            batch: `(x, y)`, or x alone.
+            batch: `(x, y)`, or x alone. Layers are read on x and y that are single arrays.
 
         Raises:
             ConfigError: It was called while `jit` traces the loop, or the trees of two calls are not alike.
@@ -201,8 +201,10 @@ class Monitor:
 
     def _keep(self, x: Any, y: Any, params: PyTree) -> None:
         """Rows of the first batches, for reading layers: enough of them, and no more memory than `KEPT_BYTES`."""
-        size = getattr(x, "nbytes", KEPT_BYTES)
-        if self._kept + size > KEPT_BYTES or len(x) != len(y):
+        if not (hasattr(x, "nbytes") and hasattr(y, "nbytes")) or len(x) != len(y):
+            return  # inputs in several arrays, say: their layers are not looked at
+        size = x.nbytes + y.nbytes
+        if self._kept + size > KEPT_BYTES:
             return
         self._batches.append((np.array(x), np.array(y)))
         self._kept, self._rows = self._kept + size, self._rows + len(x)

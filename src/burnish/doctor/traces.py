@@ -64,7 +64,7 @@ class Traces:
     def take(self, step: int, line: Line) -> None:
         """Add one step, fetched from the device."""
         gradients = None if line.gradients is None else np.asarray(line.gradients, np.float64)
-        loss = np.nan if line.loss is None else float(line.loss)
+        loss = np.nan if line.loss is None else float(np.mean(line.loss))
         before = self.peaks[-1] if self.peaks else np.nan
         self.steps.append(step)
         self.losses.append(loss)
