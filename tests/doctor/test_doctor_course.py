@@ -11,7 +11,7 @@ from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import course
 from burnish.doctor.course import Course
 from burnish.doctor.diagnosis import examine
-from burnish.doctor.examination import Examination
+from burnish.doctor.examination import OF_ROWS, OF_STEPS, Examination
 from burnish.doctor.subject import Rows
 from doctor import subjects
 
@@ -77,6 +77,23 @@ def test_what_gains_alike_is_told_apart_by_how_special_it_is():
     )
 
     assert codes(found)[0] == "NN2"
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"batch_size": 8, "optimizer": optax.sgd(0.1)}, {"rows", "proofs"}),
+        ({"loss": lambda z, y: subjects.cross_entropy(2 * z, y)}, {"rows"}),
+        ({"train": subjects.clusters(40)}, set()),
+    ],
+)
+def test_what_a_cure_cannot_have_changed_is_not_looked_for_again(changes, kept):
+    before = Examination(HEALTHY)
+    for name in (OF_ROWS, OF_STEPS, "proofs"):
+        before.once(name, lambda: "seen")
+    after = Examination(replace(HEALTHY, **changes), after=before)
+
+    assert {name for name in (OF_ROWS, OF_STEPS, "proofs") if after.once(name, lambda: "anew") == "seen"} == kept
 
 
 def test_faults_come_first_whatever_was_named_first(monkeypatch):

@@ -101,6 +101,7 @@ class Examination:
         self.lab: Lab = Lab(subject, like=None if after is None else after.lab)
         self.gauger: Gauger = Gauger(self.lab, like=None if after is None else after.gauger)
         self._labs: dict[str, Lab] = {}
+        self._older: tuple[Lab, ...] = () if after is None else (*after._older, *after._labs.values())
         self._known: dict[str, Any] = {}
         self._trained: dict[tuple[str, int], probes.Trained] = {}
         if after is not None:
@@ -321,8 +322,7 @@ class Examination:
             return self.lab
         if arm.name not in self._labs:
             made = arm.program(self.subject)
-            like = next(
-                (lab for lab in (self.lab, *self._labs.values()) if program(lab.subject) == program(made)), None
-            )
+            have = (self.lab, *self._labs.values(), *self._older)
+            like = next((lab for lab in have if program(lab.subject) == program(made)), None)
             self._labs[arm.name] = Lab(made, like=like)
         return self._labs[arm.name]

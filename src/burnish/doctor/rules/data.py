@@ -16,7 +16,7 @@ from burnish.doctor.rule import Found, Rule
 from burnish.doctor.subject import Rows, Subject
 
 # Those that no probe of a training answers better, and that need no names or times of columns.
-CODES = ("DA2", "DA3", "DA4", "DA7", "DA10", "DA12", "DA15", "DA16", "DA17", "DA18", "DA19", "DA20", "DA26")
+CODES = ("DA2", "DA3", "DA4", "DA7", "DA10", "DA12", "DA15", "DA17", "DA18", "DA19", "DA20", "DA26")
 
 
 def _looked(exam: Examination) -> tuple[Found, ...]:
