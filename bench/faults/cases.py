@@ -10,7 +10,7 @@ from jobs import JOBS, Recipe
 Plant = Callable[[Recipe], Recipe]
 
 # Findings that are true of a run whatever they cost it: they are read off the program, not off its results.
-PROOFS = frozenset({"NU1", "NU2", "NU3", "NU4", "NU6", "NU7", "NU10", "NN1", "NN7", "NN8"})
+PROOFS = frozenset({"NU1", "NU2", "NU3", "NU4", "NU6", "NU7", "NU8", "NU9", "NU10", "NU11", "NN1", "NN7", "NN8"})
 
 
 @dataclass(frozen=True, slots=True)

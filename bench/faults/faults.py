@@ -94,6 +94,18 @@ OWN = (
     _own("J3", "2 flips of 5 from 4 to 9", plants.label_noise(0.4, pair=(4, 9)), "DA17"),
     _own("J3", "sum over the batch", plants.settings(sum_loss=True), "NU10", "OP1"),
     _own("J9", "20 rows a class", plants.few_rows(80), "BV2", "DA21"),
+    _own("J3", "batches of 1", plants.settings(batch_size=1, epochs=3), "OP6", "OP1"),
+    _own("J3", "momentum 0.999", plants.optimiser(optax.sgd(0.1, momentum=0.999)), "OP13", "OP1"),
+    _own("J3", "AdamW with a decay of 10", plants.optimiser(optax.adamw(1e-3, weight_decay=10.0)), "OP9", "BV7"),
+    _own("J9", "biases of -10", plants.biases(-10.0), "NN5", "NN2"),
+    _own("J3", "the same dropout mask", plants.both(plants.settings(dropout=0.5), plants.subject(plants.same_mask)),
+         "NU9"),
+    _own("J9", "sigmoid before softmax", plants.settings(outputs=jax.nn.sigmoid), "NN8"),
+    _own("J9", "parameters in bfloat16",
+         plants.both(plants.settings(optimizer="sgd", rate=3e-3, epochs=60), plants.subject(plants.in_bfloat16)),
+         "NU5"),
+    _own("J9", "inputs ignored", plants.subject(plants.inputs_ignored), "NU8"),
+    _own("J3", "two units in between", plants.settings(sizes=(64, 2, 64, 10)), "NN10", "BV1"),
 )  # fmt: skip
 
 

@@ -285,6 +285,41 @@ def chained(*parts: optax.GradientTransformation) -> Plant:
     return subject(lambda given: replace(given, optimizer=optax.chain(*parts, given.optimizer)))
 
 
+def optimiser(given: optax.GradientTransformation) -> Plant:
+    """Another optimiser, of whatever kind."""
+    return subject(lambda found: replace(found, optimizer=given))
+
+
+def biases(value: float) -> Plant:
+    """Hidden units that start with this bias."""
+
+    def changed(given: Subject) -> Subject:
+        def init(key: Any) -> Any:
+            *hidden, last = given.init(key)
+            return [*({**layer, "b": layer["b"] + value} for layer in hidden), last]
+
+        return replace(given, init=init)
+
+    return subject(changed)
+
+
+def same_mask(given: Subject) -> Subject:
+    """Dropout whose key is always the same."""
+    training = given.apply_training
+    assert training is not None, "There is no dropout whose key could be the same."
+    return replace(given, apply_training=lambda params, x, key: training(params, x, jax.random.key(0)))
+
+
+def in_bfloat16(given: Subject) -> Subject:
+    """Parameters of three digits: updates below a thousandth of them are none."""
+    return replace(given, init=lambda key: jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), given.init(key)))
+
+
+def inputs_ignored(given: Subject) -> Subject:
+    """The network sees zeros."""
+    return replace(given, apply=lambda params, x: given.apply(params, jnp.zeros_like(x)))
+
+
 def standardised_inputs(recipe: Recipe) -> Recipe:
     """Inputs with mean 0 and variance 1 on the training rows."""
     mean, spread = recipe.train.x.mean(axis=0), recipe.train.x.std(axis=0)
