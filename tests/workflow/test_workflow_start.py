@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 import workflow_fake as fake
 
-from burnish.workflow import start
+from burnish.data.inputs import InputSpec
+from burnish.workflow import diagnosis, start
 
 
 @pytest.mark.parametrize(
@@ -27,3 +31,32 @@ def test_epochs_make_about_the_same_number_of_steps(rows):
     assert batch <= max(2, 1 << (rows - 1).bit_length())
     if 1_000 <= rows <= 50_000:
         assert steps == pytest.approx(start.STEPS["classification"], rel=0.1)
+
+
+@pytest.mark.parametrize(("side", "stages"), [(1, 1), (4, 2), (8, 3), (28, 3), (64, 3)])
+def test_images_start_with_convolutions_that_they_have_room_for(side, stages):
+    """Halved after each stage but the last, and never below two pixels."""
+    problem = replace(fake.question(rows=6_000), inputs=InputSpec(0, image=(side, side + 3, 1)))
+    found = start.configuration(problem, None)
+
+    assert len(found.widths) == stages
+    assert found.augmentations == ("images",)
+    assert (found.flip, found.rotation) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("seconds", "epochs"), [(1_000.0, 20), (100.0, 9), (1.0, 1)])
+def test_epochs_on_images_end_in_time(seconds, epochs):
+    """Of 20 that are wanted at 5 seconds each, for two trainings: a schedule is not cut off, but made shorter."""
+    problem = replace(fake.question(rows=6_000), inputs=InputSpec(0, image=(28, 28, 1)))
+    said: list[str] = []
+    session = SimpleNamespace(
+        budget=SimpleNamespace(left=lambda share: seconds, decide=lambda name, choose: choose()),
+        compiling=lambda programs: 2.0,
+        price_of=lambda problem, work: 5.0 * work.until,
+        say=lambda stage, text, warning: said.append(text),
+    )
+    one = replace(problem, split=replace(problem.split, screen=1))
+    found = diagnosis._in_time(session, one, replace(start.configuration(problem, None), epochs=20))
+
+    assert found == epochs
+    assert bool(said) == (epochs < 20)

@@ -12,7 +12,7 @@ from burnish.diagnosis.budget import ErrorBudget, Errors
 from burnish.diagnosis.finding import Finding
 from burnish.stats.interval import Interval
 from burnish.train.configuration import Configuration
-from burnish.train.work import Ending, Outcome
+from burnish.train.work import Ending, Outcome, Work
 from burnish.workflow import candidates, start
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.events import Stage
@@ -25,6 +25,8 @@ FIRST_SEEDS = (0, 1)
 LOOKING_FROM = 40.0
 # The first network may use this share of the budget: without it there is nothing to improve.
 FIRST_ENDS = 0.85
+# Share of the time at which the first network on images should have ended, by what its epochs are expected to take.
+FIRST_TAKES = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ def first(session: Session, problem: Problem) -> tuple[Problem, Configuration, l
     Where the time is not enough for every fold, the problem is narrowed to the folds that it was enough for.
     """
     configuration = start.configuration(problem, session.settings.start)
+    if problem.inputs.image is not None and session.settings.start is None and session.budget.limit is not None:
+        configuration = replace(configuration, epochs=_in_time(session, problem, configuration))
     each = session.budget.epochs_left / len(problem.screening)
     if each < 1:
         return problem, configuration, []
@@ -69,6 +73,29 @@ def first(session: Session, problem: Problem) -> tuple[Problem, Configuration, l
         problem = problem.narrowed(trained)
     made = [candidates.gather(problem, name, configuration, seed=s, outcomes=outcomes) for s in seeds]
     return problem, configuration, [candidate for candidate in made if candidate is not None]
+
+
+def _in_time(session: Session, problem: Problem, configuration: Configuration) -> int:
+    """Epochs that end in time: a schedule that is cut off has never come to its small learning rates.
+
+    Trainings of tables are short beside any limit; an epoch of 50,000 images takes 40 seconds.
+    """
+
+    def affordable() -> int:
+        trainings = len(FIRST_SEEDS) if problem.split.screen == 1 else problem.split.screen
+        left = session.budget.left(FIRST_TAKES) - session.compiling(1)
+        one = session.price_of(problem, Work("", configuration, 0, 0, until=1))
+        return max(1, min(configuration.epochs, int(left / (trainings * one))))
+
+    epochs = int(session.budget.decide("epochs of the first network", affordable))
+    if epochs < configuration.epochs:
+        session.say(
+            Stage.FIRST,
+            f"The time lets the first network train for {epochs} of {configuration.epochs} epochs: raise --time-limit "
+            "for a better one.",
+            warning=True,
+        )
+    return epochs
 
 
 def _folds_trained(problem: Problem, outcomes: Mapping[str, Outcome], name: str) -> int:

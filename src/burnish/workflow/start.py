@@ -95,7 +95,7 @@ def _of_images(problem: Problem, image: tuple[int, int, int]) -> Configuration:
         norm="batch",
         batch_size=batch,
         epochs=count,
-        decay="cosine",
+        decay="one_cycle",
         learning_rate=3e-3,
         weight_decay=0.05,
         shift=SHIFT,
