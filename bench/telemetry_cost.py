@@ -44,11 +44,11 @@ def fold(columns: int, seed: int = 0) -> FoldData:
     return FoldData(InputSpec(columns), "regression", 1, TargetScale(), train, dev, half, train.inputs, ROWS)
 
 
-def timed(trainer: Trainer, work: Work) -> tuple[float, Outcome]:
-    """Processor seconds of a training whose programs are compiled."""
-    began = time.process_time()
+def timed(trainer: Trainer, work: Work) -> tuple[float, float, Outcome]:
+    """Processor seconds of a training, and the wall seconds of what came before it: getting programs."""
+    processor, wall = time.process_time(), time.perf_counter()
     outcome = trainer.run(work)
-    return time.process_time() - began, outcome
+    return time.process_time() - processor, time.perf_counter() - wall - outcome.seconds, outcome
 
 
 def measure(size: tuple[int, int, int, int], *, repeats: int, steps: int) -> str:
@@ -66,11 +66,11 @@ def measure(size: tuple[int, int, int, int], *, repeats: int, steps: int) -> str
         for turn in range(repeats + 1):  # the first of each compiles, and is not counted
             for observed in (False, True):
                 work = Work(f"t{turn}{observed}", configuration, 0, 1, epochs, observed=observed)
-                took, outcome = timed(trainer, work)
+                took, before, outcome = timed(trainer, work)
                 if turn:
                     seconds[observed].append(took)
                 else:
-                    compiled[observed], dev[observed] = took - outcome.seconds, outcome.dev
+                    compiled[observed], dev[observed] = before, outcome.dev
     without, with_it = (float(np.median(seconds[observed])) for observed in (False, True))
     spread = np.quantile(np.array(seconds[True]) / np.array(seconds[False]) - 1, [0.25, 0.75])
     same = "same" if (dev[False] == dev[True]).all() else "DIFFERENT"

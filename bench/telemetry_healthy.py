@@ -79,16 +79,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = Path(name)
         for number in range(3):
             fold_files.write(folder, number, table(number))
-        trainer, alarms, trained = Trainer(folder, folder), Counter[str](), 0
-        for place, configuration in enumerate(healthy()):
-            number = place % 3
-            found = codes(trainer, replace(configuration, epochs=epochs), number, f"healthy{place}")
+        trainer, alarms = Trainer(folder, folder), Counter[str]()
+        for trained, configuration in enumerate(healthy(), start=1):
+            number = trained % 3
+            found = codes(trainer, replace(configuration, epochs=epochs), number, f"healthy{trained}")
             alarms.update(found)
-            trained += 1
-        print(f"healthy: {trained} trainings, false alarms {dict(alarms) or 'none'}")
+            print(f"{trained} healthy, false alarms {dict(alarms) or 'none'}", flush=True)
         for fault, (configuration, code) in PLANTED.items():
             seen = codes(trainer, replace(configuration, epochs=epochs, batch_size=32), 2, fault.replace(" ", ""))
-            print(f"{fault}: {'found' if code in seen else 'MISSED'} {code}; in all {seen}")
+            print(f"{fault}: {'found' if code in seen else 'MISSED'} {code}; in all {seen}", flush=True)
 
 
 if __name__ == "__main__":
