@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from burnish.train.configuration import OF_IMAGES, Configuration
+from burnish.recipe import of_images
+from burnish.train.configuration import Configuration
 
 Cause = Literal["bias", "variance", "mismatch", "optimisation"]
 Task = Literal["classification", "regression"]
@@ -42,11 +43,6 @@ LIGHT_DROPOUT, STRONG_DROPOUT = 0.1, 0.3
 LABEL_SMOOTHING = 0.1  # Szegedy et al., 2016
 INPUT_NOISE = 0.1  # standard deviations of the input
 MIXUP = 0.2  # α; Zhang et al. (2018) find 0.1 to 0.4 best on large data, and underfitting with larger ones
-# Changes of images that leave what most of them show: a phone held askew, another lamp.
-FLIP, SHIFT, CROP = 0.5, 0.1, 0.2  # probability; shares of the side
-ROTATION = 10.0  # degrees
-LIGHT = 0.2  # of brightness and of contrast
-CUTOUT = 0.3  # of the side; DeVries and Taylor (2017) blank out 16 of 32 pixels where classes are few, 8 where many
 PATIENCE_SHARE = 0.1  # of all epochs
 MIN_PATIENCE = 10  # epochs
 
@@ -150,18 +146,6 @@ def _residual(c: Configuration) -> Configuration | None:
     return replace(c, residual=True) if len(c.widths) >= 3 and equal_neighbours and not c.residual else None
 
 
-def _residual_blocks(c: Configuration) -> Configuration | None:
-    return replace(c, residual=True) if c.widths and not c.residual else None
-
-
-def _images(**least: float) -> Change:
-    def change(c: Configuration) -> Configuration | None:
-        weaker = {name: value for name, value in least.items() if getattr(c, name) < value}
-        return replace(c, **weaker) if weaker else None  # type: ignore[arg-type]
-
-    return change
-
-
 def _adam(c: Configuration) -> Configuration | None:
     defaults = Configuration()
     rate = defaults.learning_rate  # a rate chosen for another rule means nothing to Adam
@@ -228,7 +212,7 @@ def _mixup(c: Configuration) -> Configuration | None:
 def _unregularised(c: Configuration) -> Configuration | None:
     plain = replace(c, dropout=0.0, input_dropout=0.0, weight_decay=0.0, l2=0.0)
     bare = replace(plain, label_smoothing=0.0, input_noise=0.0, mixup=0.0)
-    bare = replace(bare, **dict.fromkeys(OF_IMAGES, 0.0))  # type: ignore[arg-type]
+    bare = of_images.unchanged(bare)
     return None if replace(c, dropout=_mean_dropout(c)) == bare else bare
 
 
@@ -316,7 +300,7 @@ REMEDIES: tuple[Remedy, ...] = (
         "Gradients reach the first layers of a deep network unweakened.", of="tables",
     ),
     Remedy(
-        "residual-blocks", "Residual blocks", "bias", _residual_blocks, 3.0, 0.25, (*_BIAS, "NN3"),
+        "residual-blocks", "Residual blocks", "bias", of_images.residual_blocks, 3.0, 0.25, (*_BIAS, "NN3"),
         "Two more convolutions in each stage refine what the first one found, and cannot harm it at the start.",
         of="images",
     ),
@@ -349,30 +333,30 @@ REMEDIES: tuple[Remedy, ...] = (
         "Between two training rows the prediction goes evenly from one answer to the other.",
     ),
     Remedy(
-        "flip", "Mirror images", "variance", _images(flip=FLIP), 1.05, 0.15, _VARIANCE,
+        "flip", "Mirror images", "variance", of_images.mirrored, 1.05, 0.15, _VARIANCE,
         "What is seen from the left is seen from the right too, where a mirror does not make another thing of it.",
         of="images",
     ),
     Remedy(
-        "shift", f"Images moved by up to {SHIFT:.0%}", "variance", _images(shift=SHIFT), 1.05, 0.15, _VARIANCE,
+        "shift", f"Images moved by up to {of_images.SHIFT:.0%}", "variance", of_images.moved, 1.05, 0.15, _VARIANCE,
         "Where in the image a thing stands says nothing about what it is.", of="images",
     ),
     Remedy(
-        "rotation", f"Images turned by up to {ROTATION:g}°", "variance", _images(rotation=ROTATION), 1.05, 0.10,
+        "rotation", f"Images turned by up to {of_images.ROTATION:g}°", "variance", of_images.turned, 1.05, 0.10,
         _VARIANCE, "A thing that stands a little askew is the same thing.", of="images",
     ),
     Remedy(
-        "crop", f"Images cropped by up to {CROP:.0%}", "variance", _images(crop=CROP), 1.05, 0.10, _VARIANCE,
+        "crop", f"Images cropped by up to {of_images.CROP:.0%}", "variance", of_images.cropped, 1.05, 0.10, _VARIANCE,
         "A thing that is nearer, or partly out of sight, is the same thing.", of="images",
     ),
     Remedy(
-        "light", f"Brightness and contrast changed by up to {LIGHT:.0%}", "variance",
-        _images(brightness=LIGHT, contrast=LIGHT), 1.05, 0.06, _VARIANCE, "The lamp says nothing about the thing.",
+        "light", f"Brightness and contrast changed by up to {of_images.LIGHT:.0%}", "variance",
+        of_images.relit, 1.05, 0.06, _VARIANCE, "The lamp says nothing about the thing.",
         of="images",
     ),
     Remedy(
-        "cutout", f"Squares of {CUTOUT:.0%} of the side blanked out", "variance", _images(cutout=CUTOUT), 1.05, 0.10,
-        _VARIANCE, "The network has to look at more than one mark of a thing.", of="images",
+        "cutout", f"Squares of {of_images.CUTOUT:.0%} of the side blanked out", "variance", of_images.blanked, 1.05,
+        0.10, _VARIANCE, "The network has to look at more than one mark of a thing.", of="images",
     ),
     Remedy(
         "label-smoothing", f"Label smoothing {LABEL_SMOOTHING:g}", "variance", _label_smoothing, 1.0, 0.08, _VARIANCE,
