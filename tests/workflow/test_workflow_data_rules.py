@@ -97,5 +97,5 @@ def test_less_time_means_fewer_rows_and_the_clock_has_no_say():
         for limit in ({"time_limit": "20s"}, {"time_limit": "2m"}, {"max_epochs": 10})
     )
 
-    assert (short, long) == (500, 3000)
-    assert counted == 1500
+    assert (short, long) == (500, 1200)
+    assert counted == 600

@@ -23,9 +23,11 @@ ALONE = ("DA6", "DA9", "DA16", "DA17", "DA20", "DA26")
 FILES = ("DA2", "DA19")
 # What the past and the future of a table can differ in.
 TIMES = ("DA3", "DA4")
-# Rows that `burnish audit` looks at, a second or two; and rows for each second of a run's time limit: rules that train
-# forests then take about one part in a hundred of it. A run that counts epochs looks at as many as one of a minute.
-AUDITED, ROWS_A_SECOND, LEAST, COUNTED_AS = rows.MOST_ROWS, 25, 500, 60.0
+# Rows that `burnish audit` looks at, for some seconds; and rows for each second of a run's time limit: rules that train
+# forests then take one or two parts in a hundred of it. A run that counts epochs looks at as many as one of a minute.
+AUDITED, ROWS_A_SECOND, LEAST, COUNTED_AS = rows.MOST_ROWS, 10, 500, 60.0
+# Rules that train several forests, and the seconds below which a run has no time for them.
+DEAR, DEAR_FROM = frozenset(("DA9", "DA17", "DA20")), 45.0
 # Rows up to which every value is read, to see whether a mean was computed from these very rows.
 READ_IN_FULL = 200_000
 
@@ -59,6 +61,7 @@ def alone(
     picked = rows.some(len(main), most, np.random.default_rng([plan.seed, 99]))
     needless = {"DA6"} if copied else set()
     needless |= {"DA9"} if plan.time is not None else set()
+    needless |= DEAR if settings is not None and _seconds(settings) < DEAR_FROM else set()
     codes = [code for code in ALONE if code not in needless]
     # Whether targets belong to other rows is seen in rows that follow one another, which a sample does not hold.
     found = _look(_rows(view, main[:most]), ("DA18",))
@@ -113,8 +116,11 @@ def over_time(
 
 def rows_of(settings: Settings) -> int:
     """How many rows a run looks at: a matter of what was asked for, never of the clock."""
-    seconds = COUNTED_AS if settings.limit is None else settings.limit
-    return int(np.clip(ROWS_A_SECOND * seconds, LEAST, rows.MOST_ROWS))
+    return int(np.clip(ROWS_A_SECOND * _seconds(settings), LEAST, rows.MOST_ROWS))
+
+
+def _seconds(settings: Settings) -> float:
+    return COUNTED_AS if settings.limit is None else settings.limit
 
 
 def _rows(

@@ -160,7 +160,7 @@ def _plain(value: float) -> str:
 
 BV12 = Described(
     "BV12",
-    "The network is much worse on a part of the rows",
+    "The model is much worse on a part of the rows",
     Evidence.TEST,
     Severity.NOTE,
     "A slice that a shallow tree found on half of the dev rows has, on the other half, an error surely larger than the "
