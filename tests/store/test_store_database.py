@@ -50,6 +50,19 @@ def test_outcome_is_kept_with_its_epochs_and_replaced_when_it_comes_again(tmp_pa
     assert epochs == [(epoch, 1e-3) for epoch in sorted(outcome().curve.epoch)]
 
 
+def test_a_run_from_before_telemetry_is_gone_on_with(tmp_path):
+    """Its database gets the table when it is opened; what it holds stays."""
+    path = tmp_path / "run.sqlite"
+    with Database(path) as made:
+        made.set("key", 1)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE telemetry")
+    with Database(path) as again:
+        assert again.get("key") == 1
+
+    assert read(path, "SELECT count(*) FROM telemetry") == [(0,)]
+
+
 def test_numbers_of_numpy_are_kept_as_numbers(tmp_path):
     with Database(tmp_path / "run.sqlite") as run:
         run.record_outcome(replace(outcome(), dev_loss=np.float32(0.5)), "tune")  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import pytest
 
 from burnish.data.inputs import InputSpec
 from burnish.executors import trials
+from burnish.model.own_model import OwnModel
 from burnish.train import hyperparameters, packing, slice, telemetry
 from burnish.train.configuration import Configuration
 from reference import tiny
@@ -101,3 +102,22 @@ def test_steps_are_powers_of_four_and_the_last_within_the_capacity():
         done, steps = telemetry.next_step(done, 2**31 - 1), steps + 1
     assert done == 2**31 - 1
     assert steps < telemetry.CAPACITY
+
+
+def test_of_an_own_model_leaves_are_seen_and_no_layers():
+    """Traced alone: nobody knows its layers."""
+    model = OwnModel(
+        lambda key, inputs, outputs: {"block": {"w": jax.numpy.ones((inputs, outputs))}, "scale": jax.numpy.ones(())},
+        lambda params, x: x @ params["block"]["w"] * params["scale"],
+        "test:model",
+    )
+    fold, c = tiny.fold(), Configuration(widths=(), model="test:model", batch_size=16, mixup=0.2)
+    shape = hyperparameters.architecture(c, fold.inputs, outputs=fold.outputs, task=fold.task, own=model)
+    data = packing.pack(fold)
+    state = slice.start(shape, trials.start_parameters(c, shape, SEED), len(data.dev.y))
+    seen = jax.eval_shape(partial(telemetry.see, shape), hyperparameters.hyperparameters(c, SEED), state, data)
+    found = telemetry.joined(state.params, [jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), seen)])
+
+    assert found is not None
+    assert (found.leaves, found.layers, found.depth) == (("block.w", "scale"), (), ())
+    assert (found.gradient.shape, found.rms.shape) == ((1, 2), (1, 0))
