@@ -11,6 +11,7 @@ from sklearn import neighbors
 from burnish.data import copies
 from burnish.data.fold import Fold, Split
 from burnish.data.observation import percent
+from burnish.data.table import Kind
 from burnish.diagnosis.data_rules import models
 from burnish.diagnosis.data_rules.rows import Floats, Rows, some
 from burnish.diagnosis.data_rules.rule import DataRule
@@ -28,6 +29,7 @@ MATTERS = copies.SEEN_MATTERS
 RARE, BEYOND_RARE = 1e-4, 1e-3
 # Rows that agree in every column make distances of 0 common, and near copies invisible, from this share on.
 LATTICE = 0.02
+MANY_VALUES = 20  # different ones among the first rows, from which a column is a measurement
 
 
 def _ids(rows: Rows, *, dev: bool) -> copies.Copies:
@@ -107,6 +109,8 @@ def near_copies(asked: Floats, among: Floats, rows: Rows, *, same: bool, alpha: 
         same: Whether both are the same rows, so that a row must not find itself.
         alpha: Chance of a false alarm.
     """
+    if not _even(among, rows):
+        return None
     rng = np.random.default_rng([rows.seed, 6])
     among = among[some(len(among), AMONG, rng)]
     asked = among if same else asked
@@ -126,6 +130,17 @@ def near_copies(asked: Floats, among: Floats, rows: Rows, *, same: bool, alpha: 
     near = int((ratio < limit).sum())
     found = interval.proportion(near, len(ratio), level=1 - 2 * alpha)
     return interval.proportion(near, len(ratio)) if found.low > BEYOND_RARE else None
+
+
+def _even(among: Floats, rows: Rows) -> bool:
+    """Whether rows can lie evenly around each other: columns are numbers, and half of them have many values.
+
+    Categories, and gaps that are filled with the mean, put rows of one kind close together without any being a copy.
+    """
+    if any(kind is not Kind.NUMBER for kind in rows.kinds) or np.isnan(among).any():
+        return False
+    many = sum(len(np.unique(among[:ASKED, place])) >= MANY_VALUES for place in range(among.shape[1]))
+    return 2 * many >= among.shape[1]
 
 
 def _dimension(ratio: Floats) -> float:
