@@ -56,6 +56,16 @@ def test_a_rate_that_is_too_high_for_large_inputs_alone_is_not_too_high():
 
 
 @pytest.mark.slow
+def test_parameters_that_never_move_are_no_finding_where_the_inputs_are_ignored():
+    """Nor that a few rows cannot be learned by heart: nothing here can cure what explains both."""
+    ignored = subjects.subject((8, 4, 4), epochs=2, train=subjects.clusters(64))
+    found = followed(replace(ignored, apply=lambda p, x: ignored.apply(p, jnp.zeros_like(x))))
+
+    assert codes(found) == ["NU8"]
+    assert not {one.finding.code for one in found.readings} & {"NU3", "NN9", "OP14"}
+
+
+@pytest.mark.slow
 def test_two_faults_are_named_both_and_mended_both():
     """Softmax before the loss takes the logits, and a learning rate that ruins what is left."""
     sick = replace(HEALTHY, apply=lambda p, x: jax.nn.softmax(HEALTHY.apply(p, x)), optimizer=optax.adam(1.0))

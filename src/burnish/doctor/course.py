@@ -24,7 +24,7 @@ from burnish.doctor.arms import Arm, together
 from burnish.doctor.examination import FRESH, LOOKS, NOTHING_CHANGED, OF_STEPS, PRACTICAL_SHARE, Examination
 from burnish.doctor.probes import Probed, compare
 from burnish.doctor.rule import Found, Rule, Trial
-from burnish.doctor.rules import PROOFS, READINGS, TRIALS, scales
+from burnish.doctor.rules import PROOFS, READINGS, RULES, TRIALS, scales
 from burnish.doctor.subject import Subject
 from burnish.stats import interval, paired
 
@@ -87,9 +87,16 @@ class Course:
     def readings(self) -> tuple[Found, ...]:
         """What is read off the training that is left: that it still diverges, bias, variance, units."""
         seen = [one for one in proofs(self.exam) if one.by is Evidence.SIGNAL]
-        if self.exam.first.finite:
-            seen += [found for rule in READINGS if rule.look for found in rule.look(self.exam)]
+        for rule in READINGS if self.exam.first.finite else ():
+            if rule.look and not self._explained(rule.code, {one.finding.code for one in seen}):
+                seen += rule.look(self.exam)
         return tuple(seen)
+
+    def _explained(self, code: str, others: set[str]) -> bool:
+        """Whether something that was found explains what the rule of this code sees, and could not be cured."""
+        uncured = {cause.finding.code for cause in self.causes} - {cause.finding.code for cause, _, _ in self._cured}
+        unless = {one for rule in RULES if rule.code == code for one in rule.unless}
+        return bool(unless & (uncured | others))
 
     @property
     def repaired(self) -> Subject | None:
@@ -102,6 +109,8 @@ class Course:
             for one in proofs(self.exam)
             if (one.finding.code, one.finding.where) not in self._named and one.by is not Evidence.SIGNAL
         ]
+        seen = {one.finding.code for one in found}
+        found = [one for one in found if not self._explained(one.finding.code, seen)]
         curable = next((one for one in found if one.arm is not None), None)
         for one in [curable] if curable else found:
             self._named.add((one.finding.code, one.finding.where))

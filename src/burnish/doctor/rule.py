@@ -47,6 +47,7 @@ class Rule:
     look: Callable[[Examination], Iterable[Found]] | None = None
     trial: Callable[[Examination], Trial | None] | None = None
     finer: Callable[[Arm], tuple[Arm, ...]] | None = None  # further arms, near the best one of the trial
+    unless: tuple[str, ...] = ()  # codes that explain what it sees, and that nothing cures from here
 
     def finding(
         self, evidence: str, *, where: str = "", remedy: str | None = None, arm: Arm | None = None,

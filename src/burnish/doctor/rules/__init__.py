@@ -37,8 +37,8 @@ TRIALS: tuple[Rule, ...] = (
     inputs.DA13,
     outputs.NN14,
     inputs.DA1,
+    scales.NN5,  # before the weights' scale, which leaves no unit dead
     *initialisation.RULES,
-    scales.NN5,
     gradients.NU5,
     *regularisation.RULES,
     *steps.SPECIFIC,

@@ -92,6 +92,7 @@ NN9 = Rule(
     "The few rows are fitted.",
     "Karpathy, A recipe for training neural networks, 2019.",
     look=_cannot_fit,
+    unless=("NU8", "NU3", "NN8", "NU4"),
 )
 NN13 = Rule(
     "NN13",

@@ -44,5 +44,6 @@ OP14 = Rule(
     "The training loss falls.",
     "Definition.",
     look=_stuck,
+    unless=("NU8", "NU3", "NN8", "NU4", "NN9", "DA18", "DA26"),
 )
 LIMITS = (BV, OP14)

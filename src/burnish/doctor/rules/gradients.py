@@ -213,6 +213,7 @@ NU3 = Rule(
     "It moves.",
     "Definition.",
     look=_frozen,
+    unless=("NU8",),
 )
 NU5 = Rule(
     "NU5",
