@@ -9,6 +9,7 @@ import pytest
 import workflow_fake as fake
 
 from burnish.data.inputs import InputSpec
+from burnish.train.work import Ending
 from burnish.workflow import diagnosis, start
 
 
@@ -60,3 +61,16 @@ def test_epochs_on_images_end_in_time(seconds, epochs):
 
     assert found == epochs
     assert bool(said) == (epochs < 20)
+
+
+def test_a_network_that_was_cut_off_in_its_first_epoch_has_no_verdict():
+    """Its weights are those it started with. One that diverged, or was judged once, has one."""
+
+    def ended(ending: Ending, loss: float) -> SimpleNamespace:
+        return SimpleNamespace(ending=ending, dev_loss=loss)
+
+    cut, diverged = ended(Ending.INTERRUPTED, float("inf")), ended(Ending.DIVERGED, float("inf"))
+
+    assert diagnosis._cut_off({"a": cut, "b": cut})
+    assert not diagnosis._cut_off({"a": cut, "b": diverged})
+    assert not diagnosis._cut_off({"a": cut, "b": ended(Ending.INTERRUPTED, 0.4)})

@@ -63,6 +63,8 @@ def first(session: Session, problem: Problem) -> tuple[Problem, Configuration, l
     if session.budget.limit is None or session.budget.limit >= LOOKING_FROM:
         work = [replace(work[0], observed=True), *work[1:]]
     outcomes = session.train(problem, work, Stage.FIRST, until_share=FIRST_ENDS)
+    if _cut_off(outcomes):
+        return problem, configuration, []
     trained = _folds_trained(problem, outcomes, name)
     if 0 < trained < problem.split.screen:
         session.say(
@@ -96,6 +98,12 @@ def _in_time(session: Session, problem: Problem, configuration: Configuration) -
             warning=True,
         )
     return epochs
+
+
+def _cut_off(outcomes: Mapping[str, Outcome]) -> bool:
+    """Whether the time ended before any network was judged once, as in an epoch of many images: there is no verdict
+    on starting weights."""
+    return all(o.ending is Ending.INTERRUPTED and not np.isfinite(o.dev_loss) for o in outcomes.values())
 
 
 def _folds_trained(problem: Problem, outcomes: Mapping[str, Outcome], name: str) -> int:
