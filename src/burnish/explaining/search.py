@@ -34,7 +34,7 @@ MOST_SHOWN = 6  # settings in the picture
 # Names that fit under a tick.
 SHORT = {
     "learning_rate": "α", "beta1": "β₁", "batch_size": "batch", "weight_decay": "wd", "dropout": "drop", "l2": "λ",
-    "label_smoothing": "smooth", "input_noise": "noise", "activation": "act", "residual": "skip",
+    "epochs": "ep.", "label_smoothing": "smooth", "input_noise": "noise", "activation": "act", "residual": "skip",
 }  # fmt: skip
 
 
@@ -274,7 +274,7 @@ def finding(found: Compared, unit: words.Unit) -> str:
     ends = f" [{words.number(low)}, {words.number(high)}]" if math.isfinite(low) else ""
     wins = found.random_wins
     return (
-        f"{said}, the best of {points} {words.number(middle)}{ends}, the best of all {last}. "
+        f"{said}, the best of {points} has {words.number(middle)}{ends}, the best of all {last}. "
         f"A {'×'.join(_sides(found))} grid "
         f"of {_named(found.axes)}, with all else left where the search began, has "
         f"{words.number(float(found.grid_costs.min()))}: at equal cost the draws beat it in {100 * wins:.0f} % of all "
