@@ -129,8 +129,8 @@ passing, and makes suspicious only. A *fault* is false of every healthy run, a *
 
 All tests of a run together raise a false alarm with a chance of at most {total:.0%}. Each has a fixed part of it
 (*false alarms* below), and within it corrects for the columns, classes or slices that it looks at; proofs need none.
-The trainings that `burnish diagnose` examines have a chance of their own. [Decision {decision}](decisions/{page}) has the
-reasons, and `bench/data_rules.py` counts.
+The trainings that `burnish diagnose` examines have a chance of their own. [Decision {decision}](decisions/{page}) has
+the reasons, and `bench/data_rules.py` counts.
 """
 RULE_FAMILIES = {
     "BV": "Bias, variance and what predictions show",

@@ -33,9 +33,7 @@ def test_rows_of_a_group_stay_in_one_half():
     group = np.repeat(np.arange(40), 50)
     x = rng.normal(size=40)[group][:, None]
     wrong = (rng.random(40) < 0.3)[group].astype(float)
-    found = slices.weak(
-        x, ("x",), (None,), wrong, statistic="error", practical=0.01, alpha=0.05, groups=group, seed=1
-    )
+    found = slices.weak(x, ("x",), (None,), wrong, statistic="error", practical=0.01, alpha=0.05, groups=group, seed=1)
 
     assert list(found) == []
 

@@ -103,9 +103,7 @@ def neighbours(x: Floats, truth: Floats, other: Floats, seed: int) -> Floats:
 def trees(x: Floats, truth: Floats, other: Floats, seed: int) -> Floats:
     """Extremely randomised trees (Geurts, Ernst and Wehenkel 2006)."""
     tried = "sqrt" if truth.shape[1] > 1 else max(1, round(COLUMNS_TRIED * x.shape[1]))
-    model: Any = ensemble.ExtraTreesRegressor(
-        TREES, min_samples_leaf=LEAF_ROWS, max_features=tried, random_state=seed
-    )
+    model: Any = ensemble.ExtraTreesRegressor(TREES, min_samples_leaf=LEAF_ROWS, max_features=tried, random_state=seed)
     return model.fit(x, truth if truth.shape[1] > 1 else truth[:, 0]).predict(other).reshape(len(other), -1)
 
 
