@@ -321,8 +321,8 @@ TECHNIQUES = (
         "save_parameters load_parameters burnish.export_onnx",
         "layers: parameters_come_back_as_they_were the_file_is_read_by_the_formats_own_library_and_is_data; "
         "export/test_export_model: a_file_predicts_what_its_model_predicts",
-        "The model folder of every run: weights are safetensors, and nothing is a pickle. `burnish export RUN` writes the "
-        "whole model as ONNX.",
+        "The model folder of every run: weights are safetensors, and nothing is a pickle. `burnish export RUN` writes "
+        "the whole model as ONNX.",
     ),
 )
 
