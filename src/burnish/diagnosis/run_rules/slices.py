@@ -64,8 +64,8 @@ def weak(
     found = []
     for number in np.unique(leaf[finds]):
         inside, outside = ~finds & (leaf == number), ~finds & (leaf != number)
-        if min(inside.sum(), outside.sum()) < LEAST_ROWS:
-            continue
+        if min(inside.sum(), outside.sum()) < LEAST_ROWS or inside.sum() > outside.sum():
+            continue  # a slice that holds most rows is no part of them: the others are the exception
         found.append((number, inside, outside))
     level = 1 - 2 * alpha / max(1, len(found))
     tests = [(_gap(losses, inside, outside, statistic, groups, level), number, inside, outside)
