@@ -102,7 +102,10 @@ def test_the_recipe_tries_every_remedy_that_applies_before_it_stops(tmp_path):
     able = {
         remedy.name
         for remedy in remedies.REMEDIES
-        if remedy.trains and remedy.task in (None, "regression") and remedy.change(fake.CENTRE) is not None
+        if remedy.trains
+        and remedy.task in (None, "regression")
+        and remedy.of != "images"
+        and remedy.change(fake.CENTRE) is not None
     }
 
     assert len(names) == len(set(names))

@@ -51,6 +51,7 @@ def problem() -> Any:
         Column(IMAGE, Physical.IMAGE, pixels),
     )
     return SimpleNamespace(
+        task="classification",
         table=Table("photos", columns, np.arange(ROWS)),
         judge=SimpleNamespace(truth=truth, groups=groups),
         folds=[SimpleNamespace(rows=SimpleNamespace(train=np.arange(12, ROWS)))],
