@@ -136,6 +136,7 @@ def test_a_file_of_settings_is_read_as_people_write_it(good, here: Command, tmp_
     assert (settings["drop"], settings["start"]["widths"], settings["start"]["epochs"]) == (["b"], [4], 3)
 
 
+@pytest.mark.slow
 def test_without_out_every_run_has_a_folder_of_its_own(good, here: Command):
     for _ in range(2):
         assert here(*ASKED[:-1], "-q").code == 0
@@ -217,6 +218,7 @@ def test_a_wrong_command_line_is_told_how_to_be_right(arguments, here: Command):
     assert "--help" in ended.err
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly(good, here: Command, tmp_path: Path):
     """`burnish predict … | head -1` is no failure."""
     good.write_bytes(tables.good(40_000))

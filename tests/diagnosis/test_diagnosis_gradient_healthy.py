@@ -20,6 +20,8 @@ from burnish.train import hyperparameters, optimizer, slice
 from burnish.train.configuration import Configuration
 from reference import tiny
 
+pytestmark = pytest.mark.slow  # each function compiles anew; faults are quick
+
 X, Y = costs.rows()
 PARAMS = costs.parameters()
 

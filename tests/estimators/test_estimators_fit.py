@@ -164,6 +164,7 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another():
     assert np.abs(one - other).max() > 0
 
 
+@pytest.mark.slow
 def test_fits_of_like_size_share_their_program(compilations):
     """Folds of a cross-validation and a table some rows longer compile nothing new."""
     rng = np.random.default_rng(4)
@@ -209,6 +210,7 @@ def test_more_epochs_do_the_whole_job(table, heights):
     np.testing.assert_array_equal(first.predict(table), second.predict(table))
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_does_not_change_the_model():
     """One worker process or two: the same network, to the bit."""
     rng = np.random.default_rng(5)

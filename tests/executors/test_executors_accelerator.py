@@ -25,6 +25,8 @@ from burnish.train.work import Ending, Outcome, Work
 from reference import stacked, tiny
 from reference.stacked import TRIALS, work
 
+pytestmark = pytest.mark.slow  # many devices compile many programs
+
 # What stacking may change: the order of sums, at 2⁻²⁴ a time, over 36 steps of Adam (54 of the longest trial).
 # Measured: at most 2e-5 of a loss and 6e-6 of a probability.
 LOSS_TOLERANCE, OUTPUT_TOLERANCE = 2e-4, 1e-4

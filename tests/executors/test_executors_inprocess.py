@@ -70,6 +70,7 @@ def test_a_signal_keeps_the_state(tmp_path):
     assert (folds / "endless.state.npz").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "value"),
     [("jax_enable_x64", True), ("jax_numpy_rank_promotion", "raise"), ("jax_numpy_dtype_promotion", "strict")],

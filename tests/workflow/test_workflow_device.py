@@ -73,6 +73,7 @@ def sizes(monkeypatch) -> list[int]:
     return seen
 
 
+@pytest.mark.slow
 def test_the_first_network_errs_as_one_trained_by_workers_does(tmp_path, sizes):
     """To rounding; one stack holds both folds."""
     stacked = run(tmp_path / "stacked", improve.Manner(platform="cpu", yardstick=False, first_only=True)).summary

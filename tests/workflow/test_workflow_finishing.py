@@ -41,6 +41,7 @@ def chosen_from(problem: Problem, pool: list[Candidate]) -> finishing.Chosen:
     return finishing.choose(problem, pool, folds=tuple(problem.screening), seed=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "metric", "folds"),
     [

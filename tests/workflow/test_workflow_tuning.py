@@ -86,6 +86,7 @@ def test_with_folds_the_first_rung_is_the_first_fold_in_full(tmp_path):
     assert all(draw.full for draw in found.draws)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folds", [1, 3, 5])
 @pytest.mark.parametrize("epochs", [600, 2000, 12_000])
 def test_the_search_keeps_to_its_share_of_the_epochs(folds, epochs, tmp_path):
