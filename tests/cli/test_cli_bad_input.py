@@ -346,6 +346,7 @@ def finish(content: bytes, further: tuple[str, ...], words: tuple[str, ...], her
     assert "<script>alert" not in Path(document["report"]).read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", FINISHED)
 def test_finished_with_a_warning(case: str, here: Command, tmp_path: Path):
     """The run ends well, says what was odd, and its document is valid."""

@@ -88,6 +88,7 @@ def test_the_gate_opens_on_the_upper_end_of_the_test_interval(bound, code, good,
     assert (f"--require {bound} is not met" in ended.err) == (code == 4)
 
 
+@pytest.mark.slow
 def test_the_gate_stays_shut_where_nothing_was_measured(good, here: Command):
     """Without test rows, the promised error is held against the bound; what only test rows tell counts as missed."""
     assert here(*ASKED, "kept", "--no-test", "--require", "error<=1e9").code == 0

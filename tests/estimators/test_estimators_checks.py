@@ -7,6 +7,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from burnish import BurnishClassifier, BurnishRegressor, Configuration
 
+pytestmark = pytest.mark.slow  # two minutes of small trainings; test_estimators_fit.py has the quick ones
+
 # A small network for few epochs, as scikit-learn lowers `max_iter` for its own checks: they look at behaviour.
 # Mini-batches no larger than the smallest check's training rows, so that most checks share their programs.
 QUICK = Configuration(widths=(16,), batch_size=8, epochs=40, learning_rate=1e-2)
