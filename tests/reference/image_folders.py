@@ -55,3 +55,10 @@ def copy(source: Path, target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(source.read_bytes())
     return target
+
+
+def flat(root: Path, count: int = 4) -> Path:
+    """Images 000.png, 001.png, … in one folder, for labels that come from a table."""
+    for k, image in enumerate(blobs(count)):
+        save(image, root / f"00{k}.png")
+    return root
