@@ -260,7 +260,7 @@ def _back_test(x: Floats, measured: Floats, noise: _Noise) -> str:
     found = _summary(missed)
     if found.low <= 0 <= found.high:
         return ""
-    return "Shown all sizes but the largest, the forecast misses the largest: the curve is ill-behaved."
+    return "A forecast from the other sizes misses the largest: the curve is ill-behaved."
 
 
 @dataclass(frozen=True, slots=True)

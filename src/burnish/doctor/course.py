@@ -144,7 +144,7 @@ class Course:
             self._named.add((one.rule.code, one.trial.where))
             said = f"{one.trial.why} With {probed.arm.name} {self.exam.said(probed)}".strip()
             severity = Severity.FAULT if fault and one.rule.severity is Severity.FAULT else Severity.LIMIT
-            found = one.rule.finding(said, where=one.trial.where, severity=severity)
+            found = one.rule.found(said, where=one.trial.where, severity=severity)
             self.causes.append(Cause(found.finding, Evidence.PROBE, probed, True))
             if fault and not probed.arm.average:
                 self._cure(probed.arm)

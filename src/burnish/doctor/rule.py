@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from burnish.diagnosis.described import Described
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor.arms import Arm
 
@@ -33,26 +34,18 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Described):
     """One problem that a network can have. It looks by itself, or says what has to be tried."""
 
-    code: str  # of the catalogue: "NN1"
-    title: str
-    evidence: Evidence
-    severity: Severity
-    when: str  # what has to be seen, in one sentence
-    remedy: str  # what cures it
-    proven: str  # how the cure is proven
-    source: str  # of the rule or its threshold
     look: Callable[[Examination], Iterable[Found]] | None = None
     trial: Callable[[Examination], Trial | None] | None = None
     finer: Callable[[Arm], tuple[Arm, ...]] | None = None  # further arms, near the best one of the trial
     unless: tuple[str, ...] = ()  # codes that explain what it sees, and that nothing cures from here
 
-    def finding(
+    def found(
         self, evidence: str, *, where: str = "", remedy: str | None = None, arm: Arm | None = None,
         severity: Severity | None = None,
     ) -> Found:  # fmt: skip
-        """What it found."""
-        told = Finding(self.code, self.title, severity or self.severity, evidence, remedy or self.remedy, where)
+        """What it found, and the arm that would cure it."""
+        told = self.finding(evidence, where=where, remedy=remedy, severity=severity)
         return Found(told, self.evidence, arm)

@@ -182,7 +182,7 @@ def _tried(exam: Examination, others: set[str]) -> Iterator[tuple[Finding, Backg
         said = f"{one.trial.why} With {probed.arm.name} {exam.said(probed)}".strip()
         severity = Severity.FAULT if fault else Severity.LIMIT
         gain = (probed.told.value, probed.told.low, probed.told.high)
-        finding = one.rule.finding(said, where=one.trial.where, severity=severity).finding
+        finding = one.rule.finding(said, where=one.trial.where, severity=severity)
         yield finding, Background(Evidence.PROBE, probed.arm.name, gain, True)
 
 

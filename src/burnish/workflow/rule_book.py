@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from burnish import errors
 from burnish.diagnosis.data_rules import register as data_rules
-from burnish.diagnosis.finding import Evidence, Severity
+from burnish.diagnosis.described import Described
 from burnish.diagnosis.run_rules import register as run_rules
 from burnish.doctor.rules import RULES as DOCTORS
 from burnish.stats import false_alarms
@@ -20,27 +19,6 @@ ONE_TABLE = frozenset(("DA6", "DA10", "DA11", "DA12", "DA13", "DA14", "DA15", "D
 # Rules that need a second part: a file, or what a split made.
 TWO_PARTS = frozenset(("DA3", "DA4", "DA7", *FILES, *TIMES))
 ARRAYS = "burnish.diagnosis.data_rules.register.look"
-
-
-class _Written(Protocol):
-    """What every kind of rule says of itself."""
-
-    @property
-    def code(self) -> str: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def evidence(self) -> Evidence: ...
-    @property
-    def severity(self) -> Severity: ...
-    @property
-    def when(self) -> str: ...
-    @property
-    def remedy(self) -> str: ...
-    @property
-    def proven(self) -> str: ...
-    @property
-    def source(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +55,12 @@ def entries() -> tuple[Entry, ...]:
 
 def _of_data() -> frozenset[str]:
     """Codes that the doctor asks about by the very rules about data, or about predictions."""
-    written: tuple[_Written, ...] = (*data_rules.RULES, *run_rules.PREDICTIONS)
+    written: tuple[Described, ...] = (*data_rules.RULES, *run_rules.PREDICTIONS)
     shared = {rule.code: rule.when for rule in written}
     return frozenset(rule.code for rule in DOCTORS if shared.get(rule.code) == rule.when)
 
 
-def _entry(rule: _Written, asked_by: tuple[str, ...]) -> Entry:
+def _entry(rule: Described, asked_by: tuple[str, ...]) -> Entry:
     shares = rule.code in data_rules.TESTED and asked_by != ("burnish diagnose",)
     part = false_alarms.share(rule.code) if shares else None
     return Entry(

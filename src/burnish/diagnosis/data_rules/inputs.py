@@ -16,6 +16,7 @@ from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.stats import interval, paired
 
+# A choice: half of the rows fit and half judge, 20 each.
 FEWEST_ROWS = 40
 # Steps of gradient descent in which inputs of unlike scales are compared, and share of the loss that matters.
 STEPS, MATTERS = 200, 0.10

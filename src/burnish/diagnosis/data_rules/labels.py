@@ -17,6 +17,7 @@ from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.stats import interval, two_sample
 
+# Within the 5 to 10 that Kohavi (1995) finds best for telling models apart; each fold is one more fit.
 FOLDS = 5
 # Rows, and rows of a class, below which nothing can be said.
 FEWEST_ROWS, FEWEST_OF_CLASS = 200, 20

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from burnish.diagnosis.described import Described
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.diagnosis.run_rules.calibration import BV13
-from burnish.diagnosis.run_rules.described import Described
 from burnish.diagnosis.run_rules.seeds import BV15
 from burnish.diagnosis.run_rules.slices import BV12
 from burnish.diagnosis.run_rules.threshold import BV14

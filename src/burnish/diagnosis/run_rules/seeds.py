@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from burnish.diagnosis.described import Described
 from burnish.diagnosis.finding import Evidence, Finding, Severity
-from burnish.diagnosis.run_rules.described import Described
 
 # Fewer say too little of their spread.
 FEWEST_SEEDS = 5

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sklearn import tree
 
 from burnish.data.observation import counted
+from burnish.diagnosis.described import Described
 from burnish.diagnosis.finding import Evidence, Finding, Severity
-from burnish.diagnosis.run_rules.described import Described
 from burnish.stats import interval
 
 Floats = NDArray[np.float64]

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from burnish.diagnosis.described import Described
 from burnish.diagnosis.finding import Evidence, Finding, Severity
-from burnish.diagnosis.run_rules.described import Described
 
 Floats = NDArray[np.float64]
 
+# Choices: each half of the rows judges the threshold that the other found, and has about 15 of the rarer class.
 FEWEST_ROWS, FEWEST_POSITIVE = 200, 30
 MATTERS = 0.02  # of F1, which lies between 0 and 1
 

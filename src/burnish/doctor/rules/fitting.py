@@ -44,7 +44,7 @@ def _cannot_fit(exam: Examination) -> Iterable[Found]:
             return
         best = min(best, loss)
     if not best < FITTED_LOSS * exam.uninformed:
-        yield NN9.finding(
+        yield NN9.found(
             f"In {STEPS} steps on {len(few)} rows alone its loss falls to {best:.3g} at best, where knowing nothing "
             f"has {exam.uninformed:.3g}."
         )
@@ -61,7 +61,7 @@ def _other_in_evaluation(exam: Examination) -> Iterable[Found]:
     evaluated = exam.lab.losses(params, rows)
     gain = paired.gain(evaluated, found, alpha=CHANCE)
     if gain.low > 0 and gain.value > PRACTICAL_SHARE * found.mean():
-        yield NN13.finding(
+        yield NN13.found(
             f"On rows that it learned from its loss is {evaluated.mean():.3g} in evaluation and {found.mean():.3g} in "
             "training."
         )
@@ -74,7 +74,7 @@ def _done_early(exam: Examination) -> Iterable[Found]:
     low = followed.dev_loss <= followed.dev_loss.min() * (1 + AS_LOW)
     done = int(followed.steps[int(np.argmax(low))])
     if done < EARLY * exam.subject.steps:
-        yield OP16.finding(
+        yield OP16.found(
             f"The dev loss is as low as it gets, within {AS_LOW:.0%}, after {done:,} of {exam.subject.steps:,} steps."
         )
 

@@ -98,7 +98,7 @@ def _wrong_gradient(exam: Examination) -> Iterable[Found]:
         return
     leaf = max(wrong, key=lambda one: one.distance)
     at = "" if leaf.index is None else f", {leaf.analytic:.4g} against {leaf.numeric:.4g} at {list(leaf.index)}"
-    yield NU1.finding(
+    yield NU1.found(
         f"{len(wrong)} of {len(checked.leaves)} leaves: {_listed([one.name for one in wrong])}. The gradient of "
         f"{leaf.name} is {leaf.distance:.2g} off its differences{at}. {leaf.hint}".strip(),
         where=leaf.name,
@@ -112,7 +112,7 @@ def _ascent(exam: Examination) -> Iterable[Found]:
     The gradient is what it is given, so that a wrong one is not the optimiser's fault.
     """
     if exam.once("reversed", lambda: _reversed(exam)):
-        yield NU2.finding("The gradient points the other way: uphill.", arm=OWN_DERIVATIVES)
+        yield NU2.found("The gradient points the other way: uphill.", arm=OWN_DERIVATIVES)
         return
     gradient = _small_cost(exam)[1]
 
@@ -123,7 +123,7 @@ def _ascent(exam: Examination) -> Iterable[Found]:
 
     found = float(cosine(exam.start.params, exam.start.optimizer))
     if found > ROUNDING:
-        yield NU2.finding(
+        yield NU2.found(
             f"The first update goes uphill: the cosine between it and the gradient is {found:+.2f}; a descent has a "
             "negative one.",
             arm=Arm("updates of the other sign", Change(rate=-1.0)),
@@ -160,12 +160,12 @@ def _frozen(exam: Examination) -> Iterable[Found]:
     disconnected = [name for name, found in zip(names, never, strict=True) if found]
     frozen = [name for name, found in zip(names, still, strict=True) if found]
     if disconnected:
-        yield NU3.finding(
+        yield NU3.found(
             f"The cost does not depend on {_listed(disconnected)}: no gradient in {nulls.DRAWS} draws of the weights.",
             where=disconnected[0],
         )
     if frozen:
-        yield NU3.finding(f"The optimiser leaves {_listed(frozen)} alone, whatever the gradient.", where=frozen[0])
+        yield NU3.found(f"The optimiser leaves {_listed(frozen)} alone, whatever the gradient.", where=frozen[0])
 
 
 def _listed(names: list[str]) -> str:

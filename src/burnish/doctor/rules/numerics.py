@@ -38,7 +38,7 @@ def _not_finite(exam: Examination) -> Iterable[Found]:
     """Rows first, then the cost at the start, then a training on the way: that one is a symptom, and no cause yet."""
     for name, values in (("input", exam.subject.train.x), ("target", exam.subject.train.y)):
         if np.issubdtype(values.dtype, np.floating) and (rows := _bad_rows(values)).size:
-            yield NU4.finding(
+            yield NU4.found(
                 f"{len(rows)} of {len(values):,} training rows hold {name}s that are no finite numbers; "
                 f"the first is row {rows[0]}.",
                 where=f"row {rows[0]}",
@@ -50,7 +50,7 @@ def _not_finite(exam: Examination) -> Iterable[Found]:
         return
     when = "in training" if exam.first.finite else "before the first step"
     if (far := _unguarded(exam)) is not None:
-        yield NU4.finding(
+        yield NU4.found(
             f"The cost is not finite {when}: outputs {far} can be, and the loss of {far.low:g} and {far.high:g} is "
             "not finite.",
             remedy="A loss without a logarithm of 0 and without exponentials of large numbers, such as softmax "
@@ -58,9 +58,7 @@ def _not_finite(exam: Examination) -> Iterable[Found]:
             arm=_stable(exam),
         )
     elif not exam.first.finite:
-        yield NU4.finding(
-            "The cost, or a scale of the network, is not finite before the first step.", arm=_redrawn(exam)
-        )
+        yield NU4.found("The cost, or a scale of the network, is not finite before the first step.", arm=_redrawn(exam))
     else:
         yield _diverged(exam)
 
@@ -122,7 +120,7 @@ def _diverged(exam: Examination) -> Found:
     step = int(np.flatnonzero(~np.isfinite(trace.loss))[0])
     norms = trace.gradient_norm[:step]
     reached = f" The gradient's norm had reached {np.nanmax(norms):.3g}." if len(norms) else ""
-    found = NU4.finding(f"The cost stopped being finite at step {step + 1} of {exam.subject.steps:,}.{reached}")
+    found = NU4.found(f"The cost stopped being finite at step {step + 1} of {exam.subject.steps:,}.{reached}")
     return replace(found, by=Evidence.SIGNAL)
 
 
@@ -130,7 +128,7 @@ def _not_repeatable(exam: Examination) -> Iterable[Found]:
     rows = exam.lab.gauge.take(slice(0, FEW * 8))
     one, other = (exam.subject.apply(exam.start.params, jnp.asarray(rows.x)) for _ in range(2))
     if bool(jnp.any(one != other)):
-        yield NU6.finding("Two evaluations of the same parameters on the same rows differ.")
+        yield NU6.found("Two evaluations of the same parameters on the same rows differ.")
 
 
 def _contaminated(exam: Examination) -> Iterable[Found]:
@@ -143,7 +141,7 @@ def _contaminated(exam: Examination) -> Iterable[Found]:
     changed = exam.subject.apply(params, x.at[1:].set(x[1:][::-1] * 1.5 + 0.1))
     scale = float(jnp.max(jnp.abs(together))) or 1.0
     if float(jnp.max(jnp.abs(together[0] - changed[0]))) > ROUNDING * scale:
-        yield NU7.finding("The output of a row changes with the other rows of its batch, in evaluation mode.")
+        yield NU7.found("The output of a row changes with the other rows of its batch, in evaluation mode.")
 
 
 def _sum(exam: Examination) -> Iterable[Found]:
@@ -154,7 +152,7 @@ def _sum(exam: Examination) -> Iterable[Found]:
         exam.subject.loss(jnp.concatenate([outputs, outputs]), jnp.concatenate([y, y])),
     )
     if once.shape == () and float(once) != 0 and abs(float(twice) / float(once) - DOUBLED) < 2 * ROUNDING:
-        yield NU10.finding("The loss of the same rows taken twice is twice as large: a sum over the batch, not a mean.")
+        yield NU10.found("The loss of the same rows taken twice is twice as large: a sum over the batch, not a mean.")
 
 
 def _input_ignored(exam: Examination) -> Iterable[Found]:
@@ -167,7 +165,7 @@ def _input_ignored(exam: Examination) -> Iterable[Found]:
         and all(np.ptp(one, axis=0).max() == 0 for one in outputs)
         and not all((o == 1).all() for o in outputs)
     ):
-        yield NU8.finding(f"The outputs are the same on {len(x)} rows, in {DRAWS} draws of the weights.")
+        yield NU8.found(f"The outputs are the same on {len(x)} rows, in {DRAWS} draws of the weights.")
 
 
 def _key_ignored(exam: Examination) -> Iterable[Found]:
@@ -183,13 +181,13 @@ def _key_ignored(exam: Examination) -> Iterable[Found]:
     alone = np.asarray(training(params, x.at[1:].multiply(2.0), jax.random.key(1)))
     evaluated = np.asarray(exam.subject.apply(params, x))
     if (once == again).all() and (once[0] == alone[0]).all() and np.abs(once - evaluated).max() > ROUNDING:
-        yield NU9.finding("Two keys give the same outputs in training, which are not those of evaluation.")
+        yield NU9.found("Two keys give the same outputs in training, which are not those of evaluation.")
 
 
 def _not_from_key(exam: Examination) -> Iterable[Found]:
     once, again = (jax.tree.leaves(exam.subject.init(jax.random.key(0))) for _ in range(2))
     if any(bool(jnp.any(a != b)) for a, b in zip(once, again, strict=True)):
-        yield NU11.finding("Two calls of init with the same key give different parameters.")
+        yield NU11.found("Two calls of init with the same key give different parameters.")
 
 
 NU4 = Rule(

@@ -87,16 +87,16 @@ def _class_outputs(exam: Examination, far: Reach | None) -> Iterable[Found]:
     if y.ndim != 1:
         return
     if far is not None and width == 1 and far.low == far.high:
-        yield NN8.finding(
+        yield NN8.found(
             f"The single output is {far.low:.3g} on every row, whatever the weights: softmax over one unit can say "
             "nothing else.",
             remedy="Sigmoid cross-entropy of the unit itself, or two units.",
             arm=LAST_LAYER,
         )
     elif (width == 1 and classes > 2) or 1 < width < classes:
-        yield NN8.finding(f"There {'is 1 output' if width == 1 else f'are {width} outputs'} for {classes} classes.")
+        yield NN8.found(f"There {'is 1 output' if width == 1 else f'are {width} outputs'} for {classes} classes.")
     elif width > 1 and int(y.max()) >= width:
-        yield NN8.finding(f"A target says class {int(y.max())}, and there are {width} outputs, from 0 on.")
+        yield NN8.found(f"A target says class {int(y.max())}, and there are {width} outputs, from 0 on.")
     elif far is not None:
         yield from _bounded(exam, far, shape)
 
@@ -114,7 +114,7 @@ def _bounded(exam: Examination, far: Reach, shape: tuple[int, ...]) -> Iterable[
 
     bound, free = best(max(far.low, -FREE), min(far.high, FREE)), best(-FREE, FREE)
     if bound > STUCK * exam.uninformed and np.isfinite(free) and free < HALF * bound:
-        yield NN8.finding(
+        yield NN8.found(
             f"The outputs stay {far}, whatever the weights, and the loss takes them for logits: it can never fall "
             f"below {bound:.2g}, where free outputs reach {max(free, 0):.1g}.",
             remedy="Give the loss the last layer's values as they are: it normalises them itself.",
@@ -126,7 +126,7 @@ def _number_outputs(exam: Examination, far: Reach) -> Iterable[Found]:
     y = np.asarray(exam.subject.train.y, np.float64).reshape(len(exam.subject.train), -1)
     outside = int(((y < far.low) | (y > far.high)).any(axis=1).sum())
     if outside:
-        yield NN8.finding(
+        yield NN8.found(
             f"The outputs stay {far}, whatever the weights, and {outside:,} of {len(y):,} targets lie outside.",
             remedy="No activation on the output, or targets scaled into its range.",
             arm=LAST_LAYER,

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from burnish.diagnosis.described import Described
 from burnish.diagnosis.finding import Finding
 from burnish.diagnosis.run_rules import calibration, seeds, slices, threshold
-from burnish.diagnosis.run_rules.described import Described
 from burnish.doctor.examination import AT_ONCE, FALSE_ALARMS, FRESH, LOOKS, NOTHING_CHANGED, PROBE_ALARMS, Examination
 from burnish.doctor.rule import Found, Rule
 from burnish.stats import false_alarms

@@ -44,7 +44,7 @@ def _units(exam: Examination, name: str, least: float, rule: Rule, said: str) ->
     layer, share = exam.gauger.layers[place], getattr(exam.followed.gauges[-1], name)[place]
     shares = [getattr(gauge, name)[place] for gauge in exam.followed.gauges]
     when = int(exam.followed.steps[int(np.argmax(np.asarray(shares) > least))])
-    yield rule.finding(
+    yield rule.found(
         f"{share:.0%} of the {layer.units} units of {layer.name} {said.format(rows=len(exam.lab.gauge))}, from about "
         f"step {when} on.",
         where=layer.name,

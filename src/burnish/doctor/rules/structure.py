@@ -32,7 +32,7 @@ def _twins(exam: Examination) -> Iterable[Found]:
     if equal:
         layer, share = equal[0]
         others = f", and so it is in {len(equal) - 1} more" if len(equal) > 1 else ""
-        yield NN1.finding(
+        yield NN1.found(
             f"{share:.0%} of the {layer.units} units of {layer.name} say the same on every row before the first step"
             f"{others}; they get the same updates, and stay one unit.",
             where=layer.name,
@@ -60,7 +60,7 @@ def _linear(exam: Examination) -> Iterable[Found]:
     if varies < ROUNDING * size:
         return  # rounding is all that could be seen
     if bool(jnp.isfinite(left).all()) and float(jnp.max(jnp.abs(left - right))) < ROUNDING * varies:
-        yield NN7.finding(
+        yield NN7.found(
             f"All {len(layers)} layers together are one linear map: outputs at sums of rows are the sums of outputs.",
             arm=Arm("max(0, ·) between the layers", subject=_activated),
         )
