@@ -145,7 +145,7 @@ def test_a_residual_block_starts_as_if_it_were_not_there(by_lax):
 
 @pytest.mark.parametrize("sides", [(1, 1), (3, 1), (2, 5)], ids=str)
 def test_images_are_halved_down_to_one_pixel(by_lax, sides):
-    """More stages than halvings leave something to average."""
+    """More stages than halvings leave something to read."""
     shape = replace(BARE, inputs=InputSpec(0, image=(*sides, 1)), widths=(3, 3, 3))
     z = evaluated(shape, convolution.parameters(shape, 0), (), np.ones((2, *sides, 1), np.uint8))
 
@@ -177,7 +177,7 @@ def test_batch_norm_is_that_of_layers_with_each_pixel_a_row():
 
 
 def test_dropout_leaves_out_whole_channels_of_an_image(by_lax):
-    """Of the last layer's averages a share is 0, the rest is larger; at 0 nothing changes, and a step has its own."""
+    """Of what the output layer reads a share is 0, the rest is larger; at 0 nothing changes, and a step has its own."""
     shape = replace(BARE, outputs=9)
     params = drawn(shape)
     params["output"] = {"w": np.eye(9, dtype=np.float32), "b": np.zeros(9, np.float32)}

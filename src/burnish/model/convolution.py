@@ -66,7 +66,7 @@ def parameters(
         else:
             layer["b"] = np.zeros(fan_out, np.float32)
         convolutions.append(layer)
-    sizes = architecture.widths[-1], architecture.outputs
+    sizes = architecture.features, architecture.outputs
     last = "lecun" if initializer == "he" else initializer
     output = {"w": normal(sizes, initialise.variance(last, *sizes)), "b": np.zeros(architecture.outputs, np.float32)}
     plain = np.full(architecture.image[2], BYTE / 2, np.float32)
@@ -212,19 +212,16 @@ def _body(architecture: Convolution, params: Params, x: Array, *, normalise: Nor
         z = by.convolve(h, layer["w"])
         return normalise(index, z, layer) if architecture.norm == "batch" else tuple(p + layer["b"] for p in z)
 
-    h, stages = _standardised(params, x), len(architecture.widths)
-    for stage in range(stages):
+    h = _standardised(params, x)
+    for stage in range(len(architecture.widths)):
         z, one = convolved(h), min(h.shape[:2]) == 1
         if architecture.residual:
             around = by.join(_each(activate, z))
             inside = convolved(by.join(_each(activate, convolved(around))))
             z = tuple(a + b for a, b in zip(inside, by.split(around), strict=True))
-        if stage == stages - 1:
-            h = _averaged(_each(activate, z))
-        else:  # down to one row or column of pixels
-            h = by.join(_each(activate, z)) if one else _pooled(by, architecture, z)
+        h = by.join(_each(activate, z)) if one else _pooled(by, architecture, z)  # down to one row or column of pixels
         h = thin(stage, h)
-    return h @ params["output"]["w"] + params["output"]["b"]
+    return _places(h, architecture.places) @ params["output"]["w"] + params["output"]["b"]
 
 
 def _standardised(params: Params, x: Array) -> Float[Array, "height width row channel"]:
@@ -244,7 +241,10 @@ def _each(function: Callable[[Array], Array], planes: Planes) -> Planes:
     return tuple(function(plane) for plane in planes)
 
 
-def _averaged(planes: Planes) -> Float[Array, "row channel"]:
-    """The mean over all pixels (Lin, Chen and Yan, Network in network, 2014)."""
-    pixels = sum(plane.shape[0] * plane.shape[1] for plane in planes)
-    return sum((plane.sum((0, 1)) for plane in planes[1:]), planes[0].sum((0, 1))) / pixels
+def _places(h: Float[Array, "height width row channel"], places: tuple[int, int]) -> Float[Array, "row feature"]:
+    """All channels of each place side by side: the mean over the pixels of each part of a grid of so many places."""
+    down, across = (np.array_split(np.arange(size), count) for size, count in zip(h.shape[:2], places, strict=True))
+    return jnp.concatenate(
+        [h[i[0] : i[-1] + 1, j[0] : j[-1] + 1].mean((0, 1)) for i in down for j in across],
+        axis=1,
+    )
