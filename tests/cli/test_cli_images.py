@@ -49,6 +49,25 @@ def test_audit_compares_with_a_dev_folder(here: Command, tmp_path):
     assert "own/0/0000.png = 0/0000.png" in ended.out
 
 
+def test_audit_of_a_table_of_paths_says_what_it_takes_it_for(here: Command, tmp_path):
+    """Rows are images, by what is in the column; a row whose file is not there is named with its line."""
+    image_folders.digits(tmp_path / "photos", 100)
+    names = sorted(path.relative_to(tmp_path).as_posix() for path in (tmp_path / "photos").rglob("*.png"))
+    lines = ["where,digit", *(f"{name},{name.split('/')[1]}" for name in names), "gone.png,3"]
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    ended, found = here("audit", "labels.csv", "--target", "digit"), here("audit", "labels.csv", "--json")
+    document = json.loads(here("audit", "labels.csv", "--target", "digit", "--json").out)
+
+    assert "labels: 100 images; a classification" in ended.out
+    assert "Column 'where' holds paths of images: each row is an image." in ended.out
+    assert "line 102: gone.png" in ended.out
+    assert found.code == 2
+    assert "No target was named." in found.err
+    assert document["rejects"] == [
+        {"file": "gone.png", "reason": "it cannot be read: No such file or directory", "line": 102}
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [

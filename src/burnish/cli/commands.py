@@ -168,7 +168,8 @@ def evaluate(model: Path, data: str, as_json: bool, **how: Any) -> None:
 def audit(data: str, as_json: bool, **asked: Any) -> None:
     """Look for what is wrong with the data, without training anything.
 
-    DATA is a table, or images: a folder with a folder for each class, a folder and --labels, or NPZ (docs/images.md).
+    DATA is a table, or images: a folder with a folder for each class, a folder and --labels, a table with a column of
+    paths, or NPZ (docs/images.md).
     """
     from burnish.cli import using
 

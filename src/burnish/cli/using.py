@@ -13,10 +13,11 @@ from burnish import errors
 from burnish.cli import showing
 from burnish.data.harmless import harmless
 from burnish.load import images
+from burnish.load.image_tables import Paths
 from burnish.report import wording
 from burnish.report.summary import Metric
 from burnish.store import atomic, run_folder
-from burnish.workflow import appendix, applying, image_looking, image_reading, looking, remarks
+from burnish.workflow import appendix, applying, checking, image_looking, image_reading, looking, remarks
 from burnish.workflow import settings as all_settings
 from burnish.workflow.image_reading import ImageSources
 
@@ -70,8 +71,12 @@ def audit(
     """What is wrong with a table, or with images."""
     size = all_settings.make(image_size=image_size).image_size
     looked: looking.Looked | image_looking.LookedAtImages
-    if images.are_images(data):
-        sources = ImageSources(data, dev, test, labels, target, size)
+    found = images.opened(data, but=(target,))
+    if images.are_images(found):
+        if isinstance(found, Paths):
+            target = checking.column(found.table, target, "target")
+            image_reading.refuse_labels(labels, found)
+        sources = ImageSources(found, dev, test, labels, target, size)
         looked = image_looking.audit(sources, report=showing.Packing())
     else:
         image_reading.refuse_for_tables(labels, size, data)
@@ -79,7 +84,7 @@ def audit(
             raise errors.ConfigError(
                 "A table is audited by itself.", "--dev and --test are of images.", "Leave them out."
             )
-        looked = looking.audit(data, target)
+        looked = looking.audit(found, target)
     if as_json:
         click.echo(json.dumps(looked.document(), allow_nan=False))
         return

@@ -153,7 +153,7 @@ def _broken(seen: _Images) -> tuple[Observation, ...]:
         return ()
     share = len(rejects) / (len(rejects) + seen.rows)
     broken = sum(not reject.reason.startswith(OTHER_NAME) for reject in rejects)
-    shown = "; ".join(f"{reject.text}: {reject.reason}" for reject in rejects[:PAIRS_SHOWN])
+    shown = "; ".join(f"{reject.name}: {reject.reason}" for reject in rejects[:PAIRS_SHOWN])
     more = len(rejects) - PAIRS_SHOWN
     return (
         Observation(

@@ -67,6 +67,12 @@ class Reject:
     text: str  # the start of the record or the cell, at most 80 characters
     row_kept: bool = False  # True: the row is in the table, and only this cell is missing
 
+    @property
+    def name(self) -> str:
+        """What a person finds an image that was left out by: its file; in a table of paths its line too."""
+        line = f"line {self.line}" if self.column is not None else ""
+        return ": ".join(part for part in (line, self.text) if part)
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

@@ -61,7 +61,7 @@ def find(root: Path) -> Found:
             if _is_litter(entry.name):
                 hidden += 1
             elif not _is_folder(entry):
-                why = _not_an_image(Path(entry.path))
+                why = not_an_image(Path(entry.path))
                 files.append(path) if why is None else rejects.append((path, why))
             elif (known := seen.setdefault(_identity(Path(entry.path)), path)) != path:
                 rejects.append((f"{path}/", f"it is a link to {known or 'the folder itself'}, which is read already"))
@@ -93,7 +93,7 @@ def _folders(root: Path) -> tuple[str, ...]:
         return tuple(sorted(entry.name for entry in listed if _is_folder(entry) and not _is_litter(entry.name)))
 
 
-def _not_an_image(path: Path) -> str | None:
+def not_an_image(path: Path) -> str | None:
     """Why a file is not tried as an image; None: it is."""
     try:
         found = path.stat()

@@ -1,9 +1,10 @@
-"""Reads images from wherever they are: a folder for each class, a folder and a table of labels, NPZ, idx files."""
+"""Reads images from wherever they are: a folder for each class, a folder and a table of labels, a table of paths, NPZ,
+idx files."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 
 from burnish import errors
 from burnish.data import images
-from burnish.data.images import FILE, LABEL, ImageDataset, Shape
-from burnish.data.table import Column, Reject, Table
-from burnish.load import files, image_arrays, image_decode, image_files, image_labels, image_pack, raw
+from burnish.data.images import FILE, LABEL, ImageDataset, Shape, texts_of
+from burnish.data.table import Column, Physical, Reject, Table
+from burnish.load import files, image_arrays, image_decode, image_files, image_labels, image_pack, image_tables, raw
 from burnish.load.align import concatenate
 from burnish.load.image_arrays import Arrays
 from burnish.load.image_pack import Report
+from burnish.load.image_tables import Paths
 
 # Files, evenly spread, whose headers say which size is the median one. Its standard error is then 3 % of the spread.
 HEADERS = 2_000
@@ -34,14 +36,28 @@ class Ask:
     """What a person says beside where the images are."""
 
     labels: str | None = None  # a table of labels
-    target: str | None = None  # its column of labels
+    target: str | None = None  # its column of labels, or that of a table of paths
     size: tuple[int, int] | None = None  # height and width
+    columns: tuple[str, ...] = ()  # further columns of a table of paths that are kept: groups, times, weights
     cache: Path | None = None  # where packs are kept; None: in the user's cache folder
     shared: bool = False  # the table of labels speaks of other sources' images too
 
 
+def opened(source: Any, *, but: Collection[str | None] = (), types: Mapping[str, Physical] | None = None) -> Any:
+    """A source of images as it is; of any other the table that it holds, or what `image_tables.opened` makes of it.
+
+    Args:
+        source: A folder, or what `files.read` takes.
+        but: Columns that do not make rows images.
+        types: Types that columns must have, by name.
+    """
+    return source if are_images(source) else image_tables.opened(files.read(source, types=types), source, but=but)
+
+
 def are_images(source: Any) -> bool:
-    """Whether a source is one of images: a folder, or an NPZ file whose inputs have three axes or four."""
+    """Whether a source is one of images: a folder, NPZ whose inputs have three axes or four, or an opened table."""
+    if isinstance(source, Paths):
+        return True
     if not isinstance(source, str | os.PathLike) or os.fspath(source) == files.STANDARD_INPUT:
         return False
     path = Path(source).expanduser()
@@ -49,7 +65,7 @@ def are_images(source: Any) -> bool:
 
 
 def read(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Paths,
     ask: Ask | None = None,
     *,
     shape: Shape | None = None,
@@ -59,7 +75,7 @@ def read(
     """Images, strictly read: every file is a row or a reject with its reason.
 
     Args:
-        source: A folder, or an NPZ file.
+        source: A folder, an NPZ file, or a table of paths that `opened` has found to be one.
         ask: What else a person says.
         shape: What all are brought to: that of the images trained on. None: chosen here.
         labelled: Whether labels are needed; without them, as for prediction, a folder may hold images of any order.
@@ -74,6 +90,8 @@ def read(
         StoreError: There is no room for the packed images.
     """
     ask = ask or Ask()
+    if isinstance(source, Paths):
+        return _from_table(source, ask, shape, labelled=labelled, report=report), None
     path, shown = Path(source).expanduser(), str(source)
     if path.is_dir() and (pair := image_arrays.idx_pair(path, image_arrays.IDX_TRAIN)) is not None:
         beside = image_arrays.idx_pair(path, image_arrays.IDX_TEST)
@@ -117,6 +135,42 @@ def _from_folder(
     notes = (*([why] if why else []), *(known.notes if known else ()), *image_files.said(found))
     table = Table(path.resolve().name, tuple(columns), pack.rows, _rejects(rejects), notes)
     return ImageDataset(table, pack.facts, target, shape, empty)
+
+
+def _from_table(paths: Paths, ask: Ask, shape: Shape | None, *, labelled: bool, report: Report) -> ImageDataset:
+    """Rows in the order of the table. Row ids and the lines of rejects are the table's."""
+    table, path_of = paths.table, texts_of(paths.table[paths.column])
+    target = ask.target if labelled else None
+    image_tables.refuse_taken(paths, (target, *ask.columns), (FILE, images.IMAGE))
+    kept = tuple(table[name] for name in dict.fromkeys((*([target] if target else []), *ask.columns)))
+    lost: dict[int, str] = {}
+    if target is not None:
+        lost |= dict.fromkeys(np.flatnonzero(table[target].missing).tolist(), f"it has no value in column {target!r}")
+    lost |= dict.fromkeys(np.flatnonzero(table[paths.column].missing).tolist(), "it names no file")
+    rows = np.array([row for row in range(table.rows) if row not in lost], np.int64)
+    if not len(rows):
+        why = f"The first: {lost[0]}."
+        raise errors.DataError(f"No row of {table.name} can be used.", why, "Fill in what is missing.")
+    listed = [paths.file(path_of[row]) for row in rows.tolist()]
+    with image_decode.unguarded():
+        shape, why = (shape, "") if shape is not None else _shape_of(paths.folder, listed, ask.size)
+    pack = image_pack.pack(paths.folder, listed, shape, cache=ask.cache, report=report)
+    _refuse_mostly_broken(table.name, [(listed[k], told) for k, told in pack.rejects], len(listed))
+    lost |= {int(rows[k]): why_not for k, why_not in pack.rejects}
+    rejects = [Reject(int(table.row_ids[row]), paths.column, why_not, path_of[row]) for row, why_not in lost.items()]
+    names = [column.name for column in kept]
+    broken = [r for r in table.rejects if not r.row_kept or r.column in names]
+    rejects += [replace(r, column=r.column or paths.column) for r in broken]
+    rows = rows[pack.rows]
+    columns = (images.text_column(FILE, [path_of[row] for row in rows.tolist()]), images.column_of(pack.pixels))
+    made = Table(
+        table.name,
+        (*columns, *(column.take(rows) for column in kept)),
+        table.row_ids[rows],
+        tuple(sorted(rejects, key=lambda reject: reject.line)),
+        (image_tables.said(paths, names), *([why] if why else []), *table.notes),
+    )
+    return ImageDataset(made, pack.facts, target, shape)
 
 
 def _shape_of(root: Path, names: Sequence[str], size: tuple[int, int] | None) -> tuple[Shape, str]:
@@ -231,7 +285,7 @@ def join(parts: Sequence[ImageDataset]) -> ImageDataset:
 
 
 def _prefixed(table: Table) -> Table:
-    names = [f"{table.name}/{name}" for name in images.texts_of(table[FILE])]
+    names = [f"{table.name}/{name}" for name in texts_of(table[FILE])]
     columns = (images.text_column(FILE, names), *(column for column in table.columns if column.name != FILE))
     rejects = tuple(replace(reject, text=f"{table.name}/{reject.text}") for reject in table.rejects)
     return replace(table, columns=columns, rejects=rejects)

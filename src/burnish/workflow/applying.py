@@ -16,8 +16,9 @@ from burnish import errors, load
 from burnish.data import split as splits
 from burnish.data.counting import Counting
 from burnish.data.images import FILE, Shape, is_images, texts_of
-from burnish.data.table import Table
+from burnish.data.table import Reject, Table
 from burnish.load import images, own_models
+from burnish.load.image_tables import Paths
 from burnish.predictor import predictor, seen, simple
 from burnish.predictor.predictor import MODEL_FILE
 from burnish.predictor.simple import AnyPredictor
@@ -59,14 +60,24 @@ def _model_folder(path: Path) -> Path:
 
 
 def rows_for(model: AnyPredictor, source: Any) -> Table:
-    """Rows to predict, every record of the source one row.
+    """Rows to predict, every record of the source one row; of images a row for each that can be read.
 
     Raises:
         DataError: A record is no row: a prediction for it would shift all that follow.
     """
     if (shape := _image_shape(model)) is not None:
-        return images.read(source, shape=shape, labelled=False)[0].table
+        found = images.opened(source)
+        if not images.are_images(found):
+            raise _no_images(found)
+        if isinstance(found, Paths):
+            _refuse_lost(found.table)
+        return images.read(found, shape=shape, labelled=False)[0].table
     table = load.read(source, types=model.schema)
+    _refuse_lost(table)
+    return table
+
+
+def _refuse_lost(table: Table) -> None:
     lost = [reject for reject in table.rejects if not reject.row_kept]
     if lost:
         unread = "It" if len(lost) == 1 else f"{len(lost):,} records"
@@ -75,7 +86,19 @@ def rows_for(model: AnyPredictor, source: Any) -> Table:
             f"{unread} cannot be read, so rows and predictions would not match.",
             "Mend what is named, then predict again.",
         )
-    return table
+
+
+def _no_images(table: Table) -> errors.DataError:
+    return errors.DataError(
+        f"{table.name} holds no images, and the model reads nothing else.",
+        f"No column of it names image files ({', '.join(map(repr, table.names[:12]))}).",
+        "Give a folder of images, or a table with a column of their paths.",
+    )
+
+
+def without_image(rows: Table) -> tuple[Reject, ...]:
+    """Records of a table of paths whose image cannot be read; none of a folder, whose files are no records."""
+    return tuple(reject for reject in rows.rejects if reject.column is not None) if is_images(rows) else ()
 
 
 def _image_shape(model: AnyPredictor) -> Shape | None:
@@ -85,7 +108,10 @@ def _image_shape(model: AnyPredictor) -> Shape | None:
 
 
 def predictions_csv(model: AnyPredictor, rows: Table, *, probabilities: bool) -> str:
-    """Predictions as CSV text: a header, then one line for each row, in order; of images with the file before it."""
+    """Predictions as CSV text: a header, then one line for each row, in order; of images with the file before it.
+
+    A record of a table of paths without an image has empty cells, so that lines stay those of the table.
+    """
     predicted = model.predict(rows)
     if model.target.task == "regression":
         header, cells = [PREDICTION], [[repr(float(value))] for value in predicted[:, 0]]
@@ -95,7 +121,9 @@ def predictions_csv(model: AnyPredictor, rows: Table, *, probabilities: bool) ->
         header, cells = [PREDICTION], [[label] for label in labels(model, predicted)]
     if is_images(rows):  # whose order nobody else knows, and of which broken files have no row
         header, names = [FILE, *header], texts_of(rows[FILE])
-        cells = [[name, *row] for name, row in zip(names, cells, strict=True)]
+        lines = [(line, [name, *row]) for line, name, row in zip(rows.row_ids.tolist(), names, cells, strict=True)]
+        lines += [(lost.line, [lost.text, *[""] * (len(header) - 1)]) for lost in without_image(rows)]
+        cells = [row for _, row in sorted(lines, key=lambda line: line[0])]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
@@ -120,7 +148,7 @@ class Model:
         Raises:
             DataError: A column is absent, or a record is no row.
         """
-        predicted = self.predictor.predict(rows_for(self.predictor, data))
+        predicted = self._predict(data)
         return np.array(labels(self.predictor, predicted)) if self.classes else predicted[:, 0]
 
     def predict_proba(self, data: Any) -> NDArray[np.float64]:
@@ -132,7 +160,17 @@ class Model:
         """
         if not self.classes:
             raise no_probabilities(self.predictor)
-        return self.predictor.predict(rows_for(self.predictor, data))
+        return self._predict(data)
+
+    def _predict(self, data: Any) -> NDArray[np.float64]:
+        rows = rows_for(self.predictor, data)
+        if lost := without_image(rows):
+            raise errors.DataError(
+                f"Line {lost[0].line} of {rows.name} has no image: {lost[0].reason}.",
+                f"{len(lost):,} of its records have none, so rows and predictions would not match.",
+                "Mend what is named, or use `burnish predict`, which leaves their cells empty.",
+            )
+        return self.predictor.predict(rows)
 
 
 def no_probabilities(model: AnyPredictor) -> errors.ConfigError:
@@ -199,7 +237,7 @@ def evaluate(
         own: The functions of a person's own model, as for `model_in`.
     """
     model = model_in(path, model=own)
-    table = _labelled(model, source, labels)
+    table = _labelled(model, source, labels, Counting(group or model.counting.group, weight or model.counting.weight))
     name = model.target.name
     if name not in table.names:
         raise errors.DataError(
@@ -233,18 +271,28 @@ def evaluate(
     )
 
 
-def _labelled(model: AnyPredictor, source: Any, labels: str | None) -> Table:
-    """Rows with their target."""
-    shape = _image_shape(model)
+def _labelled(model: AnyPredictor, source: Any, labels: str | None, counting: Counting) -> Table:
+    """Rows with their target, and where images come as a table with the columns that say how they count."""
+    shape, types = _image_shape(model), {**model.schema, **model.target_schema}
     if shape is None:
         image_reading.refuse_for_tables(labels, None, str(source))
-        return load.read(source, types={**model.schema, **model.target_schema})
-    dataset, beside = images.read(source, images.Ask(labels, model.target.name if labels else None), shape=shape)
+        return load.read(source, types=types)
+    found, target = images.opened(source, but=(model.target.name,), types=model.target_schema), None
+    if isinstance(found, Paths):
+        image_reading.refuse_labels(labels, found)
+        target = checking.column(found.table, model.target.name, "target")
+    elif not images.are_images(found):
+        raise _no_images(found)
+    elif labels is not None:
+        target = model.target.name
+    others = found.others if isinstance(found, Paths) else ()
+    kept = tuple(name for name in (counting.group, counting.weight) if name is not None and name in others)
+    dataset, beside = images.read(found, images.Ask(labels, target, columns=kept), shape=shape)
     table = (beside or dataset).table
-    found = beside.target if beside else dataset.target
-    assert found is not None
+    known = beside.target if beside else dataset.target
+    assert known is not None
     return replace(
-        table, columns=tuple(replace(c, name=model.target.name) if c.name == found else c for c in table.columns)
+        table, columns=tuple(replace(c, name=model.target.name) if c.name == known else c for c in table.columns)
     )
 
 

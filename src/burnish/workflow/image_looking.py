@@ -38,7 +38,10 @@ class LookedAtImages:
             "rows": table.rows,
             "task": self.task,
             "images": self.facts,
-            "rejects": [{"file": reject.text, "reason": reject.reason} for reject in table.rejects],
+            "rejects": [
+                {"file": reject.text, "reason": reject.reason} | ({"line": reject.line} if reject.column else {})
+                for reject in table.rejects
+            ],
             "findings": [asdict(finding) for finding in self.findings],
         }
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from burnish import errors
 from burnish.data.images import ImageDataset
 from burnish.load import images
+from burnish.load.image_tables import Paths
+from burnish.workflow import checking
 from burnish.workflow.checking import DEV, MAIN, TEST
 
 
@@ -25,6 +27,7 @@ class ImageSources:
     labels: str | None = None
     target: str | None = None
     size: tuple[int, int] | None = None
+    columns: tuple[str, ...] = ()  # further ones of a table of paths that are kept
 
 
 def read(sources: ImageSources, *, report: Callable[[int, int], None]) -> tuple[ImageDataset, NDArray[np.int8]]:
@@ -36,15 +39,16 @@ def read(sources: ImageSources, *, report: Callable[[int, int], None]) -> tuple[
         ConfigError, DataError: The sources cannot be used, or are images in part only.
     """
     given = {place: source for place, source in ((DEV, sources.dev), (TEST, sources.test)) if source is not None}
-    ask = images.Ask(sources.labels, sources.target, sources.size, shared=bool(given))
+    ask = images.Ask(sources.labels, sources.target, sources.size, sources.columns, shared=bool(given))
     main, beside = images.read(sources.main, ask, report=report)
     parts, places = [main], [MAIN]
-    for place, source in given.items():
+    for place, beside_it in given.items():
+        source = _alike(beside_it, sources)
         if not images.are_images(source):
             raise errors.ConfigError(
                 f"{source} holds no images.",
                 f"{sources.main} does, and all parts must be alike.",
-                "Give a folder or an NPZ file of images.",
+                "Give a folder, an NPZ file or a table of paths, as there.",
             )
         parts.append(images.read(source, ask, shape=main.shape, report=report)[0])
         places.append(place)
@@ -53,6 +57,28 @@ def read(sources: ImageSources, *, report: Callable[[int, int], None]) -> tuple[
         places.append(TEST)
     origin = np.concatenate([np.full(p.table.rows, place, np.int8) for p, place in zip(parts, places, strict=True)])
     return (images.join(parts) if len(parts) > 1 else main), origin
+
+
+def _alike(source: Any, sources: ImageSources) -> Any:
+    """A part's source, opened where it is a table of paths as the main one is."""
+    if not isinstance(sources.main, Paths):
+        return source
+    main, kept = sources.main.table, (sources.target, *sources.columns)
+    types = {column.name: column.physical for column in main.columns if column.name in kept}
+    found = images.opened(source, but=sources.main.others, types=types)
+    for name in kept if isinstance(found, Paths) else ():
+        checking.column(found.table, name, "column")
+    return found
+
+
+def refuse_labels(labels: str | None, paths: Paths) -> None:
+    """A table of paths has its labels beside them."""
+    if labels is not None:
+        raise errors.ConfigError(
+            f"{paths} names images, and a table of labels was given too.",
+            "What an image shows stands in its row.",
+            "Leave --labels out, and name the column with --target.",
+        )
 
 
 def refuse_for_tables(labels: str | None, size: tuple[int, int] | None, shown: str) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from burnish import load
 from burnish.data import audit as audits
 from burnish.data import kinds
 from burnish.data import split as splits
@@ -64,9 +63,8 @@ def finding_lines(findings: Sequence[Finding]) -> list[str]:
     return out or ["Nothing is wrong that the audit can see."]
 
 
-def audit(source: Any, target: str | None) -> Looked:
-    """Read a table strictly and audit it."""
-    table = load.read(source)
+def audit(table: Table, target: str | None) -> Looked:
+    """Audit a table as it was read."""
     target = checking.column(table, target, "target")
     known = targets.usable(table[target])
     checking.targets_there(known, np.full(table.rows, checking.MAIN, np.int8), table.name, target)

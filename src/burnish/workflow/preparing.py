@@ -34,8 +34,9 @@ def prepare(
     """
     settings, table = session.settings, loaded.table
     target = table[loaded.target]
-    apart = (settings.weight, settings.group, settings.source, images.FILE if loaded.images is not None else None)
-    exclude = tuple(name for name in apart if name is not None)
+    exclude = tuple(name for name in (settings.weight, settings.group, settings.source) if name is not None)
+    if loaded.images is not None:  # pixels are all that a network of images reads
+        exclude = tuple(name for name in table.names if name != images.IMAGE)
     folds = []
     for number, fold in enumerate(split.folds):
         fitted = preparation.fit(table, fold.train, loaded.profiles, target=loaded.target, exclude=exclude)

@@ -19,7 +19,9 @@ from burnish.data.fold import Split
 from burnish.data.images import ImageDataset
 from burnish.data.table import Kind, Physical, Table
 from burnish.diagnosis.finding import Finding, Severity
+from burnish.load import image_tables
 from burnish.load import images as image_files
+from burnish.load.image_tables import Paths
 from burnish.preprocess import target as targets
 from burnish.workflow import checking, data_rules, image_reading, remarks
 from burnish.workflow.checking import DEV, MAIN, TEST
@@ -86,13 +88,16 @@ def read(session: Session, sources: Sources) -> Loaded:
         )
     if image_files.are_images(sources.main):
         return _read_images(session, sources)
-    image_reading.refuse_for_tables(sources.labels, settings.image_size, str(sources.main))
     given = (sources.main, sources.dev, sources.test)
     if sum(isinstance(one, str | Path) and str(one) == load.STANDARD_INPUT for one in given) > 1:
         raise errors.ConfigError(
             "Standard input was given twice.", "It can be read once only.", "Write one of the tables into a file."
         )
-    main = load.read(sources.main, name=sources.name)
+    found = load.read(sources.main, name=sources.name)
+    main = image_tables.opened(found, sources.main, but=(settings.target, *settings.drop))
+    if isinstance(main, Paths):
+        return _read_images(session, replace(sources, main=main))
+    image_reading.refuse_for_tables(sources.labels, settings.image_size, str(sources.main))
     target = checking.column(main, settings.target, "target")
     checking.roles(settings, main, target)
     parts, origins = [main], [np.full(main.rows, MAIN, np.int8)]
@@ -126,19 +131,25 @@ def _read_images(session: Session, sources: Sources) -> Loaded:
     """Stage 1 for images: every file is a row or a reject."""
     settings = session.settings
     asked = {name: getattr(settings, name) for name in OF_TABLES if getattr(settings, name)}
-    if asked:
+    if isinstance(sources.main, Paths):
+        checking.roles(settings, sources.main.table, checking.column(sources.main.table, settings.target, "target"))
+        image_reading.refuse_labels(sources.labels, sources.main)
+    elif asked:
         raise errors.ConfigError(
             f"--{next(iter(asked))} names a column, and images have none.",
             f"{sources.main} holds images.",
             "Leave it out.",
         )
-    where = ImageSources(sources.main, sources.dev, sources.test, sources.labels, settings.target, settings.image_size)
+    where = ImageSources(
+        *(sources.main, sources.dev, sources.test, sources.labels, settings.target, settings.image_size),
+        columns=tuple(asked[name] for name in asked if name != "drop"),
+    )
     dataset, origin = image_reading.read(where, report=_Packing(session))
     table, target = dataset.table, dataset.target
     assert target is not None
     records = table.rows + len(table.rejects)
     profiles = tuple(
-        replace(p, kind=Kind.IDENTIFIER, reason="it names each image") if p.name == images.FILE else p
+        p if p.name in (images.IMAGE, target) else replace(p, kind=Kind.IDENTIFIER, reason="it is about the image")
         for p in kinds.profile(table, target=target)
     )
     task, reason = _task(settings, table, profiles, target)

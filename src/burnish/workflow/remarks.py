@@ -17,7 +17,8 @@ LINES = 5
 def of(table: Table) -> tuple[str, ...]:
     """Records that are no rows, cells that count as missing, and the reader's own decisions."""
     if is_images(table):
-        return (*([_files(table.rejects)] if table.rejects else []), *table.notes)
+        files = [reject for reject in table.rejects if not reject.row_kept]
+        return (*([_files(files)] if files else []), *table.notes)
     lost = [reject for reject in table.rejects if not reject.row_kept]
     cells: dict[str, list[Reject]] = {}
     for reject in table.rejects:
@@ -56,9 +57,13 @@ def not_counted(trained: Counting, here: Counting) -> tuple[str, ...]:
 
 
 def _files(rejects: Sequence[Reject]) -> str:
-    files = "1 file is no image" if len(rejects) == 1 else f"{len(rejects):,} files are no images"
+    if rejects[0].column:  # of a table of paths
+        files = "1 row has no image" if len(rejects) == 1 else f"{len(rejects):,} rows have no image"
+    else:
+        files = "1 file is no image" if len(rejects) == 1 else f"{len(rejects):,} files are no images"
     more = ", …" if len(rejects) > LINES else ""
-    return f"{files} that can be used ({', '.join(r.text for r in rejects[:LINES])}{more}): {rejects[0].reason}."
+    names = ", ".join(reject.name for reject in rejects[:LINES])
+    return f"{files} that can be used ({names}{more}): {rejects[0].reason}."
 
 
 def _lost(lost: Sequence[Reject]) -> str:
