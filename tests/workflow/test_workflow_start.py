@@ -45,24 +45,6 @@ def test_images_start_with_convolutions_that_they_have_room_for(side, stages):
     assert (found.flip, found.rotation) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize(("seconds", "epochs"), [(1_000.0, 20), (100.0, 9), (1.0, 1)])
-def test_epochs_on_images_end_in_time(seconds, epochs):
-    """Of 20 that are wanted at 5 seconds each, for two trainings: a schedule is not cut off, but made shorter."""
-    problem = replace(fake.question(rows=6_000), inputs=InputSpec(0, image=(28, 28, 1)))
-    said: list[str] = []
-    session = SimpleNamespace(
-        budget=SimpleNamespace(left=lambda share: seconds, decide=lambda name, choose: choose()),
-        compiling=lambda programs: 2.0,
-        price_of=lambda problem, work: 5.0 * work.until,
-        say=lambda stage, text, warning: said.append(text),
-    )
-    one = replace(problem, split=replace(problem.split, screen=1))
-    found = diagnosis._in_time(session, one, replace(start.configuration(problem, None), epochs=20))
-
-    assert found == epochs
-    assert bool(said) == (epochs < 20)
-
-
 def test_a_network_that_was_cut_off_in_its_first_epoch_has_no_verdict():
     """Its weights are those it started with. One that diverged, or was judged once, has one."""
 

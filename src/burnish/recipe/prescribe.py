@@ -18,6 +18,9 @@ RECIPE: tuple[tuple[str, ...], ...] = (
     ("BV1", "BV3", "BV7", "BV10", "NN3", "NN5", "NN6"),
     ("BV2", "BV3", "BV11"),
 )
+# A remedy of a cost between these, relative to none, leaves the price of a training as it is; what a remedy's table has
+# is a rough figure, and these are the ones that change neither shape nor length.
+CHEAPER, DEARER = 0.9, 1.1
 CAUSES: tuple[tuple[Cause, ...], ...] = (("optimisation",), ("bias", "optimisation"), ("variance",))
 
 
@@ -29,6 +32,7 @@ def prescribe(
     limit: int,
     task: Task,
     of: Of = "tables",
+    as_dear: bool = False,
 ) -> tuple[Remedy, ...]:
     """The next remedies to try, best first.
 
@@ -45,6 +49,8 @@ def prescribe(
             their number.
         task: Some remedies exist for one task only.
         of: What rows are: some remedies exist for tables, others for images.
+        as_dear: Only remedies that leave the price of a training about as it is: what is kept is trained in a time that
+            is given, and a dearer network would see fewer epochs there than it had when it was tried.
     """
     codes = {finding.code for finding in findings}
     if NEAR_FLOOR in codes and UNKNOWING not in codes:
@@ -56,6 +62,7 @@ def prescribe(
         and remedy.name not in tried
         and remedy.task in (None, task)
         and remedy.of in (None, of)
+        and (not as_dear or CHEAPER <= remedy.cost <= DEARER)
         and remedy.change(configuration) is not None
     ]
     return tuple(sorted(able, key=lambda remedy: (_group(remedy, codes), -remedy.promise / remedy.cost))[:limit])

@@ -26,13 +26,18 @@ class Bench:
     problem: Problem
     folds: tuple[int, ...]
     until_share: float
-    rows: int | None = None  # None: all
+    rows: int | None = None  # fewer than the problem's own; None: as many
     stage: Stage = Stage.RECIPE
 
     @property
     def whole(self) -> bool:
         """Whether what is trained here can be delivered: on every screening fold, with all rows."""
-        return self.rows is None and self.folds == tuple(self.problem.screening)
+        return self.rows is None and self.problem.part is None and self.folds == tuple(self.problem.screening)
+
+    @property
+    def part(self) -> int | None:
+        """Training rows of each training; None: all."""
+        return self.problem.part if self.rows is None else self.rows
 
     def train(
         self,
@@ -62,7 +67,7 @@ class Bench:
                 self.cut(configuration),
                 seeds=(seed,),
                 folds=places.get(name, self.folds),
-                rows=self.rows,
+                rows=self.part,
             )
         ]
         outcomes = self.session.train(self.problem, work, self.stage, until_share=self.until_share)
@@ -98,13 +103,13 @@ def on_part(configuration: Configuration, rows: int, problem: Problem) -> Config
 def shapes(problem: Problem) -> list[tuple[int, int | None]]:
     """How experiments may be made cheaper, the dearest first: on so many folds, with so many training rows (None: all).
 
-    Fewer folds judge; where there is one dev part alone, training rows are halved.
+    Fewer folds judge; where there is one dev part alone, training rows are halved, if they are not a part already.
     """
     folds = problem.split.screen
     found: list[tuple[int, int | None]] = [
         (count, None) for count in sorted({folds, min(folds, 3), min(folds, 2), 1}, reverse=True)
     ]
-    if folds == 1:
+    if folds == 1 and problem.part is None:
         halves = (problem.training_rows >> halved for halved in range(1, problem.training_rows.bit_length()))
         found += [(1, rows) for rows in halves if rows >= LEAST_PART]
     return found

@@ -14,6 +14,9 @@ from burnish.train.configuration import Configuration
 from burnish.train.work import Ending, Outcome, Work
 from burnish.workflow.problem import Problem
 
+# Seeds of the first network: two, so that both cores have work and the noise of training shows from the start.
+FIRST_SEEDS = (0, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

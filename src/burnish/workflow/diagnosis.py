@@ -12,15 +12,13 @@ from burnish.diagnosis.budget import ErrorBudget, Errors
 from burnish.diagnosis.finding import Finding
 from burnish.stats.interval import Interval
 from burnish.train.configuration import Configuration
-from burnish.train.work import Ending, Outcome, Work
-from burnish.workflow import candidates, start
+from burnish.train.work import Ending, Outcome
+from burnish.workflow import candidates, pacing, start
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.events import Stage
 from burnish.workflow.problem import Problem
 from burnish.workflow.session import Session
 
-# Seeds of the first network: two, so that both cores have work and the noise of training shows from the start.
-FIRST_SEEDS = (0, 1)
 # One of its trainings is looked at from inside, from this time limit on, in seconds: the compilation takes about one.
 LOOKING_FROM = 40.0
 # The first network may use this share of the budget: without it there is nothing to improve.
@@ -46,11 +44,13 @@ Judge = Callable[[Candidate], Verdict]
 def first(session: Session, problem: Problem) -> tuple[Problem, Configuration, list[Candidate]]:
     """Train the first network on every screening fold, for as many epochs as there are; no candidates if for none.
 
-    Where the time is not enough for every fold, the problem is narrowed to the folds that it was enough for.
+    Where the time is not enough for every fold, the problem is narrowed to the folds that it was enough for; where it
+    is not enough for experiments on all training rows, to a part of these.
     """
     configuration = start.configuration(problem, session.settings.start)
     if problem.inputs.image is not None and session.settings.start is None and session.budget.limit is not None:
-        configuration = replace(configuration, epochs=_in_time(session, problem, configuration))
+        pace = pacing.of_first(session, problem, configuration, until_share=FIRST_TAKES)
+        configuration, problem = replace(configuration, epochs=pace.epochs), replace(problem, part=pace.rows)
     each = session.budget.epochs_left / len(problem.screening)
     if each < 1:
         return problem, configuration, []
@@ -58,8 +58,8 @@ def first(session: Session, problem: Problem) -> tuple[Problem, Configuration, l
         session.say(Stage.FIRST, _shortened(session.budget.epochs_left, int(each), configuration.epochs), warning=True)
         configuration = replace(configuration, epochs=int(each))
     name = "first"
-    seeds = FIRST_SEEDS if problem.split.screen == 1 else FIRST_SEEDS[:1]
-    work = candidates.plan(name, configuration, seeds=seeds, folds=problem.screening)
+    seeds = candidates.FIRST_SEEDS if problem.split.screen == 1 else candidates.FIRST_SEEDS[:1]
+    work = candidates.plan(name, configuration, seeds=seeds, folds=problem.screening, rows=problem.part)
     if session.budget.limit is None or session.budget.limit >= LOOKING_FROM:
         work = [replace(work[0], observed=True), *work[1:]]
     outcomes = session.train(problem, work, Stage.FIRST, until_share=FIRST_ENDS)
@@ -77,29 +77,6 @@ def first(session: Session, problem: Problem) -> tuple[Problem, Configuration, l
     return problem, configuration, [candidate for candidate in made if candidate is not None]
 
 
-def _in_time(session: Session, problem: Problem, configuration: Configuration) -> int:
-    """Epochs that end in time: a schedule that is cut off has never come to its small learning rates.
-
-    Trainings of tables are short beside any limit; an epoch of 50,000 images takes 40 seconds.
-    """
-
-    def affordable() -> int:
-        trainings = len(FIRST_SEEDS) if problem.split.screen == 1 else problem.split.screen
-        left = session.budget.left(FIRST_TAKES) - session.compiling(1)
-        one = session.price_of(problem, Work("", configuration, 0, 0, until=1))
-        return max(1, min(configuration.epochs, int(left / (trainings * one))))
-
-    epochs = int(session.budget.decide("epochs of the first network", affordable))
-    if epochs < configuration.epochs:
-        session.say(
-            Stage.FIRST,
-            f"The time lets the first network train for {epochs} of {configuration.epochs} epochs: raise --time-limit "
-            "for a better one.",
-            warning=True,
-        )
-    return epochs
-
-
 def _cut_off(outcomes: Mapping[str, Outcome]) -> bool:
     """Whether the time ended before any network was judged once, as in an epoch of many images: there is no verdict
     on starting weights."""
@@ -110,7 +87,7 @@ def _folds_trained(problem: Problem, outcomes: Mapping[str, Outcome], name: str)
     """How many of the first folds gave a network: as many as there are, if the clock did not come between."""
 
     def trained(fold: int) -> bool:
-        outcome = outcomes.get(candidates.trial(name, FIRST_SEEDS[0], fold))
+        outcome = outcomes.get(candidates.trial(name, candidates.FIRST_SEEDS[0], fold))
         return outcome is not None and outcome.ending is not Ending.FAILED and bool(np.isfinite(outcome.dev_loss))
 
     return next((k for k, fold in enumerate(problem.screening) if not trained(fold)), problem.split.screen)

@@ -17,11 +17,23 @@ from burnish.store import outcomes, run_folder
 from burnish.store.database import Database
 from burnish.store.run_folder import RunFolder
 from burnish.train.configuration import Configuration
-from burnish.workflow import diagnosis, finishing, improving, learning, leaving, preparing, reading, signals, tuning
+from burnish.workflow import (
+    diagnosis,
+    finishing,
+    improving,
+    learning,
+    leaving,
+    pacing,
+    preparing,
+    reading,
+    signals,
+    tuning,
+)
 from burnish.workflow.baselines import Baselines, train_baselines
 from burnish.workflow.budget import Budget
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.events import Emit, Stage, silent
+from burnish.workflow.finishing import Chosen
 from burnish.workflow.improving import Improved
 from burnish.workflow.leaving import Result
 from burnish.workflow.problem import Problem
@@ -237,9 +249,14 @@ def _networks(
             first[0].name, configuration, verdict, pool=first, ended="Only a first network was asked for."
         )
         return Networks(verdict, improved, None, None, chosen)
+    on_part = problem.part is not None
+    recipe_ends = pacing.RECIPE_ENDS if on_part else RECIPE_ENDS
     improved = improving.improve(
-        session, problem, (configuration, verdict, first), judge_again=judge, until_share=RECIPE_ENDS
+        session, problem, (configuration, verdict, first), judge_again=judge, until_share=recipe_ends
     )
+    if on_part:
+        chosen = _in_full(session, problem, improved, judge)
+        return Networks(verdict, improved, None, None, chosen)
     rotates = len(problem.folds) > problem.split.screen
     tune_ends = TUNE_ENDS_BEFORE_ROTATIONS if rotates else TUNE_ENDS
     learned = learning.curve(session, problem, improved.configuration, until_share=tune_ends)
@@ -247,3 +264,16 @@ def _networks(
     pooled = [*improved.pool, *(searched.survivors if searched else ())]
     chosen = finishing.settle(session, problem, pooled, until_share=FINISH_ENDS)
     return Networks(verdict, improved, learned, searched, chosen)
+
+
+def _in_full(session: Session, problem: Problem, improved: Improved, judge: diagnosis.Judge) -> Chosen:
+    """What was found on a part of the rows, trained on all of them; a search and a learning curve have no time there.
+
+    Where there was not even time for that, the networks of the first training are what there is.
+    """
+    configuration, made = pacing.in_full(session, problem, improved.configuration, until_share=FINISH_ENDS)
+    if made:
+        improved.name, improved.configuration, improved.pool = made[0].name, configuration, made
+        improved.verdict = judge(made[0])
+        diagnosis.tell(session, Stage.FINISH, improved.verdict, "Trained on all rows")
+    return finishing.choose(problem, improved.pool, folds=tuple(problem.screening), seed=session.settings.seed)

@@ -104,6 +104,7 @@ def improve(
                 limit=limit,
                 task=problem.task,
                 of=problem.of,
+                as_dear=problem.part is not None,
             )
             if limit >= LEAST_REMEDIES
             else ()
@@ -124,7 +125,7 @@ def improve(
                 state.ended = "The time for the recipe was used."
                 break
     session.say(Stage.RECIPE, state.ended or "The recipe has made its last round.")
-    if state.rounds:
+    if state.rounds and problem.part is None:
         bench = Bench(session, problem, tuple(problem.screening), until_share)
         _average(bench, state, len(state.rounds) + 1, judge_again)
     return state
@@ -140,7 +141,7 @@ def _affordable(
     found = []
     for order, (count, rows) in enumerate(benches.shapes(problem)):
         cut = configuration if rows is None else benches.on_part(configuration, rows, problem)
-        once = count * session.price_of(problem, Work("", cut, 0, 0, cut.epochs, rows))
+        once = count * session.price_of(problem, Work("", cut, 0, 0, cut.epochs, rows or problem.part))
         fixed = once * (SEEDS + (FINALISTS - 1) * (SEEDS - SCREENING_SEEDS))
         each = once * SCREENING_SEEDS * DEARER + NEW_PROGRAMS * session.compiling(1)
         limit = max(0, min(MOST_REMEDIES, int((session.budget.left(until_share) - fixed) / each)))
@@ -163,7 +164,7 @@ def _round(bench: Bench, state: Improved, number: int, chosen: Sequence[remedies
     """Screen all remedies, drop the hopeless, confirm the finalists, judge; None if the clock left nothing."""
     problem, session, control = bench.problem, bench.session, state.name
     titles = ", ".join(remedy.phrase for remedy in chosen)
-    part = "" if bench.rows is None else f", on {bench.rows:,} of {problem.training_rows:,} training rows"
+    part = "" if bench.part is None else f", on {bench.part:,} of {problem.training_rows:,} training rows"
     session.say(Stage.RECIPE, f"Round {number}: trying {titles}{part}.")
     changes = {arm(number, remedy.name): remedy.change(state.configuration) for remedy in chosen}
     arms = {name: changed for name, changed in changes.items() if changed is not None}
@@ -212,7 +213,7 @@ def _judged(
         session.database.record_experiment(number, one)
     kept = next((one for one in experiments if one.kept), None)
     session.say(Stage.RECIPE, _outcome(kept))
-    return RoundMade(number, state.verdict, experiments, kept, bench.rows)
+    return RoundMade(number, state.verdict, experiments, kept, bench.part)
 
 
 def _average(bench: Bench, state: Improved, number: int, judge_again: diagnosis.Judge) -> None:

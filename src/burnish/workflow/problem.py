@@ -112,6 +112,7 @@ class Problem:
     folds: tuple[PreparedFold, ...]  # one for each of split.folds
     inputs: InputSpec  # common to all folds
     judge: Judge
+    part: int | None = None  # training rows of trainings that are not delivered, where all take too long; None: all
     own: OwnModel | None = None  # the person's own model, where it is trained in place of the perceptron
 
     def architecture(self, configuration: Configuration) -> Architecture:
@@ -182,11 +183,14 @@ class Problem:
 
 
 def sample_of(fold: Fold, number: int, seed: int) -> NDArray[np.int64]:
-    """A fixed random part of the training rows, at most TRAIN_SAMPLE."""
-    rng = np.random.default_rng([seed, number])
-    if len(fold.train) <= fold_data.TRAIN_SAMPLE:
-        return fold.train
-    return np.sort(rng.choice(fold.train, fold_data.TRAIN_SAMPLE, replace=False))
+    """A fixed random part of the training rows, at most TRAIN_SAMPLE: a training on a part learns from them too."""
+    return np.sort(_dealt(fold, number, seed)[0][: fold_data.TRAIN_SAMPLE])
+
+
+def _dealt(fold: Fold, number: int, seed: int) -> tuple[NDArray[np.int64], np.random.Generator]:
+    """The training rows in the order in which they are stored, so that the first so many are a random part."""
+    rng = np.random.default_rng([seed, number, len(fold.train)])
+    return rng.permutation(fold.train), rng
 
 
 def assemble(problem: Problem, number: int, prepared: Prepared, seed: int) -> FoldData:
@@ -199,7 +203,7 @@ def assemble(problem: Problem, number: int, prepared: Prepared, seed: int) -> Fo
         seed: Of the order in which training rows are stored and of the halves of dev.
     """
     fold = problem.folds[number]
-    rng = np.random.default_rng([seed, number, len(fold.rows.train)])
+    dealt, rng = _dealt(fold.rows, number, seed)
     weights = np.ones(problem.table.rows) if problem.row_weights is None else problem.row_weights
     if problem.task == "classification":
         y = problem.judge.truth.astype(np.int32)
@@ -218,7 +222,7 @@ def assemble(problem: Problem, number: int, prepared: Prepared, seed: int) -> Fo
         task=problem.task,
         outputs=problem.outputs,
         target=scale,
-        train=part(rng.permutation(fold.rows.train)),
+        train=part(dealt),
         dev=part(fold.rows.dev),
         half=_halves(len(fold.rows.dev), problem.dev_groups([number]), rng),
         probe=prepared.take(held),

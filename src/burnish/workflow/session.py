@@ -64,7 +64,7 @@ class Session:
 
     def price(self, problem: Problem, configuration: Configuration, *, folds: int = 1) -> float:
         """What training a configuration costs in the budget's unit: core seconds, or epochs."""
-        return folds * self.price_of(problem, Work("", configuration, 0, 0, configuration.epochs))
+        return folds * self.price_of(problem, Work("", configuration, 0, 0, configuration.epochs, problem.part))
 
     def price_of(self, problem: Problem, work: Work) -> float:
         """What a piece of work costs in the budget's unit, from its beginning."""
