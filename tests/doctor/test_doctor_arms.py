@@ -61,8 +61,8 @@ def test_another_start_follows_the_key_of_the_training():
 def test_programs_are_shared_where_rows_or_lengths_alone_differ():
     lab = Lab(SMALL)
 
-    assert Lab(replace(SMALL, epochs=9, shuffle=False), like=lab)._stretch is lab._stretch
-    assert Lab(replace(SMALL, optimizer=optax.sgd(0.1)), like=lab)._stretch is not lab._stretch
+    assert Lab(replace(SMALL, epochs=9, shuffle=False), lab.programs)._stretch is lab._stretch
+    assert Lab(replace(SMALL, optimizer=optax.sgd(0.1)), lab.programs)._stretch is not lab._stretch
 
 
 def test_starts_that_do_not_follow_their_key_are_not_compiled_into_one():

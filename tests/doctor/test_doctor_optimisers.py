@@ -26,7 +26,7 @@ def updates(optimizer, params=PARAMS, gradients=GRADIENTS):
     ],
 )
 def test_decay_is_what_shrinks_parameters_without_a_gradient(optimizer, expected):
-    assert optimisers.decays(optimizer, PARAMS) is expected
+    assert optimisers.decays(optimisers.of(optimizer, PARAMS)) is expected
 
 
 def test_without_decay_the_rest_is_the_same():
@@ -48,7 +48,7 @@ def test_without_decay_the_rest_is_the_same():
 )
 def test_the_norm_of_a_clip_is_told(optimizer, expected):
     """Of Adam it cannot be, as its first step does not depend on the gradient's size."""
-    found = optimisers.clipping(optimizer, PARAMS, GRADIENTS)
+    found = optimisers.clipping(optimisers.of(optimizer, PARAMS), GRADIENTS)
 
     assert found == (expected if expected is None else pytest.approx(expected, rel=1e-3))
 
@@ -71,6 +71,6 @@ def test_unclipped_is_the_optimiser_without_its_clip():
     ],
 )
 def test_momentum_is_what_is_left_of_an_answer(optimizer, expected):
-    found = optimisers.momentum(optimizer, PARAMS, GRADIENTS)
+    found = optimisers.momentum(optimisers.of(optimizer, PARAMS), GRADIENTS)
 
     assert found == (expected if expected is None else pytest.approx(expected, abs=1e-3))

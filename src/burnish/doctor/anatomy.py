@@ -124,6 +124,14 @@ def primitives(function: Callable[..., Any], *arguments: Any) -> set[str]:
     return _primitives(jax.make_jaxpr(function)(*arguments).jaxpr)
 
 
+def repeatable(function: Callable[..., Any], *arguments: Any) -> bool:
+    """Whether two traces of a function are the same to the last bit: it draws no random numbers outside JAX."""
+    # Two functions, as JAX would not trace one of them again.
+    one, other = (jax.make_jaxpr(lambda *given: function(*given))(*arguments) for _ in range(2))
+    constants, others = ([np.asarray(value).tobytes() for value in traced.consts] for traced in (one, other))
+    return str(one.jaxpr) == str(other.jaxpr) and constants == others
+
+
 def layers(apply: Callable[[PyTree, Array], Array], params: PyTree, x: Array) -> tuple[Layer, ...]:
     """The layers of a network, in the order in which they act; nothing is computed."""
     names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import jax
-import jax.numpy as jnp
 import optax
 from jaxtyping import Array, PyTree
 
@@ -37,8 +36,8 @@ class Arm:
 
         Args:
             subject: To cure.
-            inside: Whether inputs are shifted and scaled by the network itself, so that it takes rows as they were.
-                False: the rows are, so that what is examined next sees them.
+            inside: Whether all of it is in the functions, so that a person can use them and the network takes rows as
+                they were. False: numbers and rows are changed, so that what is examined next sees them.
         """
         return changed(self.program(subject), self.change, inside=inside)
 
@@ -55,11 +54,8 @@ def together(arms: Sequence[Arm], subject: Subject, *, inside: bool = False) -> 
 
 
 def changed(subject: Subject, change: Change, *, inside: bool = False) -> Subject:
-    """The subject with what a change says in its functions and rows."""
-    made = _steps(subject, change)
-    if change.penalty != 1.0 and made.penalty is not None:
-        own = made.penalty
-        made = replace(made, penalty=(lambda params: change.penalty * own(params)) if change.penalty else None)
+    """The subject with what a change says in it: inside its functions, or in its numbers and rows."""
+    made = _penalised(_steps(subject, change, inside=inside), change, inside=inside)
     same = _is(change.target_shift, 0.0) and _is(change.target_scale, 1.0)
     scaled = made if same else _targets(made, change)
     if _is(change.shift, 0.0) and _is(change.scale, 1.0):
@@ -71,10 +67,21 @@ def _is(value: object, usual: float) -> bool:
     return isinstance(value, float) and value == usual
 
 
-def _steps(subject: Subject, change: Change) -> Subject:
+def _penalised(subject: Subject, change: Change, *, inside: bool) -> Subject:
+    own = subject.penalty
+    if change.penalty == 1.0 or own is None:
+        return subject
+    if not inside:
+        return replace(subject, penalised=subject.penalised * change.penalty)
+    return replace(subject, penalty=(lambda params: change.penalty * own(params)) if change.penalty else None)
+
+
+def _steps(subject: Subject, change: Change, *, inside: bool) -> Subject:
     """Learning rate, warm-up and decay, after whatever the optimiser makes of a gradient."""
     if (change.rate, change.warm_up, change.decay) == (1.0, 0.0, 0.0):
         return subject
+    if not inside and change.rate > 0 and (change.warm_up, change.decay) == (0.0, 0.0):
+        return replace(subject, rate=subject.rate * change.rate)
     total = subject.steps
     factor = optax.scale_by_schedule(lambda step: change.factor(step, total))
     return replace(subject, optimizer=optax.chain(subject.optimizer, factor))
@@ -101,14 +108,11 @@ def _targets(subject: Subject, change: Change) -> Subject:
 def _inputs(subject: Subject, change: Change) -> Subject:
     """The rows themselves, and augmentation as it was of them."""
 
-    def rows(given: Rows) -> Rows:
-        return Rows(jax.device_get(change.inputs(jnp.asarray(given.x))), given.y)
-
     augment = subject.augment
     return replace(
         subject,
-        train=rows(subject.train),
-        dev=rows(subject.dev),
+        train=Rows(change.inputs(subject.train.x), subject.train.y),
+        dev=Rows(change.inputs(subject.dev.x), subject.dev.y),
         augment=None
         if augment is None
         else lambda x, key: change.inputs(augment(x / change.scale + change.shift, key)),

@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, PyTree
 from numpy.typing import NDArray
 
 from burnish.diagnosis.budget import (
@@ -24,7 +26,7 @@ from burnish.doctor import null as nulls
 from burnish.doctor import optimisers, probes
 from burnish.doctor.arms import Arm
 from burnish.doctor.gauges import Gauge, Gauger
-from burnish.doctor.lab import Lab, Trace, Training, program
+from burnish.doctor.lab import Lab, Trace, Training, quick
 from burnish.doctor.probes import Probed
 from burnish.doctor.subject import Subject
 from burnish.stats import paired
@@ -57,6 +59,8 @@ PRACTICAL_SHARE = 0.10
 # A probe finds a fault, and not only room for improvement, where it removes so large a share of the error, or regains
 # so large a share of what can be learned at all. Choices: few healthy trainings could lose a third of their error.
 FAULTY_ERROR, FAULTY_SKILL = 1 / 3, 1 / 2
+# Rows of a gradient that is looked at by itself: the cost is a mean, so that a few rows have the same bugs as many.
+CHECKED_ROWS = 16
 # Epochs of the training at which the dev loss is read, at most.
 READINGS = 24
 
@@ -98,10 +102,9 @@ class Examination:
     ) -> None:
         subject.check()
         self.subject, self.baseline_error = subject, baseline_error
-        self.lab: Lab = Lab(subject, like=None if after is None else after.lab)
-        self.gauger: Gauger = Gauger(self.lab, like=None if after is None else after.gauger)
+        self.lab: Lab = Lab(subject, None if after is None else after.lab.programs)
+        self.gauger: Gauger = Gauger(self.lab)
         self._labs: dict[str, Lab] = {}
-        self._older: tuple[Lab, ...] = () if after is None else (*after._older, *after._labs.values())
         self._known: dict[str, Any] = {}
         self._trained: dict[tuple[str, int], probes.Trained] = {}
         if after is not None:
@@ -137,12 +140,36 @@ class Examination:
     @cached_property
     def decays(self) -> bool:
         """Whether the optimiser shrinks the parameters by itself."""
-        return optimisers.decays(self.subject.optimizer, self.start.params)
+        return optimisers.decays(self.answers)
+
+    @cached_property
+    def answers(self) -> optimisers.Answers:
+        """The optimiser at the start, to be asked what it makes of gradients."""
+        return optimisers.Answers(self.lab.update, self.start.optimizer, self.start.params)
+
+    @cached_property
+    def gradient(self) -> PyTree:
+        """The gradient that training uses, of a few rows at the start."""
+        subject = self.subject
+        rows, key = self.lab.gauge.take(slice(0, CHECKED_ROWS)), jax.random.key(0)
+        parts = [getattr(subject, name) for name in ("apply", "apply_training", "loss", "penalty", "gradient")]
+
+        def of(params: PyTree, x: Array, y: Array) -> PyTree:
+            if subject.gradient is not None:
+                return subject.gradient(params, x, y, key)
+            return jax.grad(lambda p: subject.objective(p, x, y, key))(params)
+
+        compiled = self.lab.programs.of(("gradient", *parts), lambda: quick(of))
+        return jax.device_get(compiled(self.start.params, jnp.asarray(rows.x), jnp.asarray(rows.y)))
+
+    def right_draw(self, number: int) -> PyTree:
+        """The parameters rightly drawn, in one of many draws."""
+        return nulls.drawing(self.gauger)(self.start.params, jax.random.key(number))
 
     @cached_property
     def null(self) -> nulls.Null:
         """What is normal for this architecture."""
-        return nulls.draw(self.gauger)
+        return nulls.draw(self.gauger, self.start.params)
 
     @cached_property
     def uninformed(self) -> float:
@@ -321,8 +348,5 @@ class Examination:
         if arm.subject is None and arm.begin is None:
             return self.lab
         if arm.name not in self._labs:
-            made = arm.program(self.subject)
-            have = (self.lab, *self._labs.values(), *self._older)
-            like = next((lab for lab in have if program(lab.subject) == program(made)), None)
-            self._labs[arm.name] = Lab(made, like=like)
+            self._labs[arm.name] = Lab(arm.program(self.subject), self.lab.programs)
         return self._labs[arm.name]

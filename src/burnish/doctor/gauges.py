@@ -5,7 +5,6 @@ Read on the same rows at every moment, so that what changes is the network.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from burnish.doctor import anatomy
 from burnish.doctor.anatomy import Layer
-from burnish.doctor.lab import NOTHING, Change, Lab
+from burnish.doctor.lab import NOTHING, Change, Lab, quick
 
 Floats = NDArray[np.float64]
 
@@ -52,19 +51,16 @@ class Gauger:
     """Reads gauges of one lab's subject; one compiled program.
 
     Args:
-        lab: Of the subject.
-        like: Whose programs serve here too, if both have one network and loss.
+        lab: Of the subject; its programs serve here too, and are added to.
     """
 
-    def __init__(self, lab: Lab, like: Gauger | None = None) -> None:
+    def __init__(self, lab: Lab) -> None:
         self.lab, subject = lab, lab.subject
-        self._read: Callable[..., Any]
-        self._pre_outputs: Callable[..., Any]
-        if like is not None and (subject.apply, subject.loss) == (like.lab.subject.apply, like.lab.subject.loss):
-            self._read, self._pre_outputs = like._read, like._pre_outputs
-        else:
-            self._read = jax.jit(partial(_read, subject))
-            self._pre_outputs = jax.jit(lambda params, x: anatomy.follow(subject.apply, params, x)[1].z[-1])
+        self._read = lab.programs.of(("gauge", subject.apply, subject.loss), lambda: quick(partial(_read, subject)))
+        self._pre_outputs = lab.programs.of(
+            ("pre-outputs", subject.apply),
+            lambda: quick(lambda params, x: anatomy.follow(subject.apply, params, x)[1].z[-1]),
+        )
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -86,8 +82,8 @@ class Gauger:
 
     def read(self, params: PyTree, change: Change = NOTHING) -> Gauge:
         """The gauge of these parameters."""
-        rows = self.lab.gauge
-        found: dict[str, Any] = jax.device_get(self._read(params, jnp.asarray(rows.x), jnp.asarray(rows.y), change))
+        rows = change.rows(self.lab.gauge)
+        found: dict[str, Any] = jax.device_get(self._read(params, jnp.asarray(rows.x), jnp.asarray(rows.y)))
         squashes = np.array([layer.squashing for layer in self.layers])
         rectifies = np.array([layer.rectified for layer in self.layers])
         scales = {k: np.asarray(found[k], np.float64) for k in ("inputs", "z", "delta", "gradient", "weight", "twins")}
@@ -113,8 +109,7 @@ def _normalised(name: str, value: Array) -> Array:
     return jnp.maximum(centred * lax.rsqrt(jnp.mean(centred * centred, axis=0) + NORM_EPSILON), 0)
 
 
-def _read(subject: Any, params: PyTree, x: Array, y: Array, change: Change) -> dict[str, Any]:
-    x, y = change.inputs(x), change.targets(y)
+def _read(subject: Any, params: PyTree, x: Array, y: Array) -> dict[str, Any]:
     taps = anatomy.empty_taps(subject.apply, params, x)
 
     def cost(params: PyTree, taps: list[Array]) -> tuple[Array, tuple[Any, ...]]:

@@ -7,7 +7,7 @@ random keys.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int32, PyTree
 from numpy.typing import NDArray
 
+from burnish.doctor import anatomy
 from burnish.doctor.subject import Rows, Subject
 
 # Rows on which arms are compared and scales are read: the least with which a unit that never fires is one with 95 %
@@ -28,6 +29,9 @@ GAUGE_ROWS = 2000
 STRETCH = 64
 # Rows of one evaluation, so that large tables need no large arrays.
 CHUNK = 4096
+# What is run a few times is compiled with little care: a third of the time, where compiling is most of an examination
+# (a perceptron of four layers: starting weights 0.6 in place of 1.8 s on one core, and no slower to draw).
+QUICKLY: dict[str, bool | int | str] = {"xla_backend_optimization_level": 0}
 
 
 class Change(NamedTuple):
@@ -48,13 +52,42 @@ class Change(NamedTuple):
         grown = jnp.where(done < self.warm_up, (step + 1) / (self.warm_up * total + 1), 1.0)
         return self.rate * grown * (1.0 - self.decay * (1.0 - jnp.cos(jnp.pi * done)) / 2.0)
 
-    def inputs(self, x: Array) -> Array:
+    def inputs(self, x: Any) -> Any:
         """Inputs as they are trained on; whole numbers (codes, tokens) are no measurements, and left alone."""
         return (x - self.shift) * self.scale if jnp.issubdtype(x.dtype, jnp.floating) else x
 
-    def targets(self, y: Array) -> Array:
+    def targets(self, y: Any) -> Any:
         """Targets as they are trained on; classes are left alone."""
         return (y - self.target_shift) * self.target_scale if jnp.issubdtype(y.dtype, jnp.floating) else y
+
+    def rows(self, rows: Rows) -> Rows:
+        """Both, on the host: JAX would compile each operation by itself."""
+        return Rows(self.inputs(rows.x), self.targets(rows.y))
+
+    def alike(self, subject: Subject) -> Change:
+        """The same in arrays of one shape and type, whatever it changes, so that one program serves for all changes.
+
+        The rate and the penalty are times those that the subject has already.
+        """
+        x, y = subject.train.x, subject.train.y
+        usual = self._replace(rate=self.rate * subject.rate, penalty=self.penalty * subject.penalised)
+        return Change(
+            **{
+                name: np.broadcast_to(np.asarray(value, _floating(wide)), wide.shape[1:])
+                for name, value, wide in (
+                    ("shift", self.shift, x),
+                    ("scale", self.scale, x),
+                    ("target_shift", self.target_shift, y),
+                    ("target_scale", self.target_scale, y),
+                )
+            },
+            **{name: np.float32(getattr(usual, name)) for name in ("rate", "warm_up", "decay", "penalty")},
+        )
+
+
+def _floating(values: NDArray[Any]) -> Any:
+    """The type in which these values are shifted: their own as JAX has it; float32 for whole numbers, which stay."""
+    return jax.dtypes.canonicalize_dtype(values.dtype) if jnp.issubdtype(values.dtype, jnp.floating) else np.float32
 
 
 NOTHING = Change()
@@ -76,29 +109,48 @@ class Trace(NamedTuple):
     update_ratio: NDArray[np.float32]  # ‖Δθ‖ / ‖θ‖
 
 
+class Programs:
+    """What has been compiled in an examination: each program once for the functions that it is made of."""
+
+    def __init__(self) -> None:
+        self._made: list[tuple[tuple[Any, ...], Callable[..., Any]]] = []
+
+    def of(self, parts: tuple[Any, ...], make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+        """The program of these parts: its name, and what tells it from others of that name.
+
+        Args:
+            parts: Compared by `==`; a person's functions need not be hashable.
+            make: Makes it, where there is none yet.
+        """
+        known = next((program for key, program in self._made if key == parts), None)
+        if known is None:
+            known = make()
+            self._made.append((parts, known))
+        return known
+
+
 class Lab:
     """Trains and evaluates one subject; programs are compiled once.
 
     Args:
         subject: To train.
-        like: A lab whose programs serve here too, where the subjects differ in rows, order, seed or epochs alone.
+        programs: Those of other labs, which serve here too where the functions are the same.
     """
 
-    def __init__(self, subject: Subject, like: Lab | None = None) -> None:
-        self.subject = subject
+    def __init__(self, subject: Subject, programs: Programs | None = None) -> None:
+        self.subject, self.programs = subject, Programs() if programs is None else programs
         self._x, self._y = jnp.asarray(subject.train.x), jnp.asarray(subject.train.y)
-        self._programs: tuple[Callable[..., Any], ...]
-        if like is not None and program(subject) == program(like.subject):
-            self._programs = like._programs
-        else:
-            self._programs = (
-                jax.jit(partial(_stretch, subject)),
-                jax.jit(subject.apply),
-                jax.jit(lambda params, x, y: subject.row_losses(subject.apply(params, x), y)),
-            )
-        self._stretch, self._outputs, self._rows = self._programs
-        alike = like is not None and (subject.init, subject.optimizer) == (like.subject.init, like.subject.optimizer)
-        self._begin: Callable[[Array], Training] = like._begin if like is not None and alike else _beginning(subject)
+        init, optimizer, made = subject.init, subject.optimizer, self.programs
+        self._stretch = made.of(("stretch", *program(subject)), lambda: jax.jit(partial(_stretch, subject)))
+        self._evaluate = made.of(
+            ("evaluate", subject.apply, subject.loss), lambda: jax.jit(partial(_evaluate, subject))
+        )
+        self._init = made.of(("init", init), lambda: _drawing(init, subject.seed))
+        self._state = made.of(("state", optimizer), lambda: quick(optimizer.init))
+        # One update by the optimiser, of gradients, state and parameters; not times the subject's own rate.
+        self.update = made.of(("update", optimizer), lambda: quick(optimizer.update))
+        # Outputs on a few rows, in evaluation mode.
+        self.apply = made.of(("apply", subject.apply), lambda: quick(subject.apply))
 
     @cached_property
     def gauge(self) -> Rows:
@@ -108,7 +160,8 @@ class Lab:
 
     def start(self, seed: int = 0) -> Training:
         """Before the first step."""
-        return self._begin(jax.random.key(self.subject.seed + seed))._replace(step=0)
+        params = self._init(jax.random.key(self.subject.seed + seed))
+        return Training(params, self._state(params), 0)
 
     def order(self, steps: range, seed: int = 0) -> tuple[Int32[NDArray, "step place"], Float[NDArray, "step place"]]:
         """Rows of each step's mini-batch, and which places count: the last one of an epoch may be smaller."""
@@ -132,39 +185,32 @@ class Lab:
         """So many further steps; a smaller last mini-batch is filled up by its own rows, in their order."""
         key = jax.random.fold_in(jax.random.key(self.subject.seed + seed), 1)
         params, optimizer, step = training
-        records = [np.empty((0, 3), np.float32)]
+        records, alike = [np.empty((0, 3), np.float32)], change.alike(self.subject)
         for first in range(step, step + steps, STRETCH):
             count = min(STRETCH, step + steps - first)
             chosen, counted = self.order(range(first, first + STRETCH), seed)
             sizes = counted.sum(axis=1).astype(np.int32)
             filled = np.take_along_axis(chosen, np.arange(chosen.shape[1])[None] % sizes[:, None], axis=1)
             params, optimizer, record = self._stretch(
-                params, optimizer, self._x, self._y, filled, key, (first, count, self.subject.steps), change
+                params, optimizer, self._x, self._y, filled, key, (first, count, self.subject.steps), alike
             )
             records.append(np.asarray(record)[:count])
         return Training(params, optimizer, step + steps), Trace(*np.concatenate(records).T)
 
     def outputs(self, params: PyTree, rows: Rows, change: Change = NOTHING) -> NDArray[np.float32]:
         """Outputs in evaluation mode, of the inputs as the change makes them."""
-        parts = [
-            np.asarray(self._outputs(params, change.inputs(jnp.asarray(rows.x[i : i + CHUNK]))))
-            for i in range(0, len(rows), CHUNK)
-        ]
-        return np.concatenate(parts)
+        return np.concatenate([outputs for outputs, _ in self._parts(params, change.rows(rows))])
 
     def losses(self, params: PyTree, rows: Rows, change: Change = NOTHING) -> NDArray[np.float64]:
         """Loss of each row in evaluation mode, shape (rows,); in the changed targets' units."""
-        parts = [
-            np.asarray(
-                self._rows(
-                    params,
-                    change.inputs(jnp.asarray(rows.x[i : i + CHUNK])),
-                    change.targets(jnp.asarray(rows.y[i : i + CHUNK])),
-                )
-            )
-            for i in range(0, len(rows), CHUNK)
-        ]
-        return np.concatenate(parts).astype(np.float64)
+        return np.concatenate([losses for _, losses in self._parts(params, change.rows(rows))]).astype(np.float64)
+
+    def _parts(self, params: PyTree, rows: Rows) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        """Outputs and losses, of `CHUNK` rows at a time."""
+        for first in range(0, len(rows), CHUNK):
+            part = rows.take(slice(first, first + CHUNK))
+            outputs, losses = self._evaluate(params, part.x, part.y)
+            yield np.asarray(outputs), np.asarray(losses)
 
     def errors(self, params: PyTree, rows: Rows, change: Change = NOTHING) -> NDArray[np.float64]:
         """0 or 1, or the squared error in the targets' own units, of each row; shape (rows,)."""
@@ -174,16 +220,23 @@ class Lab:
         return self.subject.row_errors(found, rows.y)
 
 
-def _beginning(subject: Subject) -> Callable[[Array], Training]:
-    """Initial parameters and state of the optimiser from a key; compiled where the key is all that they depend on."""
+def quick(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, compiled to be run a few times."""
+    return jax.jit(lambda *arguments: function(*arguments), compiler_options=QUICKLY)
 
-    def begin(key: Array) -> Training:
-        params = jax.tree.map(jnp.asarray, subject.init(key))
-        return Training(params, subject.optimizer.init(params), 0)
 
-    once, again = (jax.tree.leaves(begin(jax.random.key(subject.seed)).params) for _ in range(2))
-    repeatable = all(bool(jnp.all((a == b) | (a != a))) for a, b in zip(once, again, strict=True))
-    return jax.jit(begin) if repeatable else begin
+def _evaluate(subject: Subject, params: PyTree, x: Array, y: Array) -> tuple[Array, Array]:
+    outputs = subject.apply(params, x)
+    return outputs, subject.row_losses(outputs, y)
+
+
+def _drawing(init: Callable[[Array], PyTree], seed: int) -> Callable[[Array], PyTree]:
+    """Initial parameters from a key; compiled where the key is all that they depend on."""
+
+    def arrays(key: Array) -> PyTree:
+        return jax.tree.map(jnp.asarray, init(key))
+
+    return quick(arrays) if anatomy.repeatable(arrays, jax.random.key(seed)) else arrays
 
 
 def program(subject: Subject) -> tuple[Any, ...]:

@@ -6,8 +6,9 @@ does. A statistic is compared with those of `DRAWS` draws by Student's t for one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ from scipy import stats
 
 from burnish.doctor.anatomy import Layer
 from burnish.doctor.gauges import Gauge, Gauger
-from burnish.doctor.lab import Change
+from burnish.doctor.lab import Change, quick
 from burnish.doctor.subject import Rows
 
 DRAWS = 20
@@ -49,20 +50,31 @@ def rightly_initialised(layers: Sequence[Layer], params: PyTree, key: Array, *, 
     leaf's mean, 0 or 1, whichever is nearer, since a constant there breaks no symmetry.
     """
     leaves, tree = jax.tree.flatten(params)
-    by_leaf = {layer.leaf: layer for layer in layers}
+    by_leaf, drawn = {layer.leaf: layer for layer in layers}, _normal(layers, leaves, key)
     made = []
     for place, leaf in enumerate(leaves):
         layer = by_leaf.get(place)
         if layer is not None:
             gain = RECTIFIED_GAIN if layer.rectified or (rectified and layer.squashing) else OTHER_GAIN
-            drawn = jax.random.normal(jax.random.fold_in(key, place), leaf.shape, jnp.float32)
-            made.append((drawn * np.sqrt(gain / layer.fan_in)).astype(leaf.dtype))
+            made.append((drawn[place] * np.sqrt(gain / layer.fan_in)).astype(leaf.dtype))
         elif leaf.ndim <= 1 and jnp.issubdtype(leaf.dtype, jnp.floating):
             usual = jnp.where(jnp.abs(jnp.mean(leaf) - 1) < jnp.abs(jnp.mean(leaf)), 1.0, 0.0)
             made.append(jnp.full(leaf.shape, usual, leaf.dtype))
         else:
             made.append(leaf)
     return jax.tree.unflatten(tree, made)
+
+
+def _normal(layers: Sequence[Layer], leaves: Sequence[Array], key: Array) -> dict[int, Array]:
+    """Standard normal numbers for each layer's weights, by leaf: those of one shape together, which compiles once."""
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for place in sorted({layer.leaf for layer in layers}):
+        alike.setdefault(leaves[place].shape, []).append(place)
+    drawn: dict[int, Array] = {}
+    for shape, places in alike.items():
+        values = jax.random.normal(jax.random.fold_in(key, places[0]), (len(places), *shape), jnp.float32)
+        drawn |= dict(zip(places, values, strict=True))
+    return drawn
 
 
 def standardising(rows: Rows, *, targets: bool = False) -> Change:
@@ -81,14 +93,22 @@ def _moments(values: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[
     return np.where(usable, mean, 0.0).astype(np.float32), (1 / np.where(usable, spread, 1.0)).astype(np.float32)
 
 
-def draw(gauger: Gauger) -> Null:
-    """Twenty draws, each on standardised inputs."""
-    lab = gauger.lab
-    params, change = lab.start().params, standardising(lab.subject.train, targets=True)
+def drawing(gauger: Gauger) -> Callable[[PyTree, Array], PyTree]:
+    """`rightly_initialised` for this network, compiled."""
+    layers = gauger.layers
+    return gauger.lab.programs.of(("right draw", layers), lambda: quick(partial(rightly_initialised, layers)))
+
+
+def draw(gauger: Gauger, params: PyTree) -> Null:
+    """Twenty draws, each on standardised inputs.
+
+    Args:
+        gauger: Of the network.
+        params: As it begins; weights are drawn in their shapes.
+    """
+    right, change = drawing(gauger), standardising(gauger.lab.subject.train, targets=True)
     keys = jax.random.split(jax.random.key(0), DRAWS)
-    return Null(
-        tuple(gauger.read(rightly_initialised(gauger.layers, params, key), change) for key in keys),
-    )
+    return Null(tuple(gauger.read(right(params, key), change) for key in keys))
 
 
 def depth_slope(scales: NDArray[np.float64]) -> float:

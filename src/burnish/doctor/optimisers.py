@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import PyTree
+from numpy.typing import NDArray
 
 # Parts of a gradient, from one so small that nothing clips it, to itself.
 PARTS = (1e-6, 1e-5, 1.0)
@@ -21,16 +23,46 @@ CLIPPED = 0.5
 ANSWERS = 4
 
 
-def _norm(tree: PyTree) -> float:
-    return float(optax.tree.norm(tree))
+class Answers(NamedTuple):
+    """An optimiser that can be asked: its update, compiled, and what it begins with."""
+
+    update: Callable[[PyTree, Any, PyTree], tuple[PyTree, Any]]
+    state: Any
+    params: PyTree
+
+    def to(self, gradients: PyTree, state: Any = None) -> tuple[PyTree, Any]:
+        """The updates that it answers these gradients with, and its state after them; None: at the start."""
+        return self.update(gradients, self.state if state is None else state, self.params)
 
 
-def decays(optimizer: optax.GradientTransformation, params: PyTree) -> bool:
+def of(optimizer: optax.GradientTransformation, params: PyTree) -> Answers:
+    """An optimiser that nobody has asked anything yet."""
+    return Answers(jax.jit(optimizer.update), optimizer.init(params), params)
+
+
+def norm(tree: PyTree) -> float:
+    """Euclidean length, over all leaves; on the host."""
+    return float(np.sqrt(sum(np.square(leaf).sum() for leaf in _wide(tree))))
+
+
+def cosine(one: PyTree, other: PyTree) -> float:
+    """Between two trees, over all leaves; 0 where either is 0."""
+    size = norm(one) * norm(other)
+    return float(sum((a * b).sum() for a, b in zip(_wide(one), _wide(other), strict=True)) / size) if size > 0 else 0.0
+
+
+def _wide(tree: PyTree) -> list[NDArray[np.float64]]:
+    return [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(tree)]
+
+
+def _still(tree: PyTree) -> PyTree:
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), tree)
+
+
+def decays(optimizer: Answers) -> bool:
     """Whether parameters shrink without any gradient: decoupled weight decay (Loshchilov and Hutter 2019)."""
-    still = jax.tree.map(jnp.zeros_like, params)
-    updates, _ = jax.jit(optimizer.update)(still, optimizer.init(params), params)
-    size = _norm(updates) * _norm(params)
-    return size > 0 and float(optax.tree.vdot(updates, params)) < -(1 - ROUNDING) * size
+    updates, _ = optimizer.to(_still(optimizer.params))
+    return cosine(updates, optimizer.params) < -(1 - ROUNDING)
 
 
 def without_decay(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
@@ -43,22 +75,18 @@ def without_decay(optimizer: optax.GradientTransformation) -> optax.GradientTran
     return optax.GradientTransformation(optimizer.init, update)
 
 
-def clipping(optimizer: optax.GradientTransformation, params: PyTree, gradients: PyTree) -> float | None:
+def clipping(optimizer: Answers, gradients: PyTree) -> float | None:
     """The norm at which gradients are clipped, where these are; None: they are not, or it cannot be told.
 
     The answer to a small part of a gradient is that part of the answer to all of it, unless something clips. Optimisers
     that divide by the size of the gradient, such as Adam, answer small parts with large updates: of them it is not
     told.
     """
-    state = optimizer.init(params)
-    answers = []
-    for part in PARTS:
-        updates, _ = optimizer.update(jax.tree.map(lambda g, p=part: g * p, gradients), state, params)
-        answers.append(_norm(updates) / part)
+    answers = [norm(optimizer.to(jax.tree.map(lambda g, p=part: g * p, gradients))[0]) / part for part in PARTS]
     small, less_small, whole = answers
     if not np.isfinite(answers).all() or small <= 0 or abs(less_small / small - 1) > ROUNDING:
         return None
-    return _norm(gradients) * whole / small if whole < CLIPPED * small else None
+    return norm(gradients) * whole / small if whole < CLIPPED * small else None
 
 
 def unclipped(optimizer: optax.GradientTransformation, part: float) -> optax.GradientTransformation:
@@ -71,21 +99,20 @@ def unclipped(optimizer: optax.GradientTransformation, part: float) -> optax.Gra
     return optax.GradientTransformation(optimizer.init, update)
 
 
-def momentum(optimizer: optax.GradientTransformation, params: PyTree, gradients: PyTree) -> tuple[float, float] | None:
+def momentum(optimizer: Answers, gradients: PyTree) -> tuple[float, float] | None:
     """First answer to a gradient, as a learning rate, and how much of it is left in the next one without a gradient.
 
     None: the optimiser is not linear in the gradient, or its answers do not shrink by one and the same factor.
     """
-    if decays(optimizer, params):
+    if decays(optimizer):
         return None
-    state, size, answers = optimizer.init(params), _norm(gradients), []
-    double, _ = optimizer.update(jax.tree.map(lambda g: 2 * g, gradients), state, params)
-    given = gradients
+    double, _ = optimizer.to(jax.tree.map(lambda g: 2 * g, gradients))
+    answers, given, state = [], gradients, optimizer.state
     for _ in range(ANSWERS):
-        updates, state = optimizer.update(given, state, params)
-        answers.append(_norm(updates))
-        given = jax.tree.map(jnp.zeros_like, gradients)
-    if not answers[0] > 0 or abs(_norm(double) / (2 * answers[0]) - 1) > ROUNDING:
+        updates, state = optimizer.to(given, state)
+        answers.append(norm(updates))
+        given = _still(gradients)
+    if not answers[0] > 0 or abs(norm(double) / (2 * answers[0]) - 1) > ROUNDING:
         return None
     left = [b / a if a > 0 else 0.0 for a, b in pairwise(answers)]
-    return (answers[0] / size, left[0]) if np.ptp(left) < ROUNDING else None
+    return (answers[0] / norm(gradients), left[0]) if np.ptp(left) < ROUNDING else None

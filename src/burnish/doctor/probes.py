@@ -89,8 +89,8 @@ def _ended(lab: Lab, arm: Arm, seed: int, steps: int) -> object:
     kept = []
     for stop in np.linspace(alone, steps, AVERAGED + 1).astype(int)[1:]:
         at, _ = lab.train(at, int(stop) - at.step, change=arm.change, seed=seed)
-        kept.append(at.params)
-    return jax.tree.map(lambda *leaves: sum(leaves) / len(leaves), *kept)
+        kept.append(jax.device_get(at.params))
+    return jax.tree.map(lambda *leaves: np.mean(leaves, axis=0, dtype=np.float64).astype(leaves[0].dtype), *kept)
 
 
 def compare(

@@ -53,6 +53,8 @@ class Subject:
         gradient: `gradient(params, x, y, key)`: a tree like params; None: `jax.grad` of mean loss plus penalty.
         task: None: classification where the targets are whole numbers of an integer type.
         seed: Of the first training; further ones count on from there.
+        rate: Times the updates: a number, so that a cured training needs no program of its own.
+        penalised: Times the penalty, likewise.
     """
 
     init: Callable[[Array], PyTree]
@@ -70,6 +72,8 @@ class Subject:
     gradient: Callable[[PyTree, Array, Array, Array], PyTree] | None = None
     task: Task | None = None
     seed: int = 0
+    rate: float = 1.0
+    penalised: float = 1.0
 
     @property
     def kind(self) -> Task:

@@ -55,7 +55,7 @@ class Watched:
     @cached_property
     def null(self) -> nulls.Null:
         """Right draws of the same network on standardised inputs and targets."""
-        return nulls.draw(self.gauger)
+        return nulls.draw(self.gauger, self.start)
 
     @property
     def stuck(self) -> bool:

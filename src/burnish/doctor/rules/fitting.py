@@ -11,7 +11,7 @@ import numpy as np
 
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor.examination import PRACTICAL_SHARE, Examination
-from burnish.doctor.lab import Change, Lab
+from burnish.doctor.lab import Change, Lab, quick
 from burnish.doctor.rule import Found, Rule
 from burnish.stats import paired
 
@@ -35,7 +35,7 @@ def _cannot_fit(exam: Examination) -> Iterable[Found]:
     alone = replace(
         subject, train=few, dev=few, batch_size=ROWS, epochs=STEPS, apply_training=None, augment=None, penalty=None
     )
-    lab = Lab(alone, like=exam.lab)
+    lab = Lab(alone, exam.lab.programs)
     best = np.inf
     for rate in RATES:
         params = lab.train(lab.start(), STEPS, change=Change(rate=rate))[0].params
@@ -56,7 +56,7 @@ def _other_in_evaluation(exam: Examination) -> Iterable[Found]:
     if training is None or not exam.followed.finite:
         return
     params, x, y = exam.followed.end.params, jnp.asarray(rows.x), jnp.asarray(rows.y)
-    own = jax.jit(lambda key: subject.row_losses(training(params, x, key), y))
+    own = quick(lambda key: subject.row_losses(training(params, x, key), y))
     found = np.mean([np.asarray(own(jax.random.key(key)), np.float64) for key in range(KEYS)], axis=0)
     evaluated = exam.lab.losses(params, rows)
     gain = paired.gain(evaluated, found, alpha=CHANCE)

@@ -8,23 +8,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jax import lax
 
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.diagnosis.gradient_check import check_gradients
 from burnish.diagnosis.gradient_reading import Verdict
 from burnish.diagnosis.gradient_record import GradientCheck
-from burnish.doctor import anatomy, networks
+from burnish.doctor import anatomy, networks, optimisers
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
-from burnish.doctor.examination import Examination
-from burnish.doctor.lab import Change
+from burnish.doctor.examination import CHECKED_ROWS, Examination
+from burnish.doctor.lab import Change, quick
 from burnish.doctor.rule import Found, Rule, Trial
 from burnish.errors import ConfigError
 
-# Rows of a gradient check: the cost is a mean, so that a few rows have the same bugs as many.
-CHECKED_ROWS = 16
 # Relative size up to which two float32 evaluations of the same thing differ by rounding alone.
 ROUNDING = 1e-3
 # Cosine from which two gradients point straight away from each other.
@@ -48,10 +44,9 @@ def _small_cost(exam: Examination) -> tuple[Any, Any]:
     def cost(params: Any) -> Any:
         return subject.objective(params, x, y, key)
 
-    if subject.gradient is None:
-        return cost, jax.grad(cost)
     own = subject.gradient
-    return cost, lambda params: own(params, x, y, key)
+    # Compiled: JAX would compile each operation by itself.
+    return quick(cost), quick(jax.grad(cost) if own is None else lambda params: own(params, x, y, key))
 
 
 def _true_gradient(exam: Examination, params: Any) -> Any:
@@ -62,19 +57,13 @@ def _true_gradient(exam: Examination, params: Any) -> Any:
     return jax.grad(lambda p: subject.objective(p, x, y, key))(params)
 
 
-def _cosine(one: Any, other: Any) -> Any:
-    size = optax.tree.norm(one) * optax.tree.norm(other)
-    return jnp.where(size > 0, optax.tree.vdot(one, other) / size, 0)
-
-
 def _reversed(exam: Examination) -> bool:
     """Whether the gradient as a whole has the wrong sign."""
     checked = exam.once("gradient check", lambda: _wrong_leaves(exam))
     if isinstance(checked, GradientCheck) and all(leaf.verdict is not Verdict.WRONG for leaf in checked.leaves):
         return False
-    gradient = _small_cost(exam)[1]
-    found = jax.jit(lambda params: _cosine(_true_gradient(exam, params), gradient(params)))(exam.start.params)
-    return bool(found < OPPOSITE)
+    true = quick(lambda params: _true_gradient(exam, params))(exam.start.params)
+    return optimisers.cosine(true, exam.gradient) < OPPOSITE
 
 
 def _wrong_leaves(exam: Examination) -> GradientCheck | ConfigError:
@@ -114,14 +103,7 @@ def _ascent(exam: Examination) -> Iterable[Found]:
     if exam.once("reversed", lambda: _reversed(exam)):
         yield NU2.found("The gradient points the other way: uphill.", arm=OWN_DERIVATIVES)
         return
-    gradient = _small_cost(exam)[1]
-
-    @jax.jit
-    def cosine(params: Any, state: Any) -> Any:
-        given = gradient(params)
-        return _cosine(given, exam.subject.optimizer.update(given, state, params)[0])
-
-    found = float(cosine(exam.start.params, exam.start.optimizer))
+    found = optimisers.cosine(exam.gradient, exam.answers.to(exam.gradient)[0])
     if found > ROUNDING:
         yield NU2.found(
             f"The first update goes uphill: the cosine between it and the gradient is {found:+.2f}; a descent has a "
@@ -137,25 +119,13 @@ def _frozen(exam: Examination) -> Iterable[Found]:
     """
     names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(exam.start.params)]
     never = np.max([gauge.gradient for gauge in exam.null.gauges], axis=0) == 0
-    kept = exam.subject.optimizer
-    gradient = _small_cost(exam)[1]
-    params, gradients = exam.start.params, jax.jit(gradient)(exam.start.params)
-
-    @jax.jit
-    def largest_updates(state: Any) -> Any:
-        """Of each leaf over some steps on the same gradient: warm-up may begin with none."""
-
-        def step(_: Any, carry: Any) -> Any:
-            state, largest = carry
-            updates, state = kept.update(gradients, state, params)
-            return state, jax.tree.map(lambda m, u: jnp.maximum(m, jnp.max(jnp.abs(u))), largest, updates)
-
-        return lax.fori_loop(0, LOOKED_AT, step, (state, jax.tree.map(lambda _: jnp.float32(0), gradients)))[1]
-
-    largest = jax.tree.leaves(largest_updates(exam.start.optimizer))
+    largest, state = np.zeros(len(names)), exam.start.optimizer
+    for _ in range(LOOKED_AT):  # on the same gradient: warm-up may begin with none
+        updates, state = exam.answers.to(exam.gradient, state)
+        largest = np.maximum(largest, [np.abs(leaf).max() for leaf in jax.device_get(jax.tree.leaves(updates))])
     still = [
-        bool(jnp.any(jnp.abs(g) > UNDERFLOW)) and not float(u) > 0
-        for g, u in zip(jax.tree.leaves(gradients), largest, strict=True)
+        bool((np.abs(g) > UNDERFLOW).any()) and not u > 0
+        for g, u in zip(jax.tree.leaves(exam.gradient), largest, strict=True)
     ]
     disconnected = [name for name, found in zip(names, never, strict=True) if found]
     frozen = [name for name, found in zip(names, still, strict=True) if found]

@@ -12,18 +12,16 @@ import optax
 from jaxtyping import Array
 
 from burnish.diagnosis.finding import Evidence, Severity
-from burnish.doctor import null as nulls
+from burnish.doctor import anatomy
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.gauges import Gauger
-from burnish.doctor.lab import Lab
+from burnish.doctor.lab import Lab, quick
 from burnish.doctor.rule import Found, Rule
 from burnish.doctor.rules.initialisation import right_start
-from burnish.doctor.rules.outputs import Reach, reach
+from burnish.doctor.rules.outputs import FEW, Reach, reach
 from burnish.doctor.subject import Subject
 
-# Rows for tests of structure: exact answers, which need no more.
-FEW = 8
 # Relative size up to which two float32 evaluations of the same thing differ by rounding alone.
 ROUNDING = 1e-3
 # A cost over twice the same rows against one over them once: a mean stays, a sum doubles.
@@ -95,7 +93,7 @@ def _stable(exam: Examination) -> Arm | None:
     """The same loss as a library computes it, if it is cross-entropy of logits: told on outputs that are small."""
     y = jnp.asarray(exam.lab.gauge.y[:FEW])
     shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(exam.lab.gauge.x[:FEW])).shape
-    z = jax.random.normal(jax.random.key(0), shape)
+    z = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     own, same = exam.subject.row_losses(z, y), _cross_entropy(z, y)
     if float(jnp.max(jnp.abs(own - same))) > ROUNDING:
         return None
@@ -111,7 +109,7 @@ def _cross_entropy(outputs: Array, y: Array) -> Array:
 def _redrawn(exam: Examination) -> Arm | None:
     """Rightly drawn weights, if the cost is finite with them."""
     right = right_start(exam)
-    again = Gauger(Lab(right.program(exam.subject), like=exam.lab))
+    again = Gauger(Lab(right.program(exam.subject), exam.lab.programs))
     return right if again.read(again.lab.start().params).finite else None
 
 
@@ -125,46 +123,41 @@ def _diverged(exam: Examination) -> Found:
 
 
 def _not_repeatable(exam: Examination) -> Iterable[Found]:
-    rows = exam.lab.gauge.take(slice(0, FEW * 8))
-    one, other = (exam.subject.apply(exam.start.params, jnp.asarray(rows.x)) for _ in range(2))
-    if bool(jnp.any(one != other)):
+    params, x = exam.start.params, jnp.asarray(exam.lab.gauge.x[:FEW])
+    one, other = (np.asarray(exam.lab.apply(params, x)) for _ in range(2))
+    if not anatomy.repeatable(exam.subject.apply, params, x) or (one != other).any():
         yield NU6.found("Two evaluations of the same parameters on the same rows differ.")
 
 
 def _contaminated(exam: Examination) -> Iterable[Found]:
     """Does the output of a row depend on the other rows of its batch, in evaluation?"""
-    x = jnp.asarray(exam.lab.gauge.x[:FEW])
+    x = exam.lab.gauge.x[:FEW]
     if len(x) < 2 or not jnp.issubdtype(x.dtype, jnp.floating):
         return
     params = exam.followed.end.params if exam.first.finite else exam.start.params
-    together = exam.subject.apply(params, x)
-    changed = exam.subject.apply(params, x.at[1:].set(x[1:][::-1] * 1.5 + 0.1))
-    scale = float(jnp.max(jnp.abs(together))) or 1.0
-    if float(jnp.max(jnp.abs(together[0] - changed[0]))) > ROUNDING * scale:
+    others = np.concatenate([x[:1], x[1:][::-1] * 1.5 + 0.1]).astype(x.dtype)
+    together, changed = (np.asarray(exam.lab.apply(params, jnp.asarray(rows))) for rows in (x, others))
+    scale = float(np.abs(together).max()) or 1.0
+    if float(np.abs(together[0] - changed[0]).max()) > ROUNDING * scale:
         yield NU7.found("The output of a row changes with the other rows of its batch, in evaluation mode.")
 
 
 def _sum(exam: Examination) -> Iterable[Found]:
     rows = exam.lab.gauge.take(slice(0, FEW))
-    outputs, y = exam.subject.apply(exam.start.params, jnp.asarray(rows.x)), jnp.asarray(rows.y)
-    once, twice = (
-        exam.subject.loss(outputs, y),
-        exam.subject.loss(jnp.concatenate([outputs, outputs]), jnp.concatenate([y, y])),
-    )
-    if once.shape == () and float(once) != 0 and abs(float(twice) / float(once) - DOUBLED) < 2 * ROUNDING:
+    z = np.asarray(exam.lab.apply(exam.start.params, jnp.asarray(rows.x)))
+    if jax.eval_shape(exam.subject.loss, z, rows.y).shape != ():
+        return
+    loss = quick(exam.subject.loss)
+    once, twice = (float(loss(np.concatenate([z] * n), np.concatenate([rows.y] * n))) for n in (1, 2))
+    if once != 0 and abs(twice / once - DOUBLED) < 2 * ROUNDING:
         yield NU10.found("The loss of the same rows taken twice is twice as large: a sum over the batch, not a mean.")
 
 
 def _input_ignored(exam: Examination) -> Iterable[Found]:
     """Outputs that are the same on every row, whatever the weights, but not at 1: that is softmax of one unit."""
-    layers, x = exam.gauger.layers, jnp.asarray(exam.lab.gauge.x[: FEW * 8])
-    draws = [nulls.rightly_initialised(layers, exam.start.params, jax.random.key(draw)) for draw in range(DRAWS)]
-    outputs = [np.asarray(exam.subject.apply(params, x)) for params in draws]
-    if (
-        len(x) > 1
-        and all(np.ptp(one, axis=0).max() == 0 for one in outputs)
-        and not all((o == 1).all() for o in outputs)
-    ):
+    x = jnp.asarray(exam.lab.gauge.x[:FEW])
+    found = [np.asarray(exam.lab.apply(exam.right_draw(draw), x)) for draw in range(DRAWS)]
+    if len(x) > 1 and all(np.ptp(one, axis=0).max() == 0 for one in found) and not all((o == 1).all() for o in found):
         yield NU8.found(f"The outputs are the same on {len(x)} rows, in {DRAWS} draws of the weights.")
 
 
@@ -174,19 +167,20 @@ def _key_ignored(exam: Examination) -> Iterable[Found]:
     Batch norm differs too, and rightly: of it a row's output changes with the other rows.
     """
     training, params = exam.subject.apply_training, exam.start.params
-    x = jnp.asarray(exam.lab.gauge.x[:FEW])
+    x = exam.lab.gauge.x[:FEW]
     if training is None or len(x) < 2 or not jnp.issubdtype(x.dtype, jnp.floating):
         return
-    once, again = (np.asarray(training(params, x, jax.random.key(seed))) for seed in (1, 2))
-    alone = np.asarray(training(params, x.at[1:].multiply(2.0), jax.random.key(1)))
-    evaluated = np.asarray(exam.subject.apply(params, x))
+    own = quick(training)
+    once, again = (np.asarray(own(params, jnp.asarray(x), jax.random.key(seed))) for seed in (1, 2))
+    others = np.concatenate([x[:1], 2 * x[1:]]).astype(x.dtype)
+    alone = np.asarray(own(params, jnp.asarray(others), jax.random.key(1)))
+    evaluated = np.asarray(exam.lab.apply(params, jnp.asarray(x)))
     if (once == again).all() and (once[0] == alone[0]).all() and np.abs(once - evaluated).max() > ROUNDING:
         yield NU9.found("Two keys give the same outputs in training, which are not those of evaluation.")
 
 
 def _not_from_key(exam: Examination) -> Iterable[Found]:
-    once, again = (jax.tree.leaves(exam.subject.init(jax.random.key(0))) for _ in range(2))
-    if any(bool(jnp.any(a != b)) for a, b in zip(once, again, strict=True)):
+    if not anatomy.repeatable(exam.subject.init, jax.random.key(0)):
         yield NU11.found("Two calls of init with the same key give different parameters.")
 
 

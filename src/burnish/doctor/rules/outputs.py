@@ -53,14 +53,14 @@ def reach(exam: Examination) -> Reach | None:
     layers, x = exam.gauger.layers, jnp.asarray(exam.lab.gauge.x[:FEW])
     if not layers:
         return None
-    leaves, tree = jax.tree.flatten(nulls.rightly_initialised(layers, exam.start.params, jax.random.key(0)))
+    leaves, tree = jax.tree.flatten(jax.device_get(exam.right_draw(0)))
     last, ends = layers[-1].leaf, []
     for factor in ENLARGED:
         made = []
         for sign in (1, -1):
             grown = [leaf * factor if leaf.ndim < 2 else leaf for leaf in leaves]
             changed = [leaf * sign * factor if place == last else leaf for place, leaf in enumerate(grown)]
-            made.append(np.asarray(exam.subject.apply(jax.tree.unflatten(tree, changed), x), np.float64))
+            made.append(np.asarray(exam.lab.apply(jax.tree.unflatten(tree, changed), x), np.float64))
         ends.append((float(np.min(made)), float(np.max(made))))
     (low, high), (lower, higher) = ends
     if not np.isfinite(ends).all():
@@ -138,7 +138,7 @@ def _target_scale(exam: Examination) -> Trial | None:
     if subject.kind != "regression" or not np.issubdtype(subject.train.y.dtype, np.floating):
         return None
     y = np.asarray(subject.train.y, np.float64)
-    outputs = np.asarray(subject.apply(exam.start.params, jnp.asarray(exam.lab.gauge.x)), np.float64)
+    outputs = exam.lab.outputs(exam.start.params, exam.lab.gauge).astype(np.float64)
     spread = max(float(outputs.std()), 1.0)
     if not np.isfinite(y).all() or max(abs(float(y.mean())), float(y.std())) < FAR * spread:
         return None

@@ -17,7 +17,7 @@ PENALTIES = (0.1, 0.0)
 
 def _penalties(exam: Examination) -> tuple[Arm, ...]:
     arms: tuple[Arm, ...] = ()
-    if exam.subject.penalty is not None:
+    if exam.subject.penalty is not None and exam.subject.penalised > 0:
         arms += tuple(Arm(f"{part:g} times the penalty", Change(penalty=part)) for part in PENALTIES)
     if exam.decays:
         optimizer = optimisers.without_decay(exam.subject.optimizer)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -85,36 +83,28 @@ def _weak(exam: Examination) -> Trial | None:
 
 
 def _with_adam(subject: Subject) -> Subject:
-    return replace(subject, optimizer=ADAM)
+    return replace(subject, optimizer=ADAM, rate=1.0)
 
 
 def _clipped(exam: Examination) -> Trial | None:
     """Undone by giving the optimiser a small part of each gradient, and enlarging its updates by as much."""
-    params, subject = exam.start.params, exam.subject
     norms = exam.followed.trace.gradient_norm
     if exam.decays or not np.isfinite(norms).all():
         return None
-    norm = optimisers.clipping(subject.optimizer, params, _gradient(exam))
+    norm = optimisers.clipping(exam.answers, exam.gradient)
     if norm is None or (share := float(np.mean(norms > norm))) < CLIPPED:
         return None
-    optimizer = optimisers.unclipped(subject.optimizer, SAFELY_BELOW * norm / float(norms.max()))
+    optimizer = optimisers.unclipped(exam.subject.optimizer, SAFELY_BELOW * norm / float(norms.max()))
     free = Arm("unclipped gradients", subject=lambda given: replace(given, optimizer=optimizer))
     return Trial(f"In {share:.0%} of the steps the gradient is clipped, to a norm of {norm:.2g}.", (free,))
 
 
-def _gradient(exam: Examination) -> object:
-    """Of the first rows, at the start."""
-    rows, key = exam.lab.gauge.take(slice(0, exam.subject.batch_size)), jax.random.key(0)
-    x, y = jnp.asarray(rows.x), jnp.asarray(rows.y)
-    return jax.jit(jax.grad(lambda params: exam.subject.objective(params, x, y, key)))(exam.start.params)
-
-
 def _momentum(exam: Examination) -> Trial | None:
     """A usual memory, with the same first answer to a gradient, or the same sum of all."""
-    found = optimisers.momentum(exam.subject.optimizer, exam.start.params, _gradient(exam))
+    found = optimisers.momentum(exam.answers, exam.gradient)
     if found is None or found[1] < LONG_MEMORY or not exam.whole:
         return None
-    rate, memory = found
+    rate, memory = found[0] * exam.subject.rate, found[1]
     same_sum = rate * (1 - USUAL_MEMORY) / max(1 - memory, 1e-6)
     arms = tuple(
         Arm(f"a momentum of {USUAL_MEMORY} and a rate of {one:.2g}", subject=_with_momentum(one))
@@ -127,7 +117,7 @@ def _momentum(exam: Examination) -> Trial | None:
 
 def _with_momentum(rate: float) -> Callable[[Subject], Subject]:
     optimizer = optax.sgd(rate, momentum=USUAL_MEMORY)
-    return lambda subject: replace(subject, optimizer=optimizer)
+    return lambda subject: replace(subject, optimizer=optimizer, rate=1.0)
 
 
 OP1 = Rule(

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import jax
 import jax.numpy as jnp
+import numpy as np
 
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import anatomy, networks
-from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.rule import Found, Rule, Trial
@@ -43,23 +42,23 @@ def _twins(exam: Examination) -> Iterable[Found]:
 def _linear(exam: Examination) -> Iterable[Found]:
     """Whether the last layer's outputs are an affine function of the inputs: f(a) + f(b) = f(c) + f(a + b − c)."""
     layers = exam.gauger.layers
-    x = jnp.asarray(exam.lab.gauge.x[: 3 * FEW])
+    x = exam.lab.gauge.x[: 3 * FEW]
     if len(layers) < 2 or not jnp.issubdtype(x.dtype, jnp.floating) or len(x) < 3:
         return
     third = len(x) // 3
     a, b, c = x[:third], x[third : 2 * third], x[2 * third : 3 * third]
 
     # Rightly drawn: a network whose units are all dead or saturated would be linear too.
-    params = nulls.rightly_initialised(layers, exam.start.params, jax.random.key(0))
+    params = exam.right_draw(0)
 
     def last(rows: Any) -> Any:
-        return exam.gauger.pre_outputs(params, rows)
+        return np.asarray(exam.gauger.pre_outputs(params, rows))
 
     left, right = last(a) + last(b), last(c) + last(a + b - c)
-    varies, size = float(jnp.max(jnp.abs(last(a) - last(b)))), float(jnp.max(jnp.abs(left)))
+    varies, size = float(np.abs(last(a) - last(b)).max()), float(np.abs(left).max())
     if varies < ROUNDING * size:
         return  # rounding is all that could be seen
-    if bool(jnp.isfinite(left).all()) and float(jnp.max(jnp.abs(left - right))) < ROUNDING * varies:
+    if np.isfinite(left).all() and float(np.abs(left - right).max()) < ROUNDING * varies:
         yield NN7.found(
             f"All {len(layers)} layers together are one linear map: outputs at sums of rows are the sums of outputs.",
             arm=Arm("max(0, ·) between the layers", subject=_activated),
