@@ -4,7 +4,7 @@ Each examination is a process of its own with one thread. What is in --out is sk
 where it was: `python bench/faults/run.py --out results.jsonl --slice 10m`, as often as it takes.
 
 Usage: python bench/faults/run.py [--smoke] [--seeds 100-109] [--jobs 2] [--out results.jsonl] [--slice 10m]
-           [--kind faults|controls] [--only TEXT] [--cache DIR]
+           [--kind faults|controls] [--only TEXT] [--repairs 3] [--cache DIR]
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--kind", choices=("faults", "controls", "all"), default="all")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--slice", type=processes.duration, default=float("inf"))
+    parser.add_argument("--repairs", type=int, default=3, help="seeds of faults with which repairs are measured, too")
     parser.add_argument("--cache", type=Path, help="keep compiled programs here; times then are no costs")
     asked = parser.parse_args()
     cases = {"faults": FAULTS, "controls": CONTROLS, "all": (*FAULTS, *CONTROLS)}[asked.kind]
@@ -49,11 +50,17 @@ def main() -> None:
     records = processes.read(asked.out)
     have = {(record["case"], record["seed"]) for record in records}
     # Seeds outside, cases inside: a slice that ends early has seen as many cases as it could.
-    work = [[(name, seed)] for seed in chosen for name in names if (name, seed) not in have]
     until = time.monotonic() + asked.slice
-    for record in processes.run("examine", work, at_once=asked.jobs, until=until, out=asked.out, cache=asked.cache):
-        print(_line(record), flush=True)
-        records.append(record)
+    repaired = {(case.name, seed) for case in FAULTS for seed in chosen[: asked.repairs]}
+    for seed in chosen:
+        left = [(name, seed) for name in names if (name, seed) not in have]
+        for kind, runs in (
+            ("repair", [[run] for run in left if run in repaired]),
+            ("examine", [[run] for run in left if run not in repaired]),
+        ):
+            for record in processes.run(kind, runs, at_once=asked.jobs, until=until, out=asked.out, cache=asked.cache):
+                print(_line(record), flush=True)
+                records.append(record)
     print("\n".join(summarise.shown(records, {})))
 
 

@@ -27,6 +27,8 @@ from faults import FAULTS
 CASES: dict[str, Case] = {case.name: case for case in (*FAULTS, *CONTROLS)}
 # Draws of the bootstrap over faults.
 DRAWS = 10_000
+# Of a training that was not repaired.
+NO_REPAIR: Mapping[str, Any] = {"strict": False, "low": 0.0, "harm": False}
 
 Record = Mapping[str, Any]
 
@@ -128,6 +130,7 @@ def shown(records: Sequence[Record], verdicts: Mapping[str, Mapping[str, Any]], 
     ]
     rivals = sorted({name for record in usable for name in record.get("rivals", {})})
     lines += [_line_of(rival, sick, well, _rival_judge(rival)) for rival in rivals]
+    lines += ["", *_repairs(sick)]
     left = sorted(name for name, side in sides.items() if side is None)
     lines += ["", f"Left out, since their harm is not clear: {', '.join(left) or 'none'}.", *_cost(usable), ""]
     return [
@@ -152,16 +155,45 @@ def _rival_judge(name: str) -> Callable[[Case, Record], Judged]:
     return lambda case, record: judge_rival(case, record.get("rivals", {}).get(name, []))
 
 
+def _repairs(sick: Sequence[Record]) -> list[str]:
+    """What the doctor's repairs regain, and what others do at equal cost. What was not repaired regained nothing."""
+    measured = [record for record in sick if "repair" in record]
+    if not measured:
+        return ["Repairs were not measured."]
+    lines = [
+        "| repaired by | strict | the same, bootstrap over faults | gain for sure | harm |",
+        "|---|---|---|---|---|",
+    ]
+    for way in ("doctor", "random search", "another seed"):
+        found = [record["repair"].get(way, NO_REPAIR) for record in measured]
+        strict: dict[str, list[float]] = defaultdict(list)
+        for record, one in zip(measured, found, strict=True):
+            strict[record["case"]].append(float(one["strict"]))
+        columns = (
+            rate(one["strict"] for one in found),
+            over_faults(strict),
+            rate(one["low"] > 0 for one in found),
+            rate(one["harm"] for one in found),
+        )
+        lines.append(f"| {way} | " + " | ".join(columns) + " |")
+    return lines
+
+
 def _cost(records: Sequence[Record]) -> list[str]:
     usable = [record for record in records if "seconds" in record]
     if not usable:
         return []
     seconds = np.array([record["seconds"] for record in usable])
+    trainings = np.array([record["trainings"] for record in usable if "trainings" in record])
     times = seconds / np.array([record["training_seconds"] for record in usable])
-    return [
+    lines = [
         f"An examination took a median of {np.median(seconds):.0f} s (at most {seconds.max():.0f} s), "
         f"{np.median(times):.0f} times its training with compiling (at most {times.max():.0f} times)."
     ]
+    if len(trainings):
+        most = f"(at most {trainings.max():.0f})"
+        lines.append(f"Its trainings go over as many rows as {np.median(trainings):.0f} of the examined one {most}.")
+    return lines
 
 
 def _grouped(records: Sequence[Record]) -> dict[str, list[Record]]:

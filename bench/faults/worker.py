@@ -1,4 +1,4 @@
-"""Examinations, or measurements of harm: `python worker.py examine|harm '[["case", seed], ...]'`.
+"""Examinations, with repairs or not, or of harm: `python worker.py examine|repair|harm '[["case", seed], ...]'`.
 
 Prints one line of JSON for each. `run.py` and `admission.py` start it with one thread.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 from typing import Any
 
 import harm
 import numpy as np
 import recorder
+import repairs
 import rivals
 from cases import Case
 from controls import CONTROLS
@@ -26,8 +28,14 @@ from faults import FAULTS
 CASES: dict[str, Case] = {case.name: case for case in (*FAULTS, *CONTROLS)}
 
 
-def examined(case: Case, seed: int) -> dict[str, Any]:
-    """What the doctor and the rivals say of one run, and what it cost. A failure is a result like any other."""
+def examined(case: Case, seed: int, *, repair: bool = False) -> dict[str, Any]:
+    """What the doctor and the rivals say of one run, and what it cost. A failure is a result like any other.
+
+    Args:
+        case: Whose run.
+        seed: Of the run.
+        repair: Whether it is measured, too, what the repaired training regains.
+    """
     began = time.monotonic()
     recipe = case.recipe(seed)
     subject = recipe.subject()
@@ -36,11 +44,12 @@ def examined(case: Case, seed: int) -> dict[str, Any]:
     training = time.monotonic() - began
     began = time.monotonic()
     try:
-        diagnosis = examine(Examination(recipe.subject()), began)
-        found = diagnosis.document()["findings"]
-        failed = None
+        exam = Examination(recipe.subject())
+        diagnosis = examine(exam, began)
+        found, repaired = diagnosis.document()["findings"], diagnosis.repaired
+        spent, failed = exam.lab.programs.rows, None
     except (BurnishError, ArithmeticError, LookupError, TypeError, ValueError, NotImplementedError) as error:
-        found, failed = [], f"{type(error).__name__}: {error}"
+        found, repaired, spent, failed = [], None, 0, f"{type(error).__name__}: {error}"
     seconds = time.monotonic() - began
     with np.errstate(all="ignore"):
         record = recorder.record(recipe)
@@ -51,14 +60,16 @@ def examined(case: Case, seed: int) -> dict[str, Any]:
         "failed": failed,
         "seconds": round(seconds, 2),
         "training_seconds": round(training, 2),
+        "trainings": round(spent / repairs.cost(subject), 1),
         "steps": subject.steps,
         "rivals": said,
+        **({"repair": repairs.judge(case, seed, repaired, spent)} if repair else {}),
     }
 
 
 def main() -> None:
     kind, runs = sys.argv[1:]
-    act = {"examine": examined, "harm": harm.measure}[kind]
+    act = {"examine": examined, "repair": partial(examined, repair=True), "harm": harm.measure}[kind]
     for name, seed in json.loads(runs):
         print(json.dumps({"case": name, "seed": seed, **act(CASES[name], seed)}), flush=True)
 

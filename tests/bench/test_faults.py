@@ -16,6 +16,7 @@ import jobs
 import plants
 import processes
 import recorder
+import repairs
 import rivals
 import run
 from cases import Case
@@ -175,11 +176,64 @@ def test_admission_needs_two_seeds():
     assert admission.verdicts([one, {**one, "seed": 1}])["x"]["verdict"] == "fault"
 
 
-@pytest.mark.slow
-def test_an_examination_finds_what_was_planted():
-    """From case to record, rivals included."""
-    record = examined(CASES["J9 uphill"], 0)
+def gained(gain, lost=0.2):
+    """Of two hundred rows and six starts, with and without so much of the error."""
+    rng = np.random.default_rng(0)
+    sick = jobs.JOBS["J9"](0).subject()
+    control = (rng.random((6, 200)) < 0.3).astype(float)
+    right = rng.random((6, 200)) < gain / 0.3 if gain > 0 else np.zeros((6, 200), bool)
+    wrong = rng.random((6, 200)) < -gain / 0.7
+    return repairs._gained(control, np.where(right, 0.0, np.where(wrong, 1.0, control)), sick, lost)
 
-    assert "NU2" in [one["code"] for one in record["findings"]]
+
+@pytest.mark.parametrize(
+    ("gain", "strict", "harm"), [(0.2, True, False), (0.1, False, False), (0.0, False, False), (-0.2, False, True)]
+)
+def test_a_repair_is_strict_where_it_regains_nine_tenths(gain, strict, harm):
+    """For sure, too; and it harms where the error has grown for sure."""
+    found = gained(gain)
+
+    assert (found["strict"], found["harm"]) == (strict, harm)
+
+
+def test_what_was_not_repaired_regained_nothing():
+    """A fault without a cure counts against the doctor, and not against the search."""
+    record = {"case": "9 constant weights", "seed": 0, "findings": [NN1], "seconds": 8.0, "training_seconds": 2.0,
+              "trainings": 150.0, "failed": None, "rivals": {},
+              "repair": {"lost": 0.2, "random search": gained(0.2), "another seed": gained(0.0)}}  # fmt: skip
+    text = "\n".join(summarise.shown([record], {}))
+
+    assert "| doctor | 0.0% (0.0% to 97.5%) of 1 |" in text
+    assert "| random search | 100.0% (2.5% to 100.0%) of 1 |" in text
+    assert "as many rows as 150 of the examined one" in text
+
+
+@pytest.mark.slow
+def test_an_untrained_network_is_repaired_and_another_seed_is_no_repair():
+    """The healthy training in the place of one that hardly learns regains all of it."""
+    case = CASES["J9 Adam 1e-5"]
+    found = repairs.judge(case, 0, jobs.JOBS["J9"](0).subject(), repairs.cost(case.recipe(0).subject()))
+
+    assert found["lost"] > 0.3
+    assert found["doctor"]["strict"]
+    assert not found["another seed"]["strict"]
+
+
+def test_an_examination_finds_what_was_planted():
+    """From case to record, rivals included; this short one is the part of the examination that every check runs."""
+    short = plants.both(plants.settings(epochs=3), plants.own_gradient(plants.uphill))
+    record = examined(Case("made up", "J9", short, (("NU2",),)), 0)
+
+    assert faults_of(record) == ["NU2"]
     assert set(record["rivals"]) == set(rivals.RIVALS)
     assert record["failed"] is None
+    assert record["trainings"] > 1
+
+
+@pytest.mark.slow
+def test_an_examination_of_a_healthy_training_finds_no_fault():
+    assert faults_of(examined(CASES["as it is (J9)"], 0)) == []
+
+
+def faults_of(record):
+    return [one["code"] for one in record["findings"] if one["severity"] == "fault"]

@@ -11,6 +11,7 @@ import pytest
 from burnish.doctor import anatomy, networks
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm, changed
+from burnish.doctor.examination import Examination, TimeUp
 from burnish.doctor.gauges import Gauger
 from burnish.doctor.lab import Change, Lab
 from burnish.doctor.subject import Rows
@@ -63,6 +64,36 @@ def test_programs_are_shared_where_rows_or_lengths_alone_differ():
 
     assert Lab(replace(SMALL, epochs=9, shuffle=False), lab.programs)._stretch is lab._stretch
     assert Lab(replace(SMALL, optimizer=optax.sgd(0.1)), lab.programs)._stretch is not lab._stretch
+
+
+def test_numbers_that_change_are_no_further_program(compilations):
+    """Neither while they are tried nor where they are applied for good."""
+    lab = Lab(SMALL)
+    lab.train(lab.start(), 3)
+    before = compilations()
+    for change in (Change(rate=0.1), Change(warm_up=0.3, decay=1.0), nulls.standardising(SMALL.train)):
+        lab.train(lab.start(), 3, change=change)
+    cured = Lab(changed(SMALL, Change(rate=0.1)), lab.programs)
+    cured.train(cured.start(), 3)
+
+    assert compilations() == before
+    assert lab.programs.rows == 5 * 3 * 32
+
+
+def test_a_cured_gradient_leaves_the_programs_of_the_network():
+    """JAX's own derivatives in the place of somebody's gradient: loss and network are what they were."""
+    sick = replace(SMALL, gradient=lambda params, x, y, key: params)
+    found = networks.plain(sick)
+
+    assert (found.apply, found.loss, found.gradient) == (SMALL.apply, SMALL.loss, None)
+
+
+def test_no_training_is_begun_when_the_time_is_up():
+    exam = Examination(SMALL)
+    exam.until = 0.0
+
+    with pytest.raises(TimeUp):
+        exam.screen(Arm("a tenth", Change(rate=0.1)))
 
 
 def test_starts_that_do_not_follow_their_key_are_not_compiled_into_one():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -87,6 +89,10 @@ class Followed:
         return bool(np.isfinite(self.trace.loss).all())
 
 
+class TimeUp(Exception):
+    """The time for what has to be tried has run out."""
+
+
 class Examination:
     """One subject under examination; whatever is asked for twice is computed once.
 
@@ -106,6 +112,7 @@ class Examination:
         self.gauger: Gauger = Gauger(self.lab)
         self._labs: dict[str, Lab] = {}
         self._known: dict[str, Any] = {}
+        self.until: float = math.inf  # time of `time.monotonic` from which no further training is begun
         self._trained: dict[tuple[str, int], probes.Trained] = {}
         if after is not None:
             self._inherit(after)
@@ -270,8 +277,14 @@ class Examination:
         return practical_size(error, self.uninformed_error if self.subject.kind == "regression" else None)
 
     def trained(self, arm: Arm, seed: int) -> probes.Trained:
-        """What one start of an arm leads to."""
+        """What one start of an arm leads to.
+
+        Raises:
+            TimeUp: It was not known, and no further training is to be begun.
+        """
         if (arm.name, seed) not in self._trained:
+            if time.monotonic() > self.until:
+                raise TimeUp
             lab = self._lab(arm)
             steps = lab.subject.steps if self.whole else PROBE_STEPS
             self._trained[arm.name, seed] = probes.train(lab, arm, seed, steps=steps, uninformed=self.uninformed)

@@ -113,6 +113,7 @@ class Programs:
     """What has been compiled in an examination: each program once for the functions that it is made of."""
 
     def __init__(self) -> None:
+        self.rows = 0  # that all trainings together have gone over: what an examination costs, whatever the clock says
         self._made: list[tuple[tuple[Any, ...], Callable[..., Any]]] = []
 
     def of(self, parts: tuple[Any, ...], make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
@@ -185,7 +186,9 @@ class Lab:
         """So many further steps; a smaller last mini-batch is filled up by its own rows, in their order."""
         key = jax.random.fold_in(jax.random.key(self.subject.seed + seed), 1)
         params, optimizer, step = training
-        records, alike = [np.empty((0, 3), np.float32)], change.alike(self.subject)
+        self.programs.rows += steps * min(self.subject.batch_size, len(self.subject.train))
+        records: list[Any] = [np.empty((0, 3), np.float32)]
+        alike = change.alike(self.subject)
         for first in range(step, step + steps, STRETCH):
             count = min(STRETCH, step + steps - first)
             chosen, counted = self.order(range(first, first + STRETCH), seed)
@@ -194,8 +197,9 @@ class Lab:
             params, optimizer, record = self._stretch(
                 params, optimizer, self._x, self._y, filled, key, (first, count, self.subject.steps), alike
             )
-            records.append(np.asarray(record)[:count])
-        return Training(params, optimizer, step + steps), Trace(*np.concatenate(records).T)
+            records.append(record)  # fetched below: the next stretch need not wait for it
+        lines = np.concatenate([np.asarray(record) for record in records])[:steps]
+        return Training(params, optimizer, step + steps), Trace(*lines.T)
 
     def outputs(self, params: PyTree, rows: Rows, change: Change = NOTHING) -> NDArray[np.float32]:
         """Outputs in evaluation mode, of the inputs as the change makes them."""

@@ -47,16 +47,26 @@ def bare(subject: Subject) -> Subject:
 
 
 def plain(subject: Subject) -> Subject:
-    """JAX's own derivatives everywhere, and no gradient of the person's own."""
-    edit = anatomy.Edit(plain=True)
-    training = subject.apply_training
+    """JAX's own derivatives everywhere, and no gradient of the person's own.
+
+    Functions without a rule of their own stay what they are, with the programs that were made of them.
+    """
+    key, few = jax.random.key(subject.seed), subject.train.take(slice(0, 2))
+    params, training = jax.eval_shape(subject.init, key), subject.apply_training
+    outputs = jax.eval_shape(subject.apply, params, few.x)
     return replace(
         subject,
-        apply=anatomy.edited(subject.apply, edit),
-        apply_training=None if training is None else anatomy.edited(training, edit),
-        loss=anatomy.edited(subject.loss, edit),
+        apply=_without_own_rules(subject.apply, params, few.x),
+        apply_training=None if training is None else _without_own_rules(training, params, few.x, key),
+        loss=_without_own_rules(subject.loss, outputs, few.y),
         gradient=None,
     )
+
+
+def _without_own_rules(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
+    if "custom_vjp_call" not in anatomy.primitives(function, *arguments):
+        return function
+    return anatomy.edited(function, anatomy.Edit(plain=True))
 
 
 def in_single(subject: Subject) -> Subject:

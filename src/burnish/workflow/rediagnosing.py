@@ -21,7 +21,7 @@ from burnish.diagnosis.run_rules import register as run_rules
 from burnish.doctor import course
 from burnish.doctor.course import Course
 from burnish.doctor.diagnosis import Background, Diagnosis
-from burnish.doctor.examination import Examination
+from burnish.doctor.examination import Examination, TimeUp
 from burnish.doctor.rules import TRIALS
 from burnish.executors import fold_files
 from burnish.report import diagnosis as records
@@ -159,10 +159,12 @@ def _examined(
     if exam.first.finite:
         codes = [rule.code for rule in TRIALS]
         for code in codes:
-            if time.monotonic() > until:
-                left.append(code)
-            else:
+            exam.until = until
+            try:
                 found += _tried(exam, {other for other in codes if other != code})
+            except TimeUp:
+                left.append(code)
+        exam.until = math.inf  # what is read off the training needs its error
     # Of rows and predictions the run has spoken itself, by the names of its columns and classes.
     known = {finding.code for finding, _ in found}
     known |= {rule.code for rule in data_rules.RULES} | {rule.code for rule in run_rules.PREDICTIONS}
