@@ -10,6 +10,7 @@ import workflow_fake as fake
 
 from burnish.data.inputs import InputSpec
 from burnish.train import fold_data
+from burnish.train.work import Work
 from burnish.workflow import diagnosis, improve, improving, pacing, start
 from burnish.workflow import problem as problems
 
@@ -45,7 +46,7 @@ def test_epochs_of_few_images_end_in_time(seconds, epochs):
     ("seconds", "pace"),
     [
         (10_000.0, pacing.Pace(WANTED)),  # a training takes 1 % of the time
-        (1_000.0, pacing.Pace(6, 10_000)),  # 10 %; a part of half the rows takes 2.5 s an epoch
+        (1_000.0, pacing.Pace(4, 10_000)),  # 10 %; a part of half the rows takes 2.5 s an epoch
         (100.0, pacing.Pace(1, 5_000)),  # an epoch of 10,000 would take more than its share
         (1.0, pacing.Pace(1, 5_000)),  # so do the fewest rows that the train error is measured on
     ],
@@ -78,18 +79,18 @@ def test_final_networks_are_as_long_as_the_time_and_then_more(limit, networks, e
     executor = fake.Fake(problem)
     session = fake.session(tmp_path, executor, limit=limit)
     configuration = replace(fake.CENTRE, batch_size=32, epochs=2)
-    session.costs.per_step[configuration.program] = 5.0 / 125
+    an_epoch = session.steps(problem, Work("", configuration, 0, 0, until=1))
+    session.costs.per_step[configuration.program] = 5.0 / an_epoch
     with session.database:
-        found, made = pacing.in_full(session, problem, configuration, until_share=0.92)
+        made = pacing.in_full(session, problem, {"final": configuration}, until_share=0.92)
 
     assert len(made) == networks
     assert all(work.rows is None and work.until == epochs for work in executor.done)
-    assert found.epochs == (epochs or 2)
+    assert all(candidate.configuration.epochs == epochs for candidate in made)
 
 
-def test_what_helps_on_a_part_is_trained_on_all_rows_and_delivered(tmp_path, monkeypatch):
+def test_what_helps_on_a_part_is_trained_on_all_rows_and_delivered(tmp_path):
     """From the first network to the chosen ones: nothing that learned from a part alone is delivered."""
-    monkeypatch.setattr(pacing, "RECIPE_ENDS", 0.9)
     problem = replace(fake.question(rows=1_000, dev=400), part=300)
     executor = fake.Fake(problem, lambda c: 0.6 if c.learning_rate > fake.CENTRE.learning_rate else 1.0)
     session = fake.session(tmp_path, executor, limit=300.0, start=fake.CENTRE)
@@ -100,11 +101,12 @@ def test_what_helps_on_a_part_is_trained_on_all_rows_and_delivered(tmp_path, mon
         improved = improving.improve(
             session, problem, (configuration, judge(first[0]), first), judge_again=judge, until_share=0.9
         )
-        chosen = improve._in_full(session, problem, improved, judge)
-    tried = {work.rows for work in executor.done if not work.trial.startswith("final")}
+        chosen = improve._in_full(session, problem, improved, judge, configuration)
+    tried = {work.rows for work in executor.done if not work.trial.startswith(("final", "unchanged"))}
 
     assert tried == {300}
     assert [one.remedy for _, one in improved.experiments if one.kept] == ["faster"]
     assert improved.rounds[0].part == 300
     assert {o.work.rows for candidate, _ in chosen.members for o in candidate.outcomes} == {None}
-    assert all(candidate.configuration.learning_rate > fake.CENTRE.learning_rate for candidate, _ in chosen.members)
+    assert improved.configuration.learning_rate > fake.CENTRE.learning_rate
+    assert {candidate.name for candidate in improved.pool} == {"final", "unchanged"}

@@ -25,8 +25,8 @@ LAYERS_AT_ONCE = 2
 
 KERNEL_SIZE = 9  # weights of a convolution for each pair of channels: 3 × 3
 # Places along a side at which the output layer of a convolutional network looks. With 3 of 28 pixels left, 90.6 % of
-# Fashion-MNIST's test images were right after three epochs, with one, the mean of all, 87.6 %; 16 places of 128 channels
-# and ten classes have a fifth of the weights of the convolutions before them.
+# Fashion-MNIST's test images were right after three epochs, with one, the mean of all, 87.6 %; 16 places of 128
+# channels and ten classes have a fifth of the weights of the convolutions before them.
 MOST_PLACES = 4
 AS_DENSE = 2  # products of a dense layer that take as long as one kernel at one pixel
 

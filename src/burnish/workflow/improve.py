@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from burnish import errors
 from burnish.executors import accelerator, compile_cache, devices, inprocess, pool
 from burnish.executors.devices import Devices
@@ -255,7 +257,7 @@ def _networks(
         session, problem, (configuration, verdict, first), judge_again=judge, until_share=recipe_ends
     )
     if on_part:
-        chosen = _in_full(session, problem, improved, judge)
+        chosen = _in_full(session, problem, improved, judge, configuration)
         return Networks(verdict, improved, None, None, chosen)
     rotates = len(problem.folds) > problem.split.screen
     tune_ends = TUNE_ENDS_BEFORE_ROTATIONS if rotates else TUNE_ENDS
@@ -266,14 +268,31 @@ def _networks(
     return Networks(verdict, improved, learned, searched, chosen)
 
 
-def _in_full(session: Session, problem: Problem, improved: Improved, judge: diagnosis.Judge) -> Chosen:
+def _in_full(
+    session: Session, problem: Problem, improved: Improved, judge: diagnosis.Judge, unchanged: Configuration
+) -> Chosen:
     """What was found on a part of the rows, trained on all of them; a search and a learning curve have no time there.
 
     Where there was not even time for that, the networks of the first training are what there is.
     """
-    configuration, made = pacing.in_full(session, problem, improved.configuration, until_share=FINISH_ENDS)
+    kinds = {"final": improved.configuration}
+    if improved.configuration != unchanged:
+        kinds["unchanged"] = unchanged
+    made = pacing.in_full(session, problem, kinds, until_share=FINISH_ENDS)
     if made:
-        improved.name, improved.configuration, improved.pool = made[0].name, configuration, made
-        improved.verdict = judge(made[0])
+        best = min(made, key=lambda candidate: (candidate.cost, candidate.key))
+        improved.name, improved.configuration, improved.pool = best.name, best.configuration, made
+        improved.verdict = judge(best)
         diagnosis.tell(session, Stage.FINISH, improved.verdict, "Trained on all rows")
+        if len(kinds) > 1:
+            session.say(Stage.FINISH, _told_apart(problem, made))
     return finishing.choose(problem, improved.pool, folds=tuple(problem.screening), seed=session.settings.seed)
+
+
+def _told_apart(problem: Problem, made: Sequence[Candidate]) -> str:
+    """What the kept remedies are worth on all rows: too few networks for an interval, so that all of them are kept."""
+    rows, said = problem.dev_rows(problem.screening), []
+    for name, how in (("final", "with what was kept"), ("unchanged", "without it")):
+        found = [problem.judge.measured(one.dev, rows).estimate.value for one in made if one.name == name]
+        said += [f"{np.mean(found):.4g} {how}"] if found else []
+    return f"{problem.judge.error_name} on dev, trained on all rows: {', '.join(said)}. The average weighs both."

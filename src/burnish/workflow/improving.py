@@ -36,6 +36,8 @@ FINALISTS = 3
 # Share of the remedies that change the network's shape, and so have to be compiled; and what a remedy costs beside the
 # control, as some are wider or longer.
 NEW_PROGRAMS, DEARER = 0.4, 1.3
+# The same three where trainings are on a part of the rows, and remedies leave shape and price nearly as they are.
+ON_PART = 2, prescribe.DEARER, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +144,9 @@ def _affordable(
     for order, (count, rows) in enumerate(benches.shapes(problem)):
         cut = configuration if rows is None else benches.on_part(configuration, rows, problem)
         once = count * session.price_of(problem, Work("", cut, 0, 0, cut.epochs, rows or problem.part))
-        fixed = once * (SEEDS + (FINALISTS - 1) * (SEEDS - SCREENING_SEEDS))
-        each = once * SCREENING_SEEDS * DEARER + NEW_PROGRAMS * session.compiling(1)
+        finalists, dearer, fresh = (FINALISTS, DEARER, NEW_PROGRAMS) if problem.part is None else ON_PART
+        fixed = once * (SEEDS + (finalists - 1) * (SEEDS - SCREENING_SEEDS))
+        each = once * SCREENING_SEEDS * dearer + fresh * session.compiling(1)
         limit = max(0, min(MOST_REMEDIES, int((session.budget.left(until_share) - fixed) / each)))
         found.append((limit, -order, count, rows))
         if limit >= ENOUGH_REMEDIES:

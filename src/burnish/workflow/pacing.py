@@ -7,7 +7,7 @@ their small learning rates, and what they showed is trained on all rows in the t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from burnish.train import fold_data
@@ -22,13 +22,12 @@ from burnish.workflow.session import Session
 # Share of the core seconds from which on one training on all rows is too dear to be an experiment's: a round of four
 # remedies makes about twenty.
 DEAR = 0.05
-# Share of them that an experiment's training takes instead: a round ends within a third of the time.
-TRIAL_TAKES = 0.015
-# Training rows of such a training, by halves down to what the train error is measured on: two epochs or more come
-# before the learning rate's end, and no row decides twice as much as in a training on all rows.
+# Share of them that an experiment's training takes instead: a round ends in little more than a third of the time.
+TRIAL_TAKES = 0.012
+# Training rows of such a training, by halves down to what the train error is measured on.
 PART = 10_000
 # Share of the time at which the recipe ends then; the networks that are delivered get most of it.
-RECIPE_ENDS = 0.32
+RECIPE_ENDS = 0.38
 # Share at which the delivered networks should have ended, by what their steps took so far: a schedule that is cut off
 # has never come to its small learning rates, and another program's load is not foreseen.
 FULL_ENDS = 0.86
@@ -102,50 +101,55 @@ def _on_part(session: Session, problem: Problem, configuration: Configuration) -
 
 
 def in_full(
-    session: Session, problem: Problem, configuration: Configuration, *, until_share: float
-) -> tuple[Configuration, list[Candidate]]:
+    session: Session, problem: Problem, kinds: Mapping[str, Configuration], *, until_share: float
+) -> list[Candidate]:
     """The networks to deliver: as many as train at once, on all rows, for as many epochs as there is time; then more.
 
     Args:
         session: Executes.
         problem: The question.
-        configuration: What the first network and the experiments came to.
+        kinds: Configurations by name, which take turns: what helped in short trainings on a part of the rows has its
+            equal without it, for on all rows it may not.
         until_share: What trains is interrupted when this share of the time is used.
 
     Returns:
-        The configuration as it was trained, and the networks; none where the time was not enough for an epoch.
+        The networks, with the configurations that they were trained by; none where the time was not enough for an
+        epoch.
     """
     whole = replace(problem, part=None)
+    names, configurations = tuple(kinds), tuple(kinds.values())
 
     def affordable() -> tuple[int, int]:
         wall = session.budget.left(FULL_ENDS) / session.budget.jobs
-        one = session.price_of(whole, Work("", configuration, 0, 0, until=1))
-        longest = MOST_LONGER * start.epochs(problem.task, problem.training_rows, configuration.batch_size)
+        one = max(session.price_of(whole, Work("", each, 0, 0, until=1)) for each in configurations)
+        longest = MOST_LONGER * start.epochs(problem.task, problem.training_rows, configurations[0].batch_size)
         at_once = min(session.budget.jobs, MOST_NETWORKS)
         turns = min(MOST_NETWORKS // at_once, max(1, math.ceil(wall / (longest * one))))
         epochs = min(longest, int(wall / (turns * one)))
         return epochs, turns * at_once if epochs > 0 else 0
 
-    epochs, networks = session.budget.decide("epochs of the final networks, and how many", affordable)
-    if not networks:
+    epochs, count = session.budget.decide("epochs of the final networks, and how many", affordable)
+    if not count:
         session.say(Stage.FINISH, "No time is left for a training on all rows: raise --time-limit.", warning=True)
-        return configuration, []
-    configuration = replace(configuration, epochs=int(epochs))
+        return []
     session.say(
         Stage.FINISH,
-        f"Training {networks} final network{'' if networks == 1 else 's'} for {_counted(epochs)} of all "
+        f"Training {count} final network{'' if count == 1 else 's'} for {_counted(epochs)} of all "
         f"{problem.training_rows:,} rows.",
     )
-    return configuration, _trained(session, whole, configuration, range(int(networks)), until_share)
-
-
-def _trained(
-    session: Session, problem: Problem, configuration: Configuration, seeds: Sequence[int], until_share: float
-) -> list[Candidate]:
-    work = candidates.plan("final", configuration, seeds=seeds, folds=problem.screening)
-    outcomes = session.train(problem, work, Stage.FINISH, until_share=until_share)
-    made = (candidates.gather(problem, "final", configuration, seed=seed, outcomes=outcomes) for seed in seeds)
-    return [candidate for candidate in made if candidate is not None]
+    made = []
+    longer = [replace(each, epochs=int(epochs)) for each in configurations]
+    planned = [(number % len(names), number // len(names)) for number in range(int(count))]
+    work = [
+        item
+        for which, seed in planned
+        for item in candidates.plan(names[which], longer[which], seeds=(seed,), folds=whole.screening)
+    ]
+    outcomes = session.train(whole, work, Stage.FINISH, until_share=until_share)
+    for which, seed in planned:
+        found = candidates.gather(whole, names[which], longer[which], seed=seed, outcomes=outcomes)
+        made += [] if found is None else [found]
+    return made
 
 
 def _counted(epochs: int) -> str:

@@ -18,6 +18,9 @@ from burnish.workflow.events import Emit, Line, Progress, Stage
 from burnish.workflow.problem import Problem
 from burnish.workflow.settings import Settings
 
+# What evaluating a row takes, in parts of training on it: one matrix product where a step has three.
+EVALUATING = 1 / 3
+
 
 class Interrupted(Exception):
     """The person, or the system, asked the run to stop. States are kept; `resume` goes on from them."""
@@ -58,9 +61,9 @@ class Session:
         return 6.0 * shape.batch_size * shape.multiplications
 
     def steps(self, problem: Problem, work: Work) -> float:
-        """Mini-batches of a piece of work."""
-        rows = work.rows or len(problem.folds[work.fold].rows.train)
-        return work.until * math.ceil(rows / work.configuration.batch_size)
+        """Mini-batches of a piece of work, with those that evaluating dev after each epoch takes as long as."""
+        fold, batch = problem.folds[work.fold].rows, work.configuration.batch_size
+        return work.until * (math.ceil((work.rows or len(fold.train)) / batch) + EVALUATING * len(fold.dev) / batch)
 
     def price(self, problem: Problem, configuration: Configuration, *, folds: int = 1) -> float:
         """What training a configuration costs in the budget's unit: core seconds, or epochs."""
