@@ -18,6 +18,9 @@ from burnish.executors.trials import Trial
 from burnish.train import slice, telemetry
 from burnish.train.work import Ending
 
+# How a program is compiled that runs some ten times: that of a convolutional network in 12 CPU seconds instead of 130,
+# and it runs as fast.
+QUICKLY: dict[str, bool | int | str] = {"xla_backend_optimization_level": 1}
 # Endings after which there is a further step to look at: where the last step of the schedule was not reached.
 BEFORE_THE_END = (int(Ending.STOPPED_EARLY), int(Ending.DIVERGED))
 
@@ -44,7 +47,7 @@ class Eye:
             return
         lowered = jax.jit(partial(telemetry.see, trial.shape)).lower(trial.hp, trial.state, trial.data)
         with compile_cache.turn(self._cache, repr(key)):
-            self._programs[key] = lowered.compile()
+            self._programs[key] = lowered.compile(compiler_options=QUICKLY)
 
     def look(self, trial: Trial) -> None:
         """Keep what the next step looks like, where it is one of those to be seen and was not yet."""
