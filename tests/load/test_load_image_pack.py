@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from burnish import errors
+from burnish.data import on_disk
 from burnish.data.images import Shape
 from burnish.load import image_decode, image_pack, image_worker
 from reference import image_folders
@@ -111,3 +112,19 @@ def test_the_worker_is_a_program_of_its_own(tmp_path):
     )
 
     assert (done.returncode, done.stdout.strip()) == (0, "1"), done.stderr
+
+
+def test_packs_under_one_another_are_mapped_where_they_are_many(tmp_path, monkeypatch):
+    """The same pixels as in memory; made once; what came as an array is in memory anyway."""
+    monkeypatch.setattr(image_pack, "JOINED_IN_MEMORY", 0)
+    parts = []
+    for k, count in enumerate((300, 5)):
+        np.save(tmp_path / f"{k}.npy", np.random.default_rng(k).integers(0, 256, (count, 4, 4, 1)).astype(np.uint8))
+        parts.append(np.load(tmp_path / f"{k}.npy", mmap_mode="r"))
+    found = image_pack.joined(parts, cache=tmp_path / "cache")
+    again = image_pack.joined(parts, cache=tmp_path / "cache")
+
+    assert on_disk.is_mapped(found)
+    assert again.filename == found.filename
+    np.testing.assert_array_equal(found, np.concatenate(parts))
+    assert not on_disk.is_mapped(image_pack.joined([np.array(parts[0]), parts[1]], cache=tmp_path / "cache"))

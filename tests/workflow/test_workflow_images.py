@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from burnish import errors
-from burnish.load import images
+from burnish.load import image_pack, images
 from burnish.model import convolution, convolution_lax
-from burnish.workflow import applying, improve, reading, settings
+from burnish.workflow import applying, improve, preparing, reading, settings
 from burnish.workflow.leaving import Result
 from reference import image_folders
 
@@ -90,6 +90,25 @@ def test_the_delivered_model_reads_files_and_names_them(digits):
     judged = applying.evaluate(path / "run", path / "digits")
     assert judged.metrics[0].value.value < 0.3
     assert judged.rows == DIGITS + 1
+
+
+@pytest.mark.slow
+def test_images_that_stay_on_disk_give_the_same_run(digits, tmp_path, monkeypatch):
+    """With no memory for pixels every training reads its rows from the pack, and all that comes of it is the same."""
+    path, result = digits
+    monkeypatch.setenv("XDG_CACHE_HOME", str(path / "cache"))
+    monkeypatch.setattr(preparing, "PIXELS_IN_MEMORY", 0)
+    monkeypatch.setattr(image_pack, "JOINED_IN_MEMORY", 0)
+    lines = []
+    made = settings.make(max_epochs=80, folds=2, jobs=1, seed=1, start=START)
+    manner = improve.Manner(in_process=True, yardstick=False)
+    request = improve.Request(reading.Sources(path / "digits"), made, tmp_path / "run", manner=manner)
+    again = improve.run(request, emit=lambda event: lines.append(getattr(event, "text", "")))
+    table = images.read(path / "digits")[0].table
+
+    assert any("stay on disk" in line for line in lines)
+    np.testing.assert_array_equal(again.predictor.predict(table), result.predictor.predict(table))
+    assert [f.code for f in again.findings] == [f.code for f in result.findings]
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from burnish.data.inputs import Prepared
 
 # Pixels run from 0 to 255: halfway, and the deviation if all levels were as frequent.
 HALFWAY, DEVIATION = 127.5, 255 / 12**0.5
+BLOCK = 1_024  # images that are made floating-point numbers at a time: 50 MB of 64 x 64 pixels in colour
 
 
 def width(prepared: Prepared, most: int) -> int:
@@ -29,9 +30,12 @@ def flat(prepared: Prepared, most: int) -> Prepared:
     """
     if prepared.x.ndim == 2:
         return prepared
-    by = _shrunk(prepared.x.shape, most)
-    x = (_means(prepared.x, by) - np.float32(HALFWAY)) / np.float32(DEVIATION)
-    return Prepared(x.reshape(len(x), math.prod(x.shape[1:])), prepared.codes)
+    by, rows = _shrunk(prepared.x.shape, most), len(prepared.x)
+    x = np.empty((rows, width(prepared, most)), np.float32)
+    for begin in range(0, rows, BLOCK):
+        block = _means(prepared.x[begin : begin + BLOCK], by)
+        x[begin : begin + BLOCK] = ((block - np.float32(HALFWAY)) / np.float32(DEVIATION)).reshape(len(block), -1)
+    return Prepared(x, prepared.codes)
 
 
 def _shrunk(shape: tuple[int, ...], most: int) -> int:

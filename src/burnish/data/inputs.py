@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.data.on_disk import RowsOnDisk
+
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
@@ -36,8 +38,16 @@ def spec(values: Mapping[str, Any]) -> InputSpec:
 class Prepared:
     """Rows as a network reads them."""
 
-    x: NDArray[Any]  # float32 (rows, numbers + flags); of images uint8 (rows, height, width, channels)
+    # An array: float32 (rows, numbers + flags), of images uint8 (rows, height, width, channels). Or `RowsOnDisk`, where
+    # images are too many for memory: rows can be taken of it, and nothing else.
+    x: Any
     codes: NDArray[np.int32]  # (rows, len(vocabularies))
 
     def take(self, rows: NDArray[np.integer]) -> Prepared:
-        return Prepared(self.x[rows], self.codes[rows])
+        x = self.x.take(rows) if isinstance(self.x, RowsOnDisk) else self.x[rows]
+        return Prepared(x, self.codes[rows])
+
+    def first(self, rows: int) -> Prepared:
+        """The first so many rows, not copied."""
+        x = self.x.take(np.arange(rows)) if isinstance(self.x, RowsOnDisk) else self.x[:rows]
+        return Prepared(x, self.codes[:rows])

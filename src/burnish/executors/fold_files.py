@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from burnish.data import inputs as input_shapes
 from burnish.data.inputs import Prepared
+from burnish.data.on_disk import RowsOnDisk
 from burnish.train.fold_data import FoldData, Part, TargetScale
 
 
-def _arrays(fold: FoldData) -> dict[str, NDArray]:
+def _arrays(fold: FoldData) -> dict[str, Any]:
     out = {"half": fold.half, "probe_x": fold.probe.x, "probe_codes": fold.probe.codes}
     for name, part in (("train", fold.train), ("dev", fold.dev)):
         out |= {f"{name}_x": part.inputs.x, f"{name}_codes": part.inputs.codes}
@@ -26,7 +27,11 @@ def write(folder: Path, number: int, fold: FoldData) -> None:
     """Write fold `number` under `folder`."""
     target = folder / f"fold{number}"
     target.mkdir(parents=True, exist_ok=True)
+    on_disk = {}
     for name, array in _arrays(fold).items():
+        if isinstance(array, RowsOnDisk):  # pixels stay where they are: a copy for each fold would fill the disk
+            on_disk[name] = {"file": str(array.file.resolve()), "offset": array.offset, "row": array.row}
+            array = array.rows
         np.save(target / f"{name}.npy", np.ascontiguousarray(array))
     facts = {
         "inputs": asdict(fold.inputs),
@@ -34,17 +39,22 @@ def write(folder: Path, number: int, fold: FoldData) -> None:
         "outputs": fold.outputs,
         "target": asdict(fold.target),
         "probe_train": fold.probe_train,
+        "on_disk": on_disk,
     }
     (target / "fold.json").write_text(json.dumps(facts))
 
 
 def read(folder: Path, number: int) -> FoldData:
-    """Read fold `number`; arrays are mapped, not loaded."""
+    """Read fold `number`; arrays are mapped, not loaded, and pixels that are too many for memory stay on disk."""
     source = folder / f"fold{number}"
     facts = json.loads((source / "fold.json").read_text())
 
-    def array(name: str) -> NDArray:
-        return np.load(source / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    def array(name: str) -> Any:
+        found = np.load(source / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        place = facts["on_disk"].get(name)
+        if place is None:
+            return found
+        return RowsOnDisk(Path(place["file"]), place["offset"], np.dtype(np.uint8), tuple(place["row"]), found)
 
     def part(name: str) -> Part:
         return Part(Prepared(array(f"{name}_x"), array(f"{name}_codes")), array(f"{name}_y"), array(f"{name}_weight"))

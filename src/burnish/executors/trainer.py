@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from burnish.data.inputs import InputSpec, Prepared
-from burnish.executors import compile_cache, sights, trials
+from burnish.executors import compile_cache, sights, streaming, trials
 from burnish.model import rules
 from burnish.model.architecture import Architecture
 from burnish.model.own_model import OwnModel
@@ -23,6 +23,7 @@ from burnish.train.work import Outcome, Work
 
 Never = Callable[[], bool]
 Programs = dict[Any, Any]  # compiled programs by what shapes them
+SLICE = "slice"  # the one program of a training whose rows are all in memory
 
 
 def never() -> bool:
@@ -53,7 +54,7 @@ class Trainer:
         capacity: Callable[[int], int] = packing.capacity,
         own: OwnModel | None = None,
     ) -> None:
-        self._trials = trials.Trials(data_folder, state_folder, capacity=capacity, own=own)
+        self._trials = trials.Trials(data_folder, state_folder, capacity=capacity, own=own, handed=True)
         self._programs: Programs = {} if programs is None else programs
         self._eye = sights.Eye(cache, self._programs)
         self._cache = cache
@@ -87,15 +88,21 @@ class Trainer:
     def _program(self, trial: trials.Trial) -> tuple[Callable[..., slice.Result], float, float]:
         """The compiled program, and the seconds that getting it and, of these, tracing it took."""
         key = trial.shape, tuple(a.shape for a in jax.tree.leaves(trial.data))
-        known = self._programs.get(key)
-        if known is not None:
-            return known, 0.0, 0.0
+        if key in self._programs:
+            return self._of_fold(trial, self._programs[key]), 0.0, 0.0
         began = time.perf_counter()
-        lowered = _lowered(trial.shape, trial.hp, trial.state, trial.data)
+        lowered = _lowered(trial) if trial.data.first is None else streaming.lowered(trial)
         traced = time.perf_counter()
-        with compile_cache.turn(self._cache, repr(key)):
-            self._programs[key] = made = lowered.compile()
-        return made, time.perf_counter() - began, traced - began
+        made = {}
+        for name, program in lowered.items():
+            with compile_cache.turn(self._cache, repr((name, key))):
+                made[name] = program.compile()
+        self._programs[key] = made
+        return self._of_fold(trial, made), time.perf_counter() - began, traced - began
+
+    def _of_fold(self, trial: trials.Trial, made: Programs) -> Callable[..., slice.Result]:
+        """The compiled slice, which has a fold's rows where they are not handed to it in memory."""
+        return made[SLICE] if trial.data.first is None else streaming.slice_of(made, trial.shape, trial.fold)
 
 
 def warm_up() -> None:
@@ -111,8 +118,12 @@ def warm_up() -> None:
     shape = hyperparameters.architecture(configuration, fold.inputs, outputs=fold.outputs, task=fold.task)
     data = packing.pack(fold)
     state = slice.start(shape, trials.start_parameters(configuration, shape, 0), len(data.dev.y))
-    _lowered(shape, hyperparameters.hyperparameters(configuration, 0), state, data)
+    _traced(shape, hyperparameters.hyperparameters(configuration, 0), state, data)
 
 
-def _lowered(shape: Architecture, hp: Any, state: slice.State, data: slice.Data) -> jax.stages.Lowered:
+def _lowered(trial: trials.Trial) -> dict[str, jax.stages.Lowered]:
+    return {SLICE: _traced(trial.shape, trial.hp, trial.state, trial.data)}
+
+
+def _traced(shape: Architecture, hp: Any, state: slice.State, data: slice.Data) -> jax.stages.Lowered:
     return jax.jit(partial(slice.train_slice, shape)).lower(hp, state, data, np.int32(0), np.bool_(True))

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.executors import fold_files
-from burnish.model import convolution, initialise, kinds, layers
+from burnish.model import initialise, kinds, layers
 from burnish.model.architecture import Architecture, Convolution, Perceptron
 from burnish.model.own_model import OwnModel
 from burnish.predictor import outputs, weights
+from burnish.preprocess import images
 from burnish.train import hyperparameters, packing, slice, telemetry
 from burnish.train.configuration import Configuration
 from burnish.train.fold_data import FoldData
@@ -81,6 +82,7 @@ class Trials:
         capacity: The padded number of rows of each part.
         place: Puts an array of a fold where it is trained on.
         own: The person's own model, where one is trained.
+        handed: Inputs that lie on disk are handed to each slice, and not read as a whole.
     """
 
     def __init__(
@@ -91,8 +93,9 @@ class Trials:
         capacity: Callable[[int], int] = packing.capacity,
         place: Callable[[Any], Any] = jax.device_put,
         own: OwnModel | None = None,
+        handed: bool = False,
     ) -> None:
-        self._own = own
+        self._own, self._handed = own, handed
         self._data_folder, self._state_folder = data_folder, state_folder
         self._capacity, self._place = capacity, place
         self._folds: dict[int, tuple[FoldData, slice.Data]] = {}
@@ -167,7 +170,8 @@ class Trials:
     def _fold(self, number: int) -> tuple[FoldData, slice.Data]:
         if number not in self._folds:
             fold = fold_files.read(self._data_folder, number)
-            self._folds[number] = fold, jax.tree.map(self._place, packing.pack(fold, self._capacity))
+            data = packing.pack(fold, self._capacity, handed=self._handed and packing.is_handed(fold))
+            self._folds[number] = fold, jax.tree.map(self._place, data)
         return self._folds[number]
 
     def _fitted(self, work: Work, shape: Architecture) -> initialise.Params | None:
@@ -178,10 +182,9 @@ class Trials:
             return None
         key = work.fold, work.rows, bins
         if key not in self._kept:
-            x = self._fold(work.fold)[0].train.inputs.x[: work.rows]
-            self._kept[key] = (
-                layers.quantile_bins(x[:, : shape.inputs.numbers], bins) if bins else convolution.pixel_moments(x)
-            )
+            inputs = self._fold(work.fold)[0].train.inputs
+            x = inputs.x if work.rows is None else inputs.first(work.rows).x
+            self._kept[key] = layers.quantile_bins(x[:, : shape.inputs.numbers], bins) if bins else images.moments(x)
         return self._kept[key]
 
     def _saved(

@@ -23,6 +23,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from burnish import errors
+from burnish.data import on_disk
 from burnish.data.images import FACTS, Shape
 from burnish.load import image_decode, image_worker
 from burnish.load.image_worker import CHUNK, PIXELS, Job
@@ -37,6 +38,9 @@ MOST_OF_THE_DISK = 0.9  # of what is free; a run needs room too
 MOST_DEATHS = 50  # of workers; more files that kill them are no accident
 
 FACTS_FILE, REJECTS_FILE, WITHOUT_GAPS, USED = "facts.npy", "rejects.json", "packed.npy", "used"
+PART = "part.npy"  # of a file that is being written
+# Bytes of several packs together up to which they are put under one another in memory.
+JOINED_IN_MEMORY = 1 << 28
 
 Report = Callable[[int, int], None]  # images done, and of how many
 
@@ -77,22 +81,62 @@ def pack(root: Path, files: Sequence[str], shape: Shape, *, cache: Path | None =
     cache = folder() if cache is None else cache
     job = Job(str(root.resolve()), tuple(files), shape)
     done = cache / _key(job)
-    try:
-        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _written(cache):
         with _locked(cache / f"{done.name}.lock"):
             if not (done / REJECTS_FILE).exists():
                 _make(job, done, report)
         (done / USED).touch()
         _forget_old(cache)
+    return _read(done)
+
+
+@contextmanager
+def _written(cache: Path) -> Iterator[None]:
+    """A folder to write into; what the system refuses is said as an error of ours."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        yield
+    except errors.StoreError:
+        raise
     except OSError as error:
-        if isinstance(error, errors.StoreError):
-            raise
         raise errors.StoreError(
             f"The packed images cannot be written to {cache}.",
             f"The system says: {error.strerror or error}.",
             "Make room or permission there, or set XDG_CACHE_HOME to another folder.",
         ) from error
-    return _read(done)
+
+
+def joined(parts: Sequence[NDArray[np.uint8]], *, cache: Path | None = None) -> NDArray[np.uint8]:
+    """Packs under one another: in memory, or where they are too many for it in a file beside them, mapped.
+
+    Args:
+        parts: Pixels, all of one shape but for the rows.
+        cache: Where packs are kept; None: in the user's cache folder.
+
+    Raises:
+        StoreError: There is no room.
+    """
+    if sum(part.nbytes for part in parts) <= JOINED_IN_MEMORY or not all(map(on_disk.is_mapped, parts)):
+        return np.concatenate(parts)  # what came as arrays is in memory anyway
+    cache = folder() if cache is None else cache
+    names = "\0".join(str(part.filename) for part in parts)  # type: ignore[attr-defined]
+    done = cache / hashlib.sha256(f"joined\0{names}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    rows = sum(map(len, parts))
+    with _written(cache), _locked(cache / f"{done.name}.lock"):
+        if not (done / PIXELS).exists():
+            done.mkdir(mode=0o700, exist_ok=True)
+            _refuse_full(done, rows * parts[0][0].nbytes)
+            new = np.lib.format.open_memmap(done / PART, "w+", np.uint8, (rows, *parts[0].shape[1:]))
+            place = 0
+            for part in parts:
+                for begin in range(0, len(part), CHUNK):
+                    block = part[begin : begin + CHUNK]
+                    new[place : place + len(block)] = block
+                    place += len(block)
+            new.flush()
+            os.replace(done / PART, done / PIXELS)
+        (done / USED).touch()
+    return np.load(done / PIXELS, mmap_mode="r", allow_pickle=False)
 
 
 def _key(job: Job) -> str:

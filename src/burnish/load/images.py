@@ -267,16 +267,23 @@ def _labels(name: str, labels: NDArray[np.generic]) -> Column:
     return column
 
 
-def join(parts: Sequence[ImageDataset]) -> ImageDataset:
+def join(parts: Sequence[ImageDataset], *, cache: Path | None = None) -> ImageDataset:
     """Images of several sources under one another. All but the first are named with their source before their path.
+
+    Args:
+        parts: At least one.
+        cache: Where packs are kept, as in `Ask`.
 
     Raises:
         DataError: Their labels have different names or types.
     """
     first = parts[0]
     tables = [first.table, *(_prefixed(part.table) for part in parts[1:])]
+    pixels = images.column_of(image_pack.joined([part.pixels for part in parts], cache=cache))
+    rest = concatenate([table.drop(images.IMAGE) for table in tables])
+    columns = [pixels if name == images.IMAGE else rest[name] for name in first.table.names]
     return ImageDataset(
-        concatenate(tables),
+        replace(rest, columns=tuple(columns)),
         np.concatenate([part.facts for part in parts]),
         first.target,
         first.shape,

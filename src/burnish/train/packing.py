@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from burnish.data.on_disk import RowsOnDisk
 from burnish.train.fold_data import FoldData, Part
 from burnish.train.slice import Data, Rows
 
@@ -24,8 +24,9 @@ def capacity(rows: int) -> int:
     return -(-rows // unit) * unit
 
 
-def padded(array: NDArray, size: int) -> Any:
+def padded(array: Any, size: int) -> Any:
     """The array with zeros after its rows, up to `size` rows; a host array, where the compiled program sees its own."""
+    array = np.asarray(array)
     if len(array) == size:
         return array
     out = np.zeros((size, *array.shape[1:]), array.dtype)
@@ -33,12 +34,12 @@ def padded(array: NDArray, size: int) -> Any:
     return out
 
 
-def pack_part(part: Part, round_up: Callable[[int], int]) -> Rows:
-    """A part with its padding."""
+def pack_part(part: Part, round_up: Callable[[int], int], *, handed: bool = False) -> Rows:
+    """A part with its padding; `handed` as for `pack`."""
     rows = len(part.y)
     size = round_up(rows)
     return Rows(
-        x=padded(part.inputs.x, size),
+        x=part.inputs.x[:0] if handed else padded(part.inputs.x, size),
         codes=padded(part.inputs.codes, size),
         y=padded(part.y, size),
         weight=padded(part.weight, size),
@@ -46,16 +47,29 @@ def pack_part(part: Part, round_up: Callable[[int], int]) -> Rows:
     )
 
 
-def pack(fold: FoldData, round_up: Callable[[int], int] = capacity) -> Data:
-    """What a slice reads, as host arrays padded to `round_up` of their rows; `rows` is all training rows."""
-    dev = pack_part(fold.dev, round_up)
+def is_handed(fold: FoldData) -> bool:
+    """Whether inputs lie on disk, so that a training is handed those that it needs."""
+    return isinstance(fold.train.inputs.x, RowsOnDisk)
+
+
+def pack(fold: FoldData, round_up: Callable[[int], int] = capacity, *, handed: bool = False) -> Data:
+    """What a slice reads, as host arrays padded to `round_up` of their rows; `rows` is all training rows.
+
+    Args:
+        fold: One fold.
+        round_up: The padded number of rows of a part.
+        handed: Inputs are left out: they come slice by slice (`slice.train_part`).
+    """
+    dev = pack_part(fold.dev, round_up, handed=handed)
     size = round_up(len(fold.probe.x))
     rows: Any = np.int32(len(fold.train.y))
+    first: Any = np.int32(0)
     return Data(
-        train=pack_part(fold.train, round_up),
+        train=pack_part(fold.train, round_up, handed=handed),
         rows=rows,
         dev=dev,
         half=padded(fold.half.astype(np.float32), len(dev.y)),
-        probe_x=padded(fold.probe.x, size),
+        probe_x=fold.probe.x[:0] if handed else padded(fold.probe.x, size),
         probe_codes=padded(fold.probe.codes, size),
+        first=first if handed else None,
     )

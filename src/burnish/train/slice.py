@@ -51,6 +51,9 @@ class Data(NamedTuple):
     half: Float[Array, " dev"]  # 1 where a dev row is in half A, else 0
     probe_x: Float[Array, "probe d"]  # further rows to predict with the best weights
     probe_codes: Int32[Array, "probe c"]
+    # Where inputs are too many for memory: the step whose rows `train.x` begins with, one mini-batch after the other.
+    # `dev.x` and `probe_x` are empty then.
+    first: Int32[Array, ""] | None = None
 
 
 class State(NamedTuple):
@@ -127,20 +130,45 @@ def batch_losses(architecture: Architecture, z: Array, batch: Batch, smoothing: 
     return blended(batch.mixed.share, loss, row_losses(architecture, z, batch.mixed.y, smoothing))
 
 
+def chosen_rows(
+    batch: int, seed: Array, step: Array, rows: Array, *, capacity: int, order: Array | None, per_epoch: Array
+) -> tuple[Int32[Array, " batch"], Float[Array, " batch"]]:
+    """Which rows make up the mini-batch of the step after `step`, and which of them count (1, else 0)."""
+    epoch, index = lax.div(step, per_epoch), lax.rem(step, per_epoch)
+    places, counted = batches.positions(batch, index, rows)
+    if order is None:
+        return random_bits.row_order(random_bits.stream(seed, ORDER_STREAM, epoch), places, rows, capacity), counted
+    return order[jnp.minimum(places, capacity - 1)], counted
+
+
+def epoch_order(seed: Array, step: Array, rows: Array, *, capacity: int, per_epoch: Array) -> Array | None:
+    """The order of rows of the epoch that the step after `step` is in, where it comes from a sort."""
+    if not random_bits.use_sort(capacity):
+        return None
+    return random_bits.sorted_order(random_bits.stream(seed, ORDER_STREAM, lax.div(step, per_epoch)), rows, capacity)
+
+
+def rows_of_steps(
+    batch: int, capacity: int, count: int, seed: Array, first: Array, rows: Array
+) -> Int32[Array, "count batch"]:
+    """Which rows `count` steps read that come after step `first`: what has to be handed over before they are taken."""
+    per_epoch = batches.steps_per_epoch(batch, rows)
+
+    def of(step: Array) -> Array:
+        order = epoch_order(seed, step, rows, capacity=capacity, per_epoch=per_epoch)
+        return chosen_rows(batch, seed, step, rows, capacity=capacity, order=order, per_epoch=per_epoch)[0]
+
+    return lax.map(of, first + lax.iota(jnp.int32, count))
+
+
 def mini_batch(
     architecture: Architecture, hp: Hyperparameters, step: Array, data: Data, *, order: Array | None, per_epoch: Array
 ) -> Batch:
     """The rows of the step after `step`, augmented."""
-    batch, rows = architecture.batch_size, data.rows
-    epoch, index = lax.div(step, per_epoch), lax.rem(step, per_epoch)
-    places, counted = batches.positions(batch, index, rows)
-    if order is None:
-        chosen = random_bits.row_order(
-            random_bits.stream(hp.seed, ORDER_STREAM, epoch), places, rows, data.train.y.shape[0]
-        )
-    else:
-        chosen = order[jnp.minimum(places, data.train.y.shape[0] - 1)]
-    x, codes, y = data.train.x[chosen], data.train.codes[chosen], data.train.y[chosen]
+    batch, capacity = architecture.batch_size, data.train.y.shape[0]
+    chosen, counted = chosen_rows(batch, hp.seed, step, data.rows, capacity=capacity, order=order, per_epoch=per_epoch)
+    handed = chosen if data.first is None else (step - data.first) * batch + lax.iota(jnp.int32, batch)
+    x, codes, y = data.train.x[handed], data.train.codes[chosen], data.train.y[chosen]
     made = Batch(x, codes, y, data.train.weight[chosen] * counted, counted)
     if not architecture.augmentations:
         return made
@@ -209,12 +237,31 @@ def evaluate(
     architecture: Architecture, hp: Hyperparameters, state: State, data: Data, record: Record
 ) -> tuple[State, Record]:
     """The end of an epoch: dev cost, best weights, early and non-finite stop, one line of the record."""
+    statistics = corrected(architecture, hp, state, data.rows)
+    z = kinds.of(architecture).evaluation(architecture, state.params, statistics, data.dev.x, data.dev.codes)
+    return judged(architecture, hp, state, data, z, record)
+
+
+def corrected(architecture: Architecture, hp: Hyperparameters, state: State, rows: Array) -> Any:
+    """Batch norm's averages at the end of an epoch, ready for evaluation."""
+    epoch = lax.div(state.step, batches.steps_per_epoch(architecture.batch_size, rows))
+    seen = epoch * (rows / jnp.minimum(architecture.batch_size, rows))
+    correction = ewa.correction(hp.average_decay, seen)
+    return jax.tree.map(lambda a: a * correction, state.statistics)
+
+
+def judged(
+    architecture: Architecture,
+    hp: Hyperparameters,
+    state: State,
+    data: Data,
+    z: Float[Array, "dev output"],
+    record: Record,
+) -> tuple[State, Record]:
+    """What `evaluate` makes of the outputs `z` for the dev rows."""
+    statistics = corrected(architecture, hp, state, data.rows)
     per_epoch = batches.steps_per_epoch(architecture.batch_size, data.rows)
     epoch = lax.div(state.step, per_epoch)
-    seen = epoch * (data.rows / jnp.minimum(architecture.batch_size, data.rows))
-    correction = ewa.correction(hp.average_decay, seen)
-    statistics = jax.tree.map(lambda a: a * correction, state.statistics)
-    z = kinds.of(architecture).evaluation(architecture, state.params, statistics, data.dev.x, data.dev.codes)
     loss = row_losses(architecture, z, data.dev.y) * data.dev.weight * data.dev.counted
     in_a, in_b = data.half * data.dev.counted, (1.0 - data.half) * data.dev.counted
     half_loss = jnp.stack([(loss * m).sum() / jnp.maximum(m.sum(), 1.0) for m in (in_a, in_b)])
@@ -270,7 +317,6 @@ def train_slice(
     """
     batch, capacity = architecture.batch_size, data.train.y.shape[0]
     per_epoch = batches.steps_per_epoch(batch, data.rows)
-    by_sort = random_bits.use_sort(capacity)
 
     def going(carry: tuple[State, Record]) -> Array:
         state, record = carry
@@ -278,11 +324,8 @@ def train_slice(
 
     def part_of_epoch(carry: tuple[State, Record]) -> tuple[State, Record]:
         state, record = carry
-        epoch = lax.div(state.step, per_epoch)
-        epoch_end = (epoch + 1) * per_epoch
-        order = None
-        if by_sort:
-            order = random_bits.sorted_order(random_bits.stream(hp.seed, ORDER_STREAM, epoch), data.rows, capacity)
+        epoch_end = (lax.div(state.step, per_epoch) + 1) * per_epoch
+        order = epoch_order(hp.seed, state.step, data.rows, capacity=capacity, per_epoch=per_epoch)
         state = lax.fori_loop(
             state.step,
             jnp.minimum(epoch_end, until_step),
@@ -308,3 +351,15 @@ def train_slice(
         state,
     )
     return Result(state, record, probe)
+
+
+def train_part(
+    architecture: Architecture, hp: Hyperparameters, state: State, data: Data, until_step: Int32[Array, ""]
+) -> State:
+    """Train until `until_step`, which lies in the same epoch, on rows that were handed over (`Data.first`).
+
+    The steps are those of `train_slice`; evaluation is left to who has the dev rows.
+    """
+    capacity, per_epoch = data.train.y.shape[0], batches.steps_per_epoch(architecture.batch_size, data.rows)
+    order = epoch_order(hp.seed, state.step, data.rows, capacity=capacity, per_epoch=per_epoch)
+    return lax.fori_loop(state.step, until_step, lambda _, s: train_step(architecture, hp, s, data, order), state)

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Float, Int32
 
 from burnish.model import kinds, random_bits
@@ -54,9 +53,8 @@ class Sight(NamedTuple):
 def see(architecture: Architecture, hp: Hyperparameters, state: slice.State, data: slice.Data) -> Sight:
     """The step that follows `state`."""
     per_epoch, kind = batches.steps_per_epoch(architecture.batch_size, data.rows), kinds.of(architecture)
-    batch = slice.mini_batch(
-        architecture, hp, state.step, data, order=_order(hp, state, data, per_epoch), per_epoch=per_epoch
-    )
+    order = slice.epoch_order(hp.seed, state.step, data.rows, capacity=data.train.y.shape[0], per_epoch=per_epoch)
+    batch = slice.mini_batch(architecture, hp, state.step, data, order=order, per_epoch=per_epoch)
     gradients, (loss, _) = slice.gradient(architecture, hp, state, batch, data.rows)
     norm, step = optimizer.global_norm(gradients), state.step + 1
     kept = optimizer.kept(norm, hp.clip_norm)
@@ -87,15 +85,6 @@ def see(architecture: Architecture, hp: Hyperparameters, state: slice.State, dat
         dead=dead,
         saturated=saturated,
     )
-
-
-def _order(hp: Hyperparameters, state: slice.State, data: slice.Data, per_epoch: Array) -> Array | None:
-    """The epoch's order of rows, where it comes from a sort."""
-    capacity = data.train.y.shape[0]
-    if not random_bits.use_sort(capacity):
-        return None
-    stream = random_bits.stream(hp.seed, slice.ORDER_STREAM, lax.div(state.step, per_epoch))
-    return random_bits.sorted_order(stream, data.rows, capacity)
 
 
 def _norms(tree: Any) -> Float[Array, " leaf"]:

@@ -250,7 +250,8 @@ def evaluate(
         *remarks.without_target(int(missing.sum())),
         *remarks.not_counted(model.counting, counting),
     )
-    table = table.take(np.flatnonzero(~missing))
+    if missing.any():  # else nothing is copied
+        table = table.take(np.flatnonzero(~missing))
     if table.rows == 0:
         raise errors.DataError(f"No row of {table.name} has a target.", f"Column {name!r} is empty.", "Fill it.")
     regression = model.target.task == "regression"
@@ -260,7 +261,7 @@ def evaluate(
     groups = None if counting.group is None else splits.group_labels(table, counting.group)
     judge = Judge(model.target.task, "rmse" if regression else "log_loss", truth, weights, groups, weights)
     predicted, rows = model.predict(table), np.arange(table.rows)
-    known = seen.among(_model_folder(path), fingerprints(model, table, truth.astype(np.float64)))
+    known = seen.among(_model_folder(path), fingerprints(model, table, rows, truth.astype(np.float64)))
     new = np.flatnonzero(~known)
     return Evaluation(
         table.rows,
@@ -296,11 +297,22 @@ def _labelled(model: AnyPredictor, source: Any, labels: str | None, counting: Co
     )
 
 
-def fingerprints(model: AnyPredictor, table: Table, truth: NDArray[np.float64]) -> NDArray[np.uint64]:
-    """What tells a row of the model's own making from a new one: see `seen.fingerprints`; a chunk of rows at a time."""
-    chunks = [np.arange(begin, min(begin + CHUNK, table.rows)) for begin in range(0, table.rows, CHUNK)]
-    made = model.preparations[0]
-    return np.concatenate([seen.fingerprints(made.transform(table.take(rows)), truth[rows]) for rows in chunks])
+def fingerprints(
+    model: AnyPredictor, table: Table, rows: NDArray[np.integer], truth: NDArray[np.float64]
+) -> NDArray[np.uint64]:
+    """What tells a row of the model's own making from a new one: see `seen.fingerprints`; a chunk of rows at a time.
+
+    Args:
+        model: The model.
+        table: Where rows are.
+        rows: Which of them, shape (rows,).
+        truth: Class number or target of each of these, shape (rows,).
+    """
+    made, found = model.preparations[0], [np.zeros(0, np.uint64)]
+    for begin in range(0, len(rows), CHUNK):
+        some = made.transform(table.take(rows[begin : begin + CHUNK]))
+        found.append(seen.fingerprints(some, truth[begin : begin + CHUNK]))
+    return np.concatenate(found)
 
 
 def _counting(known: Counting, table: Table, asked: Counting) -> Counting:

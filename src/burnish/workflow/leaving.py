@@ -128,7 +128,7 @@ def _made_from(story: Story) -> NDArray[np.uint64]:
     rows = rows if problem.split.test is None else np.setdiff1d(rows, problem.split.test)
     rows = rows[:MOST_FINGERPRINTS]
     truth = problem.judge.truth[rows].astype(np.float64)
-    return applying.fingerprints(story.finished.predictor, problem.table.take(rows), truth)
+    return applying.fingerprints(story.finished.predictor, problem.table, rows, truth)
 
 
 def read_summary(folder: RunFolder) -> records.Summary:
