@@ -94,6 +94,18 @@ def test_nothing_found_states_what_could_have_been_missed(full):
     assert ("2.10 points" if full.task.shares else "0.0210 MPa") in text
 
 
+def test_a_first_network_on_a_part_of_the_rows_is_told_as_such(full):
+    """It is a short training: what held the delivered model back is what counts."""
+    gaps = [(summary.Gap("variance", Interval(size, 0.9 * size, 1.1 * size), True),) for size in (0.5, 0.02)]
+    budgets = tuple(replace(b, gaps=g) for b, g in zip((full.budgets[0], full.budgets[-1]), gaps, strict=True))
+    part = replace(full, budgets=budgets, first=replace(full.first, rows=10_000))
+
+    assert wording.held_back(part).startswith(f"Variance: the error of {full.budgets[-1].of} ")
+    assert "10,000 training rows" in wording.first_training(part)
+    assert any(line.strip().startswith("first network, a part ") for line in terminal.summary(part))
+    assert wording.first_training(full) == ""
+
+
 def test_the_last_lines_fit_a_screen_and_hold_the_answer(full):
     lines = terminal.summary(full)
 

@@ -52,7 +52,8 @@ def answer(summary: Summary) -> str:
         for b in summary.baselines
     ]
     if summary.first is not None:
-        rows.append(Row("First network", wording.span(summary.first.dev, unit), (Mark(summary.first.dev, svg.COOL),)))
+        name = wording.first_name(summary.first).capitalize()
+        rows.append(Row(name, wording.span(summary.first.dev, unit), (Mark(summary.first.dev, svg.COOL),)))
     if summary.final is not None:
         final = summary.final
         marks = (Mark(final.dev, svg.ACCENT), *_hollow(final.test, svg.ACCENT))

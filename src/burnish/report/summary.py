@@ -112,6 +112,7 @@ class FirstNetwork:
     train: Interval
     dev: Interval
     train_dev: Interval | None = None
+    rows: int | None = None  # training rows, where all were too dear for the first trainings; None: all
 
 
 @dataclass(frozen=True, slots=True)

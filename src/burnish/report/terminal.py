@@ -35,7 +35,7 @@ def _errors(item: Summary) -> list[str]:
     unit = wording.unit_of(item.task)
     rows = [(b.name, wording.span(b.dev, unit)) for b in item.baselines[:BASELINES_SHOWN]]
     if item.first is not None:
-        rows.append(("first network", wording.span(item.first.dev, unit)))
+        rows.append((wording.first_name(item.first), wording.span(item.first.dev, unit)))
     if item.final is not None:
         rows.append(("final model", wording.span(item.final.dev, unit)))
         rows += [("final model, test rows", wording.span(item.final.test, unit))] if item.final.test else []

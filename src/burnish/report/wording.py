@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from burnish.data.harmless import plain as plain
 from burnish.diagnosis.finding import Finding, Severity
-from burnish.report.summary import ExperimentResult, Gap, Summary, Task
+from burnish.report.summary import ExperimentResult, FirstNetwork, Gap, Summary, Task
 from burnish.stats.interval import Interval
 
 # Significant digits of an interval's half width that are printed. JCGM 100:2008 (the "GUM"), 7.2.6: at most two digits
@@ -199,14 +199,36 @@ _MEANINGS = {
 
 
 def held_back(summary: Summary) -> str:
-    """What held the first network back, the greatest part first."""
+    """What held the first network back, the greatest part first.
+
+    Where the first network was a short training on a part of the rows, what is left in the delivered model is what
+    counts.
+    """
     if not summary.budgets:
         return "The run ended before the first network could be judged."
-    budget = summary.budgets[0]
+    short = summary.first is not None and summary.first.rows is not None
+    budget = summary.budgets[-1 if short else 0]
     found = sorted((part for part in budget.gaps if part.found), key=lambda part: -part.gap.value)
     if not found:
         return f"Nothing that stands out from the noise.{_smallest(budget.gaps, summary.task)}"
     return " ".join(_meaning(part, budget.of, unit_of(summary.task)) for part in found)
+
+
+def first_name(first: FirstNetwork) -> str:
+    """What the first network is called beside others."""
+    return "first network" if first.rows is None else "first network, a part"
+
+
+def first_training(summary: Summary) -> str:
+    """How the first network was trained, where it was not on all training rows. "" where it was."""
+    first = summary.first
+    if first is None or first.rows is None:
+        return ""
+    epochs = first.configuration.epochs
+    return (
+        f"It trained for {epochs} epoch{'' if epochs == 1 else 's'} of {first.rows:,} training rows, as did the "
+        "experiments: an epoch of all was dear in the time given. The networks that are delivered learned from all."
+    )
 
 
 def _meaning(part: Gap, of: str, unit: str) -> str:

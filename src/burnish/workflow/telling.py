@@ -100,7 +100,7 @@ def _with_networks(
     spread = prediction_rules.of_seeds(problem, improved.name, improved.pool)
     return replace(
         told,
-        first=_first(networks.first),
+        first=_first(networks.first, problem.part),
         budgets=(*budgeting.of_networks(networks.first, last), delivered),
         findings=(*findings, *more, *overfitted, *spread),
         rounds=_rounds(networks.improved),
@@ -170,9 +170,9 @@ def _treatment(problem: Problem, entry: dict[str, str] | None) -> str:
     return made if problem.own is None else made.replace(EMBEDDED, FLAGGED)
 
 
-def _first(verdict: Verdict) -> records.FirstNetwork:
+def _first(verdict: Verdict, part: int | None) -> records.FirstNetwork:
     e = verdict.errors
-    return records.FirstNetwork(verdict.candidate.configuration, e.train, e.dev, e.train_dev)
+    return records.FirstNetwork(verdict.candidate.configuration, e.train, e.dev, e.train_dev, part)
 
 
 def _rounds(improved: Improved) -> tuple[records.Round, ...]:
