@@ -4,7 +4,7 @@ Each size is one of `design`: columns, width, depth, mini-batch. Seconds of the 
 little), medians over the repeats; without the compilations, which are shown beside them. Results are compared to the
 bit.
 
-Usage: python bench/telemetry_cost.py [--repeats 5] [--steps 1000]
+Usage: python bench/telemetry_cost.py [--repeats 9] [--steps 3000]
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def measure(size: tuple[int, int, int, int], *, repeats: int, steps: int) -> str
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=1_000)
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--steps", type=int, default=3_000, help="as many as a first network takes")
     asked = parser.parse_args(arguments)
     print("   D    H  L    B  steps  without     with    cost [quartiles]  compile  looking  dev predictions")
     for size in SIZES:
