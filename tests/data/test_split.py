@@ -214,6 +214,19 @@ def test_a_test_file_alone_leaves_the_main_rows_to_train_and_dev():
     np.testing.assert_array_equal(result.test, np.arange(1000, 1200))
 
 
+@pytest.mark.parametrize("rows", [300, 20_000])
+@pytest.mark.parametrize("time", [None, "x"])
+def test_a_test_file_is_never_said_not_to_be_there(rows, time):
+    """Folds or one dev part, by chance or by time; without any test set it is said so."""
+    origin = np.repeat([0, 2], [rows, 100])
+    given = run(made(rows + 100), split.Plan(given_test=True, time=time), origin=origin).reason
+    none = run(made(rows), split.Plan(test=False, time=time)).reason
+
+    assert "no test set" not in given.lower()
+    assert given.endswith("The test file is the test set.")
+    assert "no test set" in none.lower()
+
+
 @pytest.mark.parametrize("rows", [10, 11, 17, 30])
 def test_tiny_tables_still_split(rows):
     """Ten rows with a class of two and one of one: every class stays in every training part."""

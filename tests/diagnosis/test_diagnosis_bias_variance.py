@@ -128,6 +128,20 @@ def test_an_unknown_floor_spans_from_forced_errors_to_the_best_models_upper_limi
     assert "boosting" in found.reason
 
 
+def test_a_given_error_that_a_model_surely_beats_is_no_floor():
+    """People are wrong in 16.5 %, the network in 9 %: nothing is near a floor, and how low it lies is not known."""
+    network = interval.proportion(900, 10_000)
+    beaten = budget.floor(0.165, {"the network": network}, 0.01)
+    unsure = budget.floor(0.0905, {"the network": network})
+    errors = budget.Errors("misclassification rate", point(0.05, 0.002), network)
+    findings = bias_variance.verdict(budget.error_budget(errors, beaten, practical=budget.practical_size(0.09)))
+
+    assert (beaten.low, beaten.high, beaten.surpassed) == (0.01, network.high, True)
+    assert "0.165, is not the lowest possible: the network has 0.09" in beaten.reason
+    assert (unsure.low, unsure.high, unsure.surpassed) == (0.0905, 0.0905, False)
+    assert codes(findings) == ["BV2"]
+
+
 def test_a_floor_from_nothing_is_refused():
     with pytest.raises(ValueError, match="baseline error"):
         budget.floor(None, {})

@@ -68,14 +68,29 @@ def test_the_raw_dev_error_is_told_beside_the_corrected_one(raw, promised, words
 
 
 def test_what_is_promised_lowers_the_floors_upper_end_unless_it_was_given():
-    better = finished(raw=0.08, promised=0.09)
+    better = finished(raw=0.12, promised=0.13)
     open_floor, _ = budgeting.of_delivered(PROBLEM, better, verdict(), baseline_error=None)
     given, _ = budgeting.of_delivered(
         PROBLEM, better, verdict(floor=budget.Floor(0.14, 0.14, "Given.")), baseline_error=0.14
     )
 
-    assert (open_floor.floor.low, open_floor.floor.high) == (0.0, pytest.approx(0.11))
+    assert (open_floor.floor.low, open_floor.floor.high) == (0.0, pytest.approx(0.15))
     assert (given.floor.low, given.floor.high) == (0.14, 0.14)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_people_are_no_floor_for_a_model_that_is_surely_better(known):
+    """The human level on Fashion-MNIST, 16.5 %, and 9 % promised; whether or not the first network was better too."""
+    human = budget.floor(0.165, {"the network": proportion(500 * (0.09 if known else 0.165), 500)})
+    told, _ = budgeting.of_delivered(
+        PROBLEM, finished(raw=0.09, promised=0.09, test=0.09), verdict(floor=human), baseline_error=0.165
+    )
+
+    assert human.surpassed is known
+    assert told.floor.low == 0.0
+    assert told.floor.high == pytest.approx(0.11)
+    assert "0.165, is not the lowest possible" in told.verdict
+    assert "near the floor" not in told.verdict
 
 
 def test_a_part_that_is_very_likely_the_largest_is_named():

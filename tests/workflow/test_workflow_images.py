@@ -121,6 +121,22 @@ def test_images_of_another_size_are_brought_to_the_models(digits):
     assert model.predict(applying.rows_for(model, path / "large")).shape == (1, 10)
 
 
+def test_none_of_these_is_a_class_like_any_other(tmp_path, monkeypatch):
+    """It is split, learned, predicted and judged; in one epoch, by the linear model."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    shades = {"bright": (200, 256), "dark": (0, 60), "none of these": (90, 150)}
+    made = {name: rng.integers(*ends, (40, 8, 8)).astype(np.uint8) for name, ends in shades.items()}
+    root = image_folders.folder(tmp_path / "photos", made)
+    result = run(root, tmp_path / "run", max_epochs=1)
+    model = applying.Model(applying.model_in(tmp_path / "run"))
+
+    assert model.classes == tuple(shades)
+    assert set(model.predict(root / "none of these")) == {"none of these"}
+    assert result.summary.task.classes == model.classes
+    assert {row.name for row in applying.evaluate(tmp_path / "run", root).metrics} >= {"log-loss"}
+
+
 @pytest.mark.parametrize("name", ["group", "weight", "time"])
 def test_options_of_columns_are_refused(tmp_path, name):
     image_folders.two_classes(tmp_path / "photos")

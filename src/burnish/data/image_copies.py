@@ -11,6 +11,8 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
+from burnish.data import images
+
 # A compact form of an image, to find candidates by: block means, of which the main components are kept.
 SIDE, COMPONENTS = 16, 16
 SAMPLE = 4_000  # images that the components are taken from
@@ -23,7 +25,6 @@ NULL_PAIRS, RANKS = 200_000, (100, 1_000)
 CHANCE = 1e-4
 # However few pairs there are, copies have a correlation of more than this: noise and compression leave it above.
 LEAST_CORRELATION = 0.9
-BLOCK = 4_096  # images whose pixels are in memory at a time
 
 Floats = NDArray[np.float32]
 
@@ -96,10 +97,10 @@ def _compact(pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> Floats:
     height, width = pixels.shape[1:3]
     down, across = _means(height), _means(width)
     out = np.empty((len(rows), len(down) * len(across)), np.float32)
-    for begin in range(0, len(rows), BLOCK):
-        grey = pixels[rows[begin : begin + BLOCK]].astype(np.float32).mean(axis=3)
+    for block in images.blocks(pixels, len(rows)):
+        grey = pixels[rows[block]].astype(np.float32).mean(axis=3)
         small = np.einsum("ah,nhw,bw->nab", down, grey, across, optimize=True)
-        out[begin : begin + BLOCK] = _unit(small.reshape(len(grey), -1))
+        out[block] = _unit(small.reshape(len(grey), -1))
     return out
 
 
@@ -123,12 +124,11 @@ def _unit(values: Floats) -> Floats:
 def _correlations(pixels: NDArray[np.uint8], a: NDArray[np.int64], b: NDArray[np.int64]) -> Floats:
     """Correlation of the pixels of each pair of rows, all channels together; shape (pairs,)."""
     out = np.empty(len(a), np.float32)
-    for begin in range(0, len(a), BLOCK):
+    for block in images.blocks(pixels, len(a)):
         one, other = (
-            _unit(pixels[rows[begin : begin + BLOCK]].reshape(-1, int(np.prod(pixels.shape[1:]))).astype(np.float32))
-            for rows in (a, b)
+            _unit(pixels[rows[block]].reshape(-1, int(np.prod(pixels.shape[1:]))).astype(np.float32)) for rows in (a, b)
         )
-        out[begin : begin + BLOCK] = np.einsum("np,np->n", one, other)
+        out[block] = np.einsum("np,np->n", one, other)
     return out
 
 

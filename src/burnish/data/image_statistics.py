@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.data.images import Facts
+from burnish.data.images import Facts, blocks
 from burnish.data.table import Column, Physical
-
-BLOCK = 4_096  # images whose pixels are in memory as floats at a time
 
 # A pixel is so far from the image's mean, in levels of 255, before the image shows anything at all.
 BLANK_SPREAD = 2
@@ -19,10 +17,10 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow tu
 def spread(pixels: NDArray[np.uint8]) -> NDArray[np.int16]:
     """Largest less smallest level of each image, over all its channels apart; shape (rows,)."""
     out = np.empty(len(pixels), np.int16)
-    for begin in range(0, len(pixels), BLOCK):
-        block = pixels[begin : begin + BLOCK]
-        highest, lowest = block.max(axis=(1, 2)).astype(np.int16), block.min(axis=(1, 2))
-        out[begin : begin + BLOCK] = (highest - lowest).max(axis=1)
+    for block in blocks(pixels, len(pixels)):
+        some = pixels[block]
+        highest, lowest = some.max(axis=(1, 2)).astype(np.int16), some.min(axis=(1, 2))
+        out[block] = (highest - lowest).max(axis=1)
     return out
 
 
@@ -36,7 +34,7 @@ def of_pixels(pixels: NDArray[np.uint8]) -> tuple[Column, ...]:
     names += [f"brightness {v} {h}" for v in ("top", "bottom") for h in ("left", "right")]
     colour = pixels.shape[3] == 3
     names += ["colourfulness", "redness", "blueness"] if colour else []
-    parts = [_block(pixels[begin : begin + BLOCK]) for begin in range(0, len(pixels), BLOCK)]
+    parts = [_block(pixels[block]) for block in blocks(pixels, len(pixels))]
     values = np.concatenate([*parts, np.empty((0, len(names)))])
     return tuple(Column(name, Physical.NUMBER, values[:, k]) for k, name in enumerate(names))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +34,9 @@ SHORTEST_SIDE = 8  # fewer pixels leave nothing to convolve
 ROUNDED_TO = 4  # two poolings by two
 
 NEARLY_SQUARE = 1.1  # sides that differ by less are made equal: the rest is padding
+
+# Bytes of pixels as float32 that are looked at at a time, by each of the audit's sums; some of them hold three such.
+AT_ONCE = 1 << 26
 
 # How the reason begins of a file that nobody takes for an image.
 OTHER_NAME = "its name ends in"
@@ -86,6 +90,17 @@ def pixels_of(column: Column) -> NDArray[np.uint8]:
     if column.values.dtype != np.uint8:
         raise TypeError(f"column {column.name!r} holds {column.physical}, not images")
     return column.values  # type: ignore[return-value]
+
+
+def blocks(pixels: NDArray[np.uint8], rows: int) -> Iterator[slice]:
+    """So many rows in pieces of which floating-point numbers fit into memory.
+
+    Args:
+        pixels: Shape (images, height, width, channels); only how large one is counts.
+        rows: How many are to be looked at.
+    """
+    size = max(1, AT_ONCE // (np.dtype(np.float32).itemsize * math.prod(pixels.shape[1:])))
+    return (slice(begin, min(begin + size, rows)) for begin in range(0, rows, size))
 
 
 def is_images(table: Table) -> bool:

@@ -118,7 +118,7 @@ def split(
     wants_test = plan.test and not plan.given_test
     size = sizes(len(main), test=plan.test, smallest_difference=wished, spread=spread)
     if plan.time is not None:
-        result = _by_time(problem, _times(table, plan.time), main, size, wants_test)
+        result = _by_time(problem, _times(table, plan.time), main, size, wants_test, given_test=plan.given_test)
     else:
         result = _at_random(problem, plan, main, size, wants_test)
     if not plan.given_test:
@@ -171,13 +171,16 @@ def _at_random(problem: _Problem, plan: Plan, main: Rows, size: Sizes, wants_tes
     tail = _manner(problem, plan)
     if small:
         why = "as asked for" if plan.folds else f"as one dev part of {size.dev:,} rows could not tell models apart"
-        held = f"{len(test):,} test rows are held out; " if test is not None else "No test set; "
-        return Split(folds, len(folds), test, f"{held}the other {len(rest):,} rows take turns as dev in "
+        held = "The" if plan.given_test else "No test set; all"
+        held = f"{len(test):,} test rows are held out; the other" if test is not None else held
+        return Split(folds, len(folds), test, f"{held} {len(rest):,} rows take turns as dev in "
                      f"{len(folds)} folds, {why}{tail}")  # fmt: skip
-    return Split(folds, 1, test, _sized_reason(folds[0], test) + tail)
+    return Split(folds, 1, test, _sized_reason(folds[0], test, given=plan.given_test) + tail)
 
 
-def _by_time(problem: _Problem, times: NDArray[np.float64], main: Rows, size: Sizes, wants_test: bool) -> Split:
+def _by_time(
+    problem: _Problem, times: NDArray[np.float64], main: Rows, size: Sizes, wants_test: bool, *, given_test: bool
+) -> Split:
     """The earliest rows train, later ones choose, the latest are the test set; a unit counts by its latest row."""
     _, unit = np.unique(problem.units[main], return_inverse=True)
     latest = np.full(int(unit.max()) + 1, -np.inf)
@@ -194,7 +197,7 @@ def _by_time(problem: _Problem, times: NDArray[np.float64], main: Rows, size: Si
     fold = Fold(main[place < dev_start], main[(place >= dev_start) & (place < test_start)])
     missing = int(np.isnan(times[main]).sum())
     tail = f" {missing:,} rows without a time count as the earliest." if missing else ""
-    return Split((fold,), 1, test, _sized_reason(fold, test) + ", in the order of time." + tail)
+    return Split((fold,), 1, test, _sized_reason(fold, test, given=given_test) + ", in the order of time." + tail)
 
 
 def _with_given_dev(problem: _Problem, plan: Plan, main: Rows, dev: Rows, test: Rows | None) -> Split:
@@ -293,8 +296,9 @@ def _times(table: Table, name: str) -> NDArray[np.float64]:
     return np.where(column.missing, np.nan, ranks[column.values.astype(np.int64)])
 
 
-def _sized_reason(fold: Fold, test: Rows | None) -> str:
-    end = f"and {len(test):,} test rows" if test is not None else "rows, and no test set"
+def _sized_reason(fold: Fold, test: Rows | None, *, given: bool) -> str:
+    """The parts' sizes. Of a test set that was given somebody else tells."""
+    end = "rows" if given else f"and {len(test):,} test rows" if test is not None else "rows, and no test set"
     return f"{len(fold.train):,} training, {len(fold.dev):,} dev {end}"
 
 

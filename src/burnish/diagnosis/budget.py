@@ -86,6 +86,7 @@ class Floor:
     low: float
     high: float
     reason: str  # one sentence
+    surpassed: bool = False  # an error was given that a model is surely below, so that it is no floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +149,11 @@ def floor(
 ) -> Floor:
     """The range in which the Bayes error lies.
 
-    Given, it is what the person knows (human level, say). Otherwise the lower end is the error that rows with equal
-    inputs and different targets force on every model, and the upper end the upper confidence limit of the best model
-    at hand: the best possible is no worse. Extrapolations (Cover & Hart's 1-NN bound, 1967, for one) hold only
-    asymptotically and are not used.
+    Given, it is what the person knows (human level, say), unless a model is surely better: then people are no floor for
+    models, and nothing is known of it but what is known where none is given. That is: the lower end is the error that
+    rows with equal inputs and different targets force on every model, and the upper end the upper confidence limit of
+    the best model at hand: the best possible is no worse. Extrapolations (Cover & Hart's 1-NN bound, 1967, for one)
+    hold only asymptotically and are not used.
 
     Args:
         baseline_error: An error rate in 0..1 or an RMSE in the target's units; a range (low, high); None: not known.
@@ -163,7 +165,11 @@ def floor(
     """
     if baseline_error is not None:
         low, high = baseline_error if isinstance(baseline_error, tuple) else (baseline_error, baseline_error)
-        return Floor(low, high, "The baseline error was given.")
+        better = [name for name, error in cross_fitted.items() if error.high < low]
+        if not better:
+            return Floor(low, high, "The baseline error was given.")
+        best = min(better, key=lambda name: (cross_fitted[name].value, name))
+        return passed(low, best, cross_fitted[best], conflicting_floor)
     if not cross_fitted:
         raise ValueError(
             "The floor needs a baseline error or at least one model's error on rows it did not learn from."
@@ -178,6 +184,24 @@ def floor(
         conflicting_floor,
         max(conflicting_floor, cross_fitted[best].high),
         f"No baseline error was given: it lies between {lower}, and the upper limit of the best model ({best}).",
+    )
+
+
+def passed(given: float, name: str, error: interval.Interval, conflicting_floor: float = 0.0) -> Floor:
+    """The floor where a model is surely better than the error that was given for it.
+
+    Args:
+        given: That error.
+        name: What the model is called.
+        error: Of the model, on rows that it did not learn from.
+        conflicting_floor: As for `floor`.
+    """
+    return Floor(
+        conflicting_floor,
+        max(conflicting_floor, error.high),
+        f"The baseline error that was given, {given:.3g}, is not the lowest possible: {name} has {error.value:.3g} "
+        f"({error.low:.3g} to {error.high:.3g}). How much lower it can get is not known.",
+        surpassed=True,
     )
 
 

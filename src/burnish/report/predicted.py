@@ -43,6 +43,31 @@ def reliability_bins(confidence: NDArray[np.float64], right: NDArray[np.bool_]) 
     return tuple(bins)
 
 
+def trust(item: Predictions) -> str:
+    """How far probabilities can be trusted, in words: on the whole, and where it is worst."""
+    observed, predicted = np.asarray(item.observed, dtype=int), np.asarray(item.predicted, dtype=float)
+    sure, right = predicted.max(axis=1), predicted.argmax(axis=1) == observed
+    share = interval.proportion(int(right.sum()), len(right))
+    off = interval.mean(sure - right)
+    way = "as sure as it should be, as far as can be told"
+    if off.low > 0 or off.high < 0:
+        way = "too sure" if off.value > 0 else "not sure enough"
+    whole = (
+        f"On {len(right):,} {item.part} rows it was {100 * sure.mean():.1f} % sure of its class on average, and right "
+        f"in {wording.span(share, '%')}: {way} ({wording.difference(off, '%')})."
+    )
+    bins = reliability_bins(sure, right)
+    # Each of them is looked at, so that each has its share of the chance of a false alarm (Bonferroni).
+    level = 1 - (1 - interval.LEVEL) / len(bins)
+    exact = [interval.proportion(b.came.value * b.rows, b.rows, level=level) for b in bins]
+    astray = [b for b, came in zip(bins, exact, strict=True) if not came.low <= b.said <= came.high]
+    if not astray:
+        return f"{whole} From its surest rows to its least sure ones, nowhere is it surely off."
+    worst = max(astray, key=lambda b: abs(b.said - b.came.value))
+    came = wording.span(worst.came, "%")
+    return f"{whole} Farthest off: where it said {100 * worst.said:.1f} %, it was right in {came}."
+
+
 def reliability(item: Predictions) -> str:
     """How often the predicted class is right, against how sure the model was."""
     observed, predicted = np.asarray(item.observed, dtype=int), np.asarray(item.predicted, dtype=float)

@@ -150,5 +150,6 @@ def _predicted_caption(summary: Summary) -> str:
     if rows is None:
         return ""
     if summary.task.shares:
-        return f"On {rows.part} rows. On the dashed line the model is as sure as it should be; below it, too sure."
+        line = "On the dashed line the model is as sure as it should be; below it, too sure."
+        return f"{predicted.trust(rows)} {line}" if predicted.usable(rows) else line
     return f"Each dot is one of the {rows.part} rows; on the dashed line the prediction is exact."

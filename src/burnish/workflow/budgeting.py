@@ -20,6 +20,7 @@ from burnish.workflow.finishing import Finished
 from burnish.workflow.problem import Problem
 
 OVERFIT = "BV5"
+DELIVERED = "the delivered model"
 # From which probability on a part is called the largest; below, nothing is said of it. The catalogue's own threshold.
 LARGEST = 0.8
 # What the bias is called for people; the other parts have the names of `ErrorBudget.largest` already.
@@ -44,21 +45,23 @@ def of_delivered(
         finished: What is delivered, judged.
         basis: The verdict on the last network: the lowest possible error is at most what it was, and at most what is
             promised now (where dev comes from elsewhere, at most what rows held out of the training ones show).
-        baseline_error: Given by the person; then it stands.
+        baseline_error: Given by the person; then it stands, unless what is delivered is surely better.
     """
     judged = finished.judged
     errors = Errors(basis.errors.name, judged.train, judged.dev_raw, judged.train_dev, judged.test)
     deviation = float(np.std(problem.judge.truth)) if problem.task == "regression" else None
     practical = budgets.practical_size(errors.dev.value, deviation)
-    floor = basis.budget.floor
-    if baseline_error is None:
-        floor = _lowered(floor, judged.train_dev or judged.dev)
+    floor, reached = basis.budget.floor, judged.train_dev or judged.dev
+    if baseline_error is not None and not floor.surpassed:
+        floor = budgets.passed(floor.low, DELIVERED, reached) if reached.high < floor.low else floor
+    else:
+        floor = _lowered(floor, reached)
     made = budgets.error_budget(errors, floor, practical=practical)
     findings = bias_variance.verdict(made)
     unit = "%" if problem.task == "classification" else ""
     sentence = f"{_sentence(findings)} {_corrected(judged.dev_raw, judged.dev, unit)}"
     overfit = tuple(finding for finding in findings if finding.code == OVERFIT)
-    return _told("the delivered model", made, sentence), overfit
+    return _told(DELIVERED, made, sentence), overfit
 
 
 def _lowered(floor: Floor, reached: Interval) -> Floor:
@@ -90,6 +93,8 @@ def _told(of: str, budget: ErrorBudget, sentence: str) -> records.Budget:
     }
     probable = max(budget.largest, key=lambda key: budget.largest[key])
     largest = f" Most likely the largest part: {_name(probable)} ({100 * budget.largest[probable]:.0f} %)."
+    if budget.floor.surpassed:
+        sentence = f"{sentence} {budget.floor.reason}"
     return records.Budget(
         of=of,
         floor=Interval(start, budget.floor.low, budget.floor.high),

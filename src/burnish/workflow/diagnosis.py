@@ -130,6 +130,8 @@ def tell(session: Session, stage: Stage, made: Verdict, name: str) -> None:
     """Say the verdict in a line or two."""
     e = made.errors
     session.say(stage, f"{name}: {e.name} {e.train.value:.4g} on train, {e.dev.value:.4g} on dev.")
+    if made.budget.floor.surpassed:
+        session.say(stage, made.budget.floor.reason)
     for finding in (*made.findings, *made.training):
         session.say(stage, f"{finding.code} {finding.title}: {finding.evidence}")
 

@@ -44,7 +44,7 @@ class Verdict:
     findings: tuple[Finding, ...]  # in the order in which to cure them
     remedies: tuple[Remedy, ...]  # in the order in which to try them
     rows: dict[str, int]  # of each part
-    knows_floor: bool  # a baseline error was given
+    knows_floor: bool  # a baseline error was given, and the network is not surely better
     curves: Trained | None
     remarks: tuple[str, ...]  # what the verdict rests on
 
@@ -127,7 +127,7 @@ def verdict(
         findings=findings,
         remedies=_remedies(findings, task),
         rows={part: figure[1] for part, figure in known.items() if not isinstance(figure, Interval)},
-        knows_floor=floor is not None,
+        knows_floor=floor is not None and not (budget is not None and budget.floor.surpassed),
         curves=trained,
         remarks=(
             *_remarks(budget, task, deviation, knows_floor=floor is not None),
@@ -175,7 +175,9 @@ def _remarks(budget: ErrorBudget | None, task: Task, deviation: float | None, *,
     if budget is None:
         return ()
     said = []
-    if not knows_floor:
+    if budget.floor.surpassed:
+        said.append(budget.floor.reason)
+    elif not knows_floor:
         said.append(
             "Without a baseline error the lowest possible one may be anything from 0 to this network's own, so no bias "
             "can be shown. Give --baseline-error, the error of people, say."
