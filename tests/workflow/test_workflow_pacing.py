@@ -71,10 +71,14 @@ def test_the_train_error_is_measured_on_rows_of_the_part(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("limit", "networks", "epochs"), [(100.0, 1, 17), (400.0, 2, 34), (6_000.0, 6, 48), (0.5, 0, 0)]
+    ("limit", "networks", "epochs", "rows"),
+    [(100.0, 1, 17, None), (400.0, 2, 34, None), (6_000.0, 6, 48, None), (4.0, 1, 1, 2_700), (1.0, 0, 0, None)],
 )
-def test_final_networks_are_as_long_as_the_time_and_then_more(limit, networks, epochs, tmp_path):
-    """At 5 seconds an epoch of all rows and one core; at most twice the 24 epochs of a first network."""
+def test_final_networks_are_as_long_as_the_time_and_then_more(limit, networks, epochs, rows, tmp_path):
+    """At 5 seconds an epoch of all rows and one core; at most twice the 24 epochs of a first network.
+
+    Where there is no time for one epoch, it has fewer rows, but more than the experiments had.
+    """
     problem = replace(fake.question(rows=4_150), part=1_000)
     executor = fake.Fake(problem)
     session = fake.session(tmp_path, executor, limit=limit)
@@ -85,7 +89,8 @@ def test_final_networks_are_as_long_as_the_time_and_then_more(limit, networks, e
         made = pacing.in_full(session, problem, {"final": configuration}, until_share=0.92)
 
     assert len(made) == networks
-    assert all(work.rows is None and work.until == epochs for work in executor.done)
+    assert all(work.until == epochs for work in executor.done)
+    assert all(work.rows == (rows and pytest.approx(rows, rel=0.1)) for work in executor.done)
     assert all(candidate.configuration.epochs == epochs for candidate in made)
 
 

@@ -227,7 +227,8 @@ def first_training(summary: Summary) -> str:
     epochs = first.configuration.epochs
     return (
         f"It trained for {epochs} epoch{'' if epochs == 1 else 's'} of {first.rows:,} training rows, as did the "
-        "experiments: an epoch of all was dear in the time given. The networks that are delivered learned from all."
+        "experiments: an epoch of all was dear in the time given. The networks that are delivered learned from all, or "
+        "from as many as there was time for."
     )
 
 

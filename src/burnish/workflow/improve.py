@@ -283,7 +283,7 @@ def _in_full(
         best = min(made, key=lambda candidate: (candidate.cost, candidate.key))
         improved.name, improved.configuration, improved.pool = best.name, best.configuration, made
         improved.verdict = judge(best)
-        diagnosis.tell(session, Stage.FINISH, improved.verdict, "Trained on all rows")
+        diagnosis.tell(session, Stage.FINISH, improved.verdict, "Final network")
         if len(kinds) > 1:
             session.say(Stage.FINISH, _told_apart(problem, made))
     return finishing.choose(problem, improved.pool, folds=tuple(problem.screening), seed=session.settings.seed)
@@ -295,4 +295,4 @@ def _told_apart(problem: Problem, made: Sequence[Candidate]) -> str:
     for name, how in (("final", "with what was kept"), ("unchanged", "without it")):
         found = [problem.judge.measured(one.dev, rows).estimate.value for one in made if one.name == name]
         said += [f"{np.mean(found):.4g} {how}"] if found else []
-    return f"{problem.judge.error_name} on dev, trained on all rows: {', '.join(said)}. The average weighs both."
+    return f"{problem.judge.error_name} of the final networks on dev: {', '.join(said)}. The average weighs both."

@@ -105,6 +105,8 @@ def in_full(
 ) -> list[Candidate]:
     """The networks to deliver: as many as train at once, on all rows, for as many epochs as there is time; then more.
 
+    Where there is no time for an epoch, they train on as many rows as there is time for.
+
     Args:
         session: Executes.
         problem: The question.
@@ -113,29 +115,32 @@ def in_full(
         until_share: What trains is interrupted when this share of the time is used.
 
     Returns:
-        The networks, with the configurations that they were trained by; none where the time was not enough for an
-        epoch.
+        The networks, with the configurations that they were trained by; none where the time is not enough for an
+        epoch of more rows than the experiments had.
     """
     whole = replace(problem, part=None)
     names, configurations = tuple(kinds), tuple(kinds.values())
 
-    def affordable() -> tuple[int, int]:
+    def affordable() -> tuple[int, int | None, int]:
         wall = session.budget.left(FULL_ENDS) / session.budget.jobs
         one = max(session.price_of(whole, Work("", each, 0, 0, until=1)) for each in configurations)
         longest = MOST_LONGER * start.epochs(problem.task, problem.training_rows, configurations[0].batch_size)
         at_once = min(session.budget.jobs, MOST_NETWORKS)
         turns = min(MOST_NETWORKS // at_once, max(1, math.ceil(wall / (longest * one))))
-        epochs = min(longest, int(wall / (turns * one)))
-        return epochs, turns * at_once if epochs > 0 else 0
+        if one <= wall:
+            return min(longest, int(wall / (turns * one))), None, turns * at_once
+        rows = int(problem.training_rows * wall / one)
+        return 1, rows, at_once if rows > (problem.part or 0) else 0
 
-    epochs, count = session.budget.decide("epochs of the final networks, and how many", affordable)
+    epochs, rows, count = session.budget.decide("epochs and rows of the final networks, and how many", affordable)
     if not count:
-        session.say(Stage.FINISH, "No time is left for a training on all rows: raise --time-limit.", warning=True)
+        session.say(Stage.FINISH, "No time is left for final networks: raise --time-limit.", warning=True)
         return []
+    every = f"all {problem.training_rows:,}" if rows is None else f"{rows:,} of {problem.training_rows:,}"
     session.say(
         Stage.FINISH,
-        f"Training {count} final network{'' if count == 1 else 's'} for {_counted(epochs)} of all "
-        f"{problem.training_rows:,} rows.",
+        f"Training {count} final network{'' if count == 1 else 's'} for {_counted(epochs)} of {every} rows.",
+        warning=rows is not None,
     )
     made = []
     longer = [replace(each, epochs=int(epochs)) for each in configurations]
@@ -143,7 +148,7 @@ def in_full(
     work = [
         item
         for which, seed in planned
-        for item in candidates.plan(names[which], longer[which], seeds=(seed,), folds=whole.screening)
+        for item in candidates.plan(names[which], longer[which], seeds=(seed,), folds=whole.screening, rows=rows)
     ]
     outcomes = session.train(whole, work, Stage.FINISH, until_share=until_share)
     for which, seed in planned:
