@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from burnish import techniques
-    from burnish.api import ablate, explain, improve, load_model, resume
+    from burnish.api import ablate, diagnose_run, explain, improve, load_model, resume
     from burnish.diagnosis.gradient_check import check_gradients
     from burnish.diagnosis.gradient_record import GradientCheck
     from burnish.doctor.asking import diagnose
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from burnish.workflow.exporting import export_onnx
     from burnish.workflow.leaving import Result
     from burnish.workflow.outside import Verdict, verdict
+    from burnish.workflow.rediagnosing import Rediagnosed
     from burnish.workflow.session import Interrupted
 
     __version__: str
@@ -45,6 +46,7 @@ _HOMES = {
     "Interrupted": "burnish.workflow.session",
     "Model": "burnish.workflow.applying",
     "Monitor": "burnish.doctor.monitor",
+    "Rediagnosed": "burnish.workflow.rediagnosing",
     "Result": "burnish.workflow.leaving",
     "StoreError": "burnish.errors",
     "Verdict": "burnish.workflow.outside",
@@ -52,6 +54,7 @@ _HOMES = {
     "ablate": "burnish.api",
     "check_gradients": "burnish.diagnosis.gradient_check",
     "diagnose": "burnish.doctor.asking",
+    "diagnose_run": "burnish.api",
     "explain": "burnish.api",
     "export_onnx": "burnish.workflow.exporting",
     "improve": "burnish.api",
@@ -76,6 +79,7 @@ __all__ = [
     "Interrupted",
     "Model",
     "Monitor",
+    "Rediagnosed",
     "Result",
     "StoreError",
     "Verdict",
@@ -84,6 +88,7 @@ __all__ = [
     "ablate",
     "check_gradients",
     "diagnose",
+    "diagnose_run",
     "explain",
     "export_onnx",
     "improve",

@@ -21,6 +21,7 @@ from burnish.workflow.reading import Sources
 
 if TYPE_CHECKING:
     from burnish.explaining.explained import Explained
+    from burnish.workflow.rediagnosing import Rediagnosed
 
 _LOGGER = logging.getLogger("burnish")
 # Settings that name a column. A data frame's columns may be numbers: the table's are their texts.
@@ -152,6 +153,34 @@ def explain(
     from burnish.explaining import explained  # imports JAX, which nothing else here needs in this process
 
     return explained.run(explained.Asked(Path(run), _limit(time_limit), jobs), emit=emit or _log)
+
+
+def diagnose_run(
+    run: str | PathLike[str],
+    *,
+    time_limit: float | str | None = "2m",
+    baseline_error: float | None = None,
+    model: Any = None,
+) -> Rediagnosed:
+    """What held a run's networks back, and whether anything is wrong with the training of what it delivers.
+
+    The second is examined as `burnish.diagnose` would, on the run's own rows. Nothing in the folder is changed.
+
+    Args:
+        run: The folder of a finished run.
+        time_limit: Wall time such as "2m", or seconds, after which nothing further is tried; None: as long as it takes.
+        baseline_error: What is achievable, as an error in the target's unit; None: not known.
+        model: Your own model, where its file is not there as it was.
+
+    Raises:
+        ConfigError: The run has not finished, or its data are gone.
+        DataError: Its data have changed.
+        StoreError: There is no such run, or it is damaged.
+    """
+    from burnish.workflow import rediagnosing  # imports JAX, which nothing else here needs in this process
+
+    asked = rediagnosing.Asked(Path(run), _limit(time_limit), baseline_error, model)
+    return rediagnosing.run(asked, tell=_LOGGER.info)
 
 
 def _limit(text: float | str | None) -> float | None:

@@ -7,6 +7,7 @@ import json
 import cli_tables
 import pytest
 
+import burnish
 from burnish.report import diagnosis
 
 jsonschema = pytest.importorskip("jsonschema", reason="the schema is checked by an independent validator")
@@ -28,11 +29,14 @@ def test_a_run_is_told_and_examined_within_its_time(here, tmp_path):
     told = here("diagnose", "run", "--time-limit", "1s")
     document = json.loads(here("diagnose", "run", "--time-limit", "1s", "--json").out)
 
+    again = burnish.diagnose_run(tmp_path / "run", time_limit="1s").document()
+
     jsonschema.validate(document, diagnosis.schema())
     assert told.code in (0, 1)
     assert "Error of the first network (test): avoidable bias" in told.out
     assert "Examined again:" in told.out
     assert document["history"]["target"] == "y"
+    assert again["history"] == document["history"]
     assert document["history"]["first"]["value"] >= 0
     assert document["steps"] > 0
     assert len(document["layers"]) >= 1

@@ -53,6 +53,22 @@ def test_a_cost_that_still_falls_at_the_end_asks_for_more_epochs():
     assert "BV10" in codes(training.read(curve(slow, slow), Ending.COMPLETED))
 
 
+def test_a_training_that_noise_has_stopped_was_stopped_too_early():
+    """The trend still falls, and what came after the lowest cost is noise; not so where it has settled or risen."""
+    noise = 0.01 * np.random.default_rng(0).normal(size=60)
+    falling, settling = settled(EPOCHS, pace=40.0, floor=0.1) + noise, settled(EPOCHS) + noise
+    lowest = np.where(EPOCHS == 57, -0.04, 0.0)
+    risen = np.where(EPOCHS > 57, 0.2, 0.0)
+
+    def stopped(dev):
+        return codes(training.read(curve(falling, dev), Ending.STOPPED_EARLY))
+
+    assert stopped(falling + lowest) == ["OP12"]
+    assert stopped(settling + lowest) == []
+    assert "OP12" not in stopped(falling + lowest + risen)
+    assert "OP12" not in codes(training.read(curve(falling, falling + lowest), Ending.COMPLETED))
+
+
 def test_a_straight_fall_suspects_a_low_learning_rate_too():
     straight = 2.0 - EPOCHS / 60
 

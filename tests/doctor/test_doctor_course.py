@@ -1,6 +1,7 @@
 """Causes are named before what they cause, and what they cause is not named at all."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +10,11 @@ import pytest
 
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import course
-from burnish.doctor.course import Course
+from burnish.doctor.course import Candidate, Course
 from burnish.doctor.diagnosis import examine
 from burnish.doctor.examination import OF_ROWS, OF_STEPS, Examination
+from burnish.doctor.rule import Trial
+from burnish.doctor.rules import TRIALS
 from burnish.doctor.subject import Rows
 from doctor import subjects
 
@@ -121,3 +124,16 @@ def test_faults_come_first_whatever_was_named_first(monkeypatch):
     assert [one.code for one in diagnosis.findings] == ["OP1", "BV10"]
     assert "OP1 Short (fault, by proof)" in str(diagnosis)
     assert [one["by"] for one in diagnosis.document()["findings"]] == ["proof", "probe"]
+
+
+@pytest.mark.parametrize(("gained", "cause"), [(0.46, "OP1"), (0.40, "OP8")])
+def test_a_special_cause_that_regains_nearly_all_comes_before_a_general_cure(gained, cause):
+    """Adam does some good to nearly every training by SGD; a rate that is too high is still one that is too high."""
+    rules = {rule.code: rule for rule in TRIALS}
+    special, general = (
+        Candidate(rules[code], Trial("", ()), SimpleNamespace(control=0.6, treatment=0.6 - regained))
+        for code, regained in (("OP1", gained), ("OP8", 0.5))
+    )
+
+    assert course._regains(special, general) == (cause == "OP1")
+    assert not course._regains(general, special)

@@ -143,6 +143,47 @@ def test_a_disconnected_leaf_is_named():
     assert "does not depend on ['unused']" in finding.finding.evidence
 
 
+def gaussian(rows, seed):
+    """One row in two of the second class, which nothing but a curved border tells apart."""
+    x = np.random.default_rng(seed).normal(size=(rows, 2)).astype(np.float32)
+    return Rows(x, (np.square(x).sum(axis=1) > 1.4).astype(np.int32))
+
+
+@pytest.mark.slow
+def test_bias_is_found_without_a_baseline_where_a_simple_model_does_better():
+    """Boosted trees find the border that two units cannot: the least possible error is no larger than theirs."""
+    few, enough = (
+        subjects.subject(sizes, train=gaussian(600, 0), dev=gaussian(600, 1), epochs=40)
+        for sizes in ((2, 2, 2), (2, 32, 2))
+    )
+
+    assert set(found(few, "BV")) & {"BV1", "BV3"}
+    assert not set(found(enough, "BV")) & {"BV1", "BV3"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("share", "expected"), [(0.9, ["NN12"]), (0.2, [])])
+def test_dropout_that_takes_most_of_what_is_known_is_a_harmful_block(share, expected):
+    assert found(replace(HEALTHY, apply_training=lambda p, x, key: dropped(p, x, key, share)), "NN12") == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rate", "expected"), [(4.0, ["OP5"]), (0.1, [])])
+def test_a_loss_that_steps_undo_bounces(rate, expected):
+    whole = replace(HEALTHY, optimizer=optax.sgd(rate), batch_size=600, epochs=200)
+
+    assert found(whole, "OP5") == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("units", "expected"), [(128, ["NN11"]), (16, [])])
+def test_half_of_a_wide_network_would_do(units, expected):
+    """Which takes many dev rows to know."""
+    wide = subjects.subject((8, units, units, 4), dev=subjects.clusters(4000, seed=2))
+
+    assert found(wide, "NN11") == expected
+
+
 def by_hand(outputs, y):
     """Cross-entropy whose exponentials overflow."""
     shares = jnp.exp(outputs) / jnp.exp(outputs).sum(axis=1, keepdims=True)

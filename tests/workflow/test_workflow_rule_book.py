@@ -32,7 +32,7 @@ def test_every_rule_is_in_the_table_and_is_asked_by_something():
     """Nothing is registered that no command and no function asks."""
     entries = rule_book.entries()
     known = {(entry.code, entry.when) for entry in entries}
-    of_runs = (run_rules.BUDGET, run_rules.CURVES, run_rules.IMAGES, run_rules.PREDICTIONS)
+    of_runs = (run_rules.BUDGET, run_rules.CURVES, run_rules.IMAGES, run_rules.LOOPS, run_rules.PREDICTIONS)
     rules = (*DOCTORS, *data_rules.RULES, *(rule for part in of_runs for rule in part))
 
     assert {(rule.code, rule.when) for rule in rules} == known

@@ -72,7 +72,7 @@ def read(
         fell = _smooth(curve.train_loss)[-1] < _smooth(curve.train_loss)[dev_rises.place]
         return (_too_many_epochs(curve, dev_rises, unit, best_kept=best_kept),) if fell else ()
     if ending is Ending.STOPPED_EARLY:
-        return ()
+        return _stopped_too_early(curve, unit)
     straight = _straight(curve)
     gain = _gain_of_doubling(curve, pace=1.0 if straight else SETTLING_PACE)
     if gain <= PRACTICAL_SHARE:
@@ -195,6 +195,28 @@ def _too_few_epochs(curve: Curve, gain: float, unit: str) -> Finding:
         "The dev cost was still falling in the last third; "
         f"twice the {unit}s might lower it by {gain:.0%} or more.{caution}",
         "Longer training, or a higher learning rate.",
+    )
+
+
+def _stopped_too_early(curve: Curve, unit: str) -> tuple[Finding, ...]:
+    """Whether noise has stopped it: the trend still falls, and no evaluation since the lowest one is above noise."""
+    values, smooth = curve.dev_loss, _smooth(curve.dev_loss)
+    noise = float(distributions.median_abs_deviation(np.diff(values), scale="normal")) / np.sqrt(2)
+    lowest = int(np.argmin(values))
+    since = values[lowest + 1 :]
+    gain = _gain_of_doubling(curve, pace=SETTLING_PACE)
+    if not len(since) or gain <= PRACTICAL_SHARE or (since > smooth[lowest] + 3 * noise).any():
+        return ()
+    return (
+        Finding(
+            "OP12",
+            "Early stopping probably came too early",
+            Severity.LIMIT,
+            f"It was stopped {len(since)} evaluation{'s' if len(since) > 1 else ''} after the lowest dev cost, none of "
+            f"them above the noise of one ({noise:.2g}), while the trend still fell: twice the {unit}s might lower it "
+            f"by {gain:.0%} or more.",
+            "More patience, or an average of several evaluations before they are compared.",
+        ),
     )
 
 

@@ -34,6 +34,8 @@ MOST, IMPROVEMENTS = 12, 3
 STEPS = ("NU4", "NU2", "NU3")
 # Standard errors by which an arm has to be ahead of another to gain more: about 95 %, as nothing is called a fault so.
 APART = 2.0
+# Share of what a general cure regains with which a special one is the cause: as of a repair in the examination.
+NEARLY = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,9 @@ def candidates(exam: Examination, named: set[str]) -> list[Candidate]:
     ranked: list[Candidate] = []
     while found:
         best = min(found, key=lambda one: one.probed.treatment)
-        cause = next(one for one in found if one is best or _alike(exam, one.probed, best.probed))
+        cause = next(
+            one for one in found if one is best or _alike(exam, one.probed, best.probed) or _regains(one, best)
+        )
         ranked.append(cause)
         found.remove(cause)
     return ranked
@@ -202,6 +206,12 @@ def _screened(exam: Examination, rule: Rule) -> Iterator[Candidate]:
         near = [exam.screen(arm) for arm in rule.finer(best.arm)]
         best = min((best, *(one for one in near if exam.promising(one))), key=lambda one: one.treatment)
     yield Candidate(rule, trial, best)
+
+
+def _regains(one: Candidate, best: Candidate) -> bool:
+    """Whether a special cause regains nearly what a general cure does: the rest is room for improvement."""
+    gained, most = (each.probed.control - each.probed.treatment for each in (one, best))
+    return best.rule.general and not one.rule.general and gained >= NEARLY * most
 
 
 def _alike(exam: Examination, one: Probed, best: Probed) -> bool:

@@ -25,7 +25,7 @@ from burnish.diagnosis.budget import (
     practical_size,
 )
 from burnish.doctor import null as nulls
-from burnish.doctor import optimisers, probes
+from burnish.doctor import optimisers, probes, simple
 from burnish.doctor.arms import Arm
 from burnish.doctor.gauges import Gauge, Gauger
 from burnish.doctor.lab import Lab, Trace, Training, quick
@@ -232,14 +232,21 @@ class Examination:
 
     @cached_property
     def budget(self) -> ErrorBudget:
-        """Where the dev error of the trained network comes from; the floor is 0 at least and the dev error at most."""
+        """Where the dev error of the trained network comes from.
+
+        The least possible error, where nobody gave it, is 0 at least, and at most what the network or a simple model
+        reaches; simple models are asked where there could be bias.
+        """
         subject, params = self.subject, self.followed.end.params
         name: ErrorName = "misclassification rate" if subject.kind == "classification" else "RMSE"
         train, dev = (
             Measured(name, e, e).estimate for e in (self.lab.errors(params, r) for r in (self.lab.gauge, subject.dev))
         )
         errors = Errors(name, train, dev)
-        return error_budget(errors, floor(self.baseline_error, {"the network": dev}), practical=self.practical)
+        known = {"the network": dev}
+        if self.baseline_error is None and train.low > self.practical:
+            known |= simple.dev_errors(subject, name)
+        return error_budget(errors, floor(self.baseline_error, known), practical=self.practical)
 
     def _mean_losses(self, at: Training) -> tuple[float, float]:
         train = self.lab.losses(at.params, self.lab.gauge).mean()

@@ -131,16 +131,20 @@ class Monitor:
         """Steps recorded so far."""
         return self._count
 
-    def diagnosis(self) -> Diagnosis:
+    def diagnosis(self, *, stopped_early: bool = False) -> Diagnosis:
         """What is wrong with the loop so far; may be asked for again later.
 
         Of the 1 % chance of a false alarm that all tests have together, each further call has half of what the one
         before had.
+
+        Args:
+            stopped_early: Whether the loop ended because the dev loss, handed over by `dev`, no longer fell.
         """
         self._fetch(leave=0)
         self._looks += 1
         seen = self._watched()
-        found = list(trace_rules.look(self._traces, seen, frozen=self._frozen, looks=self._looks))
+        found = list(trace_rules.look(self._traces, seen, frozen=self._frozen, looks=self._looks,
+                                      stopped_early=stopped_early))  # fmt: skip
         layers = () if seen is None else tuple(layer.name for layer in seen.layers)
         return Diagnosis(
             tuple(finding for finding, _ in found),

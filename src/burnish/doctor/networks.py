@@ -80,17 +80,17 @@ def _single(leaf: Any) -> Array:
     return leaf.astype(jnp.float32) if str(leaf.dtype) in anatomy.HALVES else leaf
 
 
-def widened(subject: Subject, layers: tuple[Layer, ...], params: PyTree, times: int, least: int) -> Subject | None:
-    """All hidden layers several times as wide, rightly drawn; None where the network's code does not bear it.
+def resized(subject: Subject, layers: tuple[Layer, ...], params: PyTree, times: float, least: int) -> Subject | None:
+    """All hidden layers so many times as wide, rightly drawn; None where the network's code does not bear it.
 
-    Only a chain of plain products can be widened from outside: the last axis of one layer's weights is the first of the
+    Only a chain of plain products can be resized from outside: the last axis of one layer's weights is the first of the
     next one's, and vectors between them are as long. Whether the person's code goes along is found by tracing it.
 
     Args:
         subject: Whose network.
         layers: Its layers.
         params: Of its start.
-        times: How many times as wide.
+        times: How many times as wide; below 1: narrower.
         least: Units of a hidden layer, at least.
     """
     leaves, tree = jax.tree.flatten(params)
@@ -98,7 +98,7 @@ def widened(subject: Subject, layers: tuple[Layer, ...], params: PyTree, times: 
     if len(layers) < 2 or any(one.convolution or len(shapes[one.leaf]) != 2 for one in layers):
         return None
     for layer, after in pairwise(layers):
-        wide = max(times * layer.units, least)
+        wide = max(round(times * layer.units), least)
         if shapes[layer.leaf][1] != layer.units or shapes[after.leaf][0] != layer.units:
             return None
         shapes[layer.leaf] = (shapes[layer.leaf][0], wide)

@@ -41,7 +41,12 @@ STRETCHES = 24
 
 
 def look(
-    traces: Traces, seen: Watched | None, *, frozen: Sequence[str] = (), looks: int = 1
+    traces: Traces,
+    seen: Watched | None,
+    *,
+    frozen: Sequence[str] = (),
+    looks: int = 1,
+    stopped_early: bool = False,
 ) -> Iterator[tuple[Finding, Evidence]]:
     """All findings, proofs first, each with the rung of the ladder that it stands on.
 
@@ -50,6 +55,7 @@ def look(
         seen: Its network; None: not handed over.
         frozen: Beginnings of names of leaves that are meant to stay.
         looks: How many diagnoses there have been, this one included.
+        stopped_early: Whether the loop ended because the dev loss no longer fell.
     """
     alpha = multiplicity.spend(FALSE_ALARMS, looks) / layer_rules.TESTS
     dead = {} if seen is None else layer_rules.dead(seen)
@@ -58,7 +64,7 @@ def look(
     if seen is not None:
         yield from ((one, Evidence.TEST) for one in layer_rules.look(seen, alpha))
     if traces.unfinite is None:
-        yield from ((one, Evidence.SIGNAL) for one in _curve(traces, seen))
+        yield from ((one, Evidence.SIGNAL) for one in _curve(traces, seen, stopped_early))
 
 
 def _unfinite(traces: Traces) -> Iterable[Finding]:
@@ -196,8 +202,8 @@ def _uphill(traces: Traces) -> Iterable[Finding]:
     )
 
 
-def _curve(traces: Traces, seen: Watched | None) -> Iterable[Finding]:
-    """OP1, OP14, BV10, BV11: the losses of all steps, and of the dev rows, read as curves."""
+def _curve(traces: Traces, seen: Watched | None, stopped_early: bool) -> Iterable[Finding]:
+    """OP1, OP12, OP14, BV10, BV11: the losses of all steps, and of the dev rows, read as curves."""
     losses = np.asarray(traces.losses)
     if np.isfinite(losses).sum() < STRETCHES or not np.isfinite(losses).all():
         return
@@ -210,17 +216,19 @@ def _curve(traces: Traces, seen: Watched | None) -> Iterable[Finding]:
     found = training.read(curve, Ending.COMPLETED, uninformed=known, best_kept=False, unit="step")
     yield from (one for one in found if one.code in ("OP1", "OP14"))
     if traces.dev:
-        yield from _dev_curve(traces, steps, losses)
+        yield from _dev_curve(traces, steps, losses, Ending.STOPPED_EARLY if stopped_early else Ending.COMPLETED)
 
 
-def _dev_curve(traces: Traces, steps: NDArray[np.float64], losses: NDArray[np.float64]) -> Iterable[Finding]:
+def _dev_curve(
+    traces: Traces, steps: NDArray[np.float64], losses: NDArray[np.float64], ending: Ending
+) -> Iterable[Finding]:
     at, dev = np.array(traces.dev).T
     places = np.searchsorted(steps, at, side="right")
     train = np.array([losses[before:now].mean() for before, now in _spans(places)])
     if not np.isfinite(train).all():
         return
-    found = training.read(_as_curve(at, train, dev), Ending.COMPLETED, best_kept=False, unit="step")
-    yield from (one for one in found if one.code in ("BV10", "BV11"))
+    found = training.read(_as_curve(at, train, dev), ending, best_kept=False, unit="step")
+    yield from (one for one in found if one.code in ("BV10", "BV11", "OP12"))
 
 
 def _spans(places: NDArray[np.int64]) -> list[tuple[int, int]]:

@@ -49,6 +49,7 @@ def entries() -> tuple[Entry, ...]:
     found += [_entry(rule, ("burnish audit", "burnish improve")) for rule in run_rules.IMAGES]
     found += [_entry(rule, ("burnish improve", "burnish verdict")) for rule in run_rules.BUDGET]
     found += [_entry(rule, ("burnish verdict",)) for rule in run_rules.CURVES]
+    found += [_entry(rule, ("burnish.Monitor",)) for rule in run_rules.LOOPS]
     found += [_entry(rule, ("burnish improve", "burnish diagnose")) for rule in run_rules.PREDICTIONS]
     return tuple(sorted(found, key=lambda entry: (entry.code[:2], int(entry.code[2:] or 0))))
 

@@ -70,6 +70,14 @@ CURVES = (
               "A lower cost after as many epochs.", "Smith, 2017 (range test)."),
 )  # fmt: skip
 
+# From the dev losses of a loop that somebody else wrote, and says to have stopped by them: `burnish.Monitor`.
+LOOPS = (
+    Described("OP12", "Early stopping probably came too early", Evidence.SIGNAL, Severity.LIMIT,
+              "After the lowest dev loss none was above noise, and the trend still fell by more than matters.",
+              "More patience, or an average of several evaluations before they are compared.",
+              "A lower dev loss of the longer training.", "Prechelt, 1998 (early stopping); Sen, 1968 (slope)."),
+)  # fmt: skip
+
 # About images alone: `data.image_audit`. What they share with tables (copies, leaks, rare classes) has codes of tables.
 IMAGES = (
     Described("DA21", "Some classes have no images", Evidence.PROOF, Severity.LIMIT,

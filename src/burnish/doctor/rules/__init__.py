@@ -11,6 +11,7 @@ from burnish.doctor.rule import Rule
 from burnish.doctor.rules import (
     amounts,
     data,
+    endings,
     fitting,
     generalisation,
     gradients,
@@ -51,9 +52,11 @@ TRIALS: tuple[Rule, ...] = (
 )
 READINGS: tuple[Rule, ...] = (
     *fitting.LIMITS,
+    *endings.LIMITS,
     *generalisation.LIMITS,
     *predictions.LIMITS,
     *scales.UNITS,
     *fitting.NOTES,
+    *endings.NOTES,
 )
 RULES: tuple[Rule, ...] = tuple(dict.fromkeys((*PROOFS, *TRIALS, *READINGS)))

@@ -105,6 +105,7 @@ BV11 = Rule(
     "The dev error of the shorter training is lower.",
     "Prechelt, 1998.",
     trial=_too_long,
+    general=True,
 )
 BATCHES = (OP7, OP6)
 LENGTHS = (BV10, BV11)

@@ -156,6 +156,7 @@ OP3 = Rule(
     "The dev error of the whole training is lower.",
     "Robbins and Monro, 1951; Loshchilov and Hutter, 2017.",
     trial=_no_decay,
+    general=True,
 )
 OP4 = Rule(
     "OP4",
@@ -178,6 +179,7 @@ OP8 = Rule(
     "The dev error of the whole training is lower.",
     "Kingma and Ba, 2015; Choi et al., 2019 (each at its own best rate).",
     trial=_weak,
+    general=True,
 )
 OP10 = Rule(
     "OP10",
@@ -211,6 +213,7 @@ OP15 = Rule(
     "The dev error of the averaged parameters is lower.",
     "Polyak and Juditsky, 1992; Izmailov et al., 2018.",
     trial=_no_average,
+    general=True,
 )
 SPECIFIC = (OP10, OP13)
 RATES = (OP1, OP4, OP2)

@@ -75,7 +75,7 @@ def _too_small(exam: Examination) -> Trial | None:
     least = min((layer.units for layer in layers[:-1]), default=NARROW)
     if least >= max(NARROW, layers[-1].units if layers else 0) or not exam.whole:
         return None
-    wide = networks.widened(exam.subject, layers, exam.start.params, WIDER, WIDE)
+    wide = networks.resized(exam.subject, layers, exam.start.params, WIDER, WIDE)
     if wide is None:
         return None
     init = wide.init
