@@ -161,7 +161,7 @@ class Round:
     number: int
     held_back: str  # a sentence: what held the current best back
     outcome: str  # a sentence: what was tried, what was kept
-    dev: Interval | None = None  # after the round
+    dev: Interval | None = None  # of the best network before the round
 
 
 @dataclass(frozen=True, slots=True)

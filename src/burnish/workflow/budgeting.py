@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,9 +28,9 @@ BIAS = "avoidable bias"
 
 def of_networks(first: Verdict, last: Verdict) -> tuple[records.Budget, ...]:
     """Those of the first network and, where the recipe has changed it, of the last one."""
-    made = [_told("the first network", first.budget, _sentence(first.findings))]
+    made = [_told("the first network", first.budget, diagnosis.worth_saying(first.findings))]
     if last is not first:
-        made.append(_told("the network after the recipe", last.budget, _sentence(last.findings)))
+        made.append(_told("the network after the recipe", last.budget, diagnosis.worth_saying(last.findings)))
     return tuple(made)
 
 
@@ -59,7 +58,7 @@ def of_delivered(
     made = budgets.error_budget(errors, floor, practical=practical)
     findings = bias_variance.verdict(made)
     unit = "%" if problem.task == "classification" else ""
-    sentence = f"{_sentence(findings)} {_corrected(judged.dev_raw, judged.dev, unit)}"
+    sentence = f"{diagnosis.worth_saying(findings)} {_corrected(judged.dev_raw, judged.dev, unit)}"
     overfit = tuple(finding for finding in findings if finding.code == OVERFIT)
     return _told(DELIVERED, made, sentence), overfit
 
@@ -68,19 +67,15 @@ def _lowered(floor: Floor, reached: Interval) -> Floor:
     return replace(floor, high=max(floor.low, min(floor.high, reached.high)))
 
 
-def _sentence(findings: Sequence[Finding]) -> str:
-    text = diagnosis.worth_saying(findings)
-    return f"{text[:1].upper()}{text[1:]}."
-
-
 def _corrected(raw: Interval, promised: Interval, unit: str) -> str:
     """What choosing, and averaging, did to the dev error."""
-    both = f"raw {wording.value_of(raw, unit)}, corrected {wording.value_of(promised, unit)}"
+    before, after = wording.value_of(raw, unit), wording.value_of(promised, unit)
+    both = f"raw {before}, corrected {after}"
+    if before == after:
+        return f"Choosing did not change the dev error: {both}."
     if promised.value > raw.value:
         return f"Choosing by the dev rows made their error look better than it is: {both}."
-    if promised.value < raw.value:
-        return f"Averaging takes off more than choosing by the dev rows had hidden: {both}."
-    return f"Choosing did not change the dev error: {both}."
+    return f"Averaging takes off more than choosing by the dev rows had hidden: {both}."
 
 
 def _told(of: str, budget: ErrorBudget, sentence: str) -> records.Budget:

@@ -137,5 +137,5 @@ def tell(session: Session, stage: Stage, made: Verdict, name: str) -> None:
 
 
 def worth_saying(findings: Sequence[Finding]) -> str:
-    """What holds a network back, as one phrase."""
-    return "; ".join(finding.title.rstrip(".") for finding in findings) or "nothing found"
+    """What holds a network back, as one sentence."""
+    return ("; ".join(finding.title.rstrip(".") for finding in findings) or "Nothing found") + "."

@@ -180,7 +180,7 @@ def _rounds(improved: Improved) -> tuple[records.Round, ...]:
         records.Round(
             made.number,
             diagnosis.worth_saying(made.verdict.findings),
-            _tried(made) + (f"kept: {made.kept.title}" if made.kept else "none kept"),
+            _tried(made) + (f"kept: {made.kept.title}." if made.kept else "none kept."),
             made.verdict.errors.dev,
         )
         for made in improved.rounds
