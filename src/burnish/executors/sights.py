@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from burnish.executors import compile_cache
+from burnish.executors import compile_cache, streaming
 from burnish.executors.trials import Trial
 from burnish.train import slice, telemetry
 from burnish.train.work import Ending
@@ -45,7 +45,7 @@ class Eye:
         key = self._key(trial)
         if not trial.work.observed or key in self._programs:
             return
-        lowered = jax.jit(partial(telemetry.see, trial.shape)).lower(trial.hp, trial.state, trial.data)
+        lowered = jax.jit(partial(telemetry.see, trial.shape)).lower(trial.hp, trial.state, streaming.ahead(trial))
         with compile_cache.turn(self._cache, repr(key)):
             self._programs[key] = lowered.compile(compiler_options=QUICKLY)
 
@@ -57,7 +57,7 @@ class Eye:
         seen = max((int(one.step) for one in trial.sights), default=0)
         due = ending == slice.RUNNING and telemetry.next_step(done, trial.total) == done + 1
         if seen <= done and (due or ending in BEFORE_THE_END):
-            sight = self._programs[self._key(trial)](trial.hp, trial.state, trial.data)
+            sight = self._programs[self._key(trial)](trial.hp, trial.state, streaming.ahead(trial))
             trial.sights.append(jax.tree.map(np.asarray, sight))
 
     def _key(self, trial: Trial) -> tuple[Any, ...]:
