@@ -49,6 +49,27 @@ def test_every_arm_differs_from_the_network_and_can_be_trained(c, numbers):
             hyperparameters.hyperparameters(arm.configuration, seed=0)
 
 
+@pytest.mark.parametrize(
+    "c", [PLAIN, replace(PLAIN, shift=0.05, flip=0.5, brightness=0.1, residual=True), replace(PLAIN, norm="batch")]
+)
+def test_what_images_have_is_taken_away_or_put_in_and_what_is_of_columns_says_so(c):
+    found, missing = ablations.techniques(Network(c, 0, images=True))
+    known = {one.name: one for one in found}
+    there = {"shift": c.shift, "flip": c.flip, "rotation": c.rotation, "crop": c.crop, "cutout": c.cutout}
+    there |= {"light": c.brightness or c.contrast, "residual": c.residual, "batch-norm": c.norm == "batch"}
+
+    assert {name: known[name].present for name in there} == {name: bool(used) for name, used in there.items()}
+    for name in there:
+        [arm] = known[name].arms
+        assert arm.configuration != c
+        hyperparameters.hyperparameters(arm.configuration, seed=0)
+    assert known["light"].arms[0].configuration.brightness == (0.0 if c.brightness else 0.2)
+    reasons = dict(missing)
+    assert "standardises its pixels itself" in reasons["Input normalisation"]
+    assert reasons["Binned inputs"] == reasons["Input noise"] == "rows are images, which have no columns"
+    assert not {"shift", "residual"} & of(c).keys()
+
+
 def test_adam_is_taken_apart_and_its_rivals_get_ladders():
     """Without correction, without each moment, without both; each with rates of its own."""
     found = of(PLAIN)

@@ -24,9 +24,9 @@ from burnish.model.architecture import Architecture
 from burnish.train import packing, slice
 from burnish.train.fold_data import FoldData
 
-# Bytes of pixels that are handed over at a time: 40 mini-batches of 128 images of 64 x 64 pixels in colour, more than
-# are trained on between two looks at the clock. In memory they are twice, as they are read and as they are trained on.
-HANDED = 1 << 26
+# Bytes of pixels that are handed over at a time: ten mini-batches of 128 images of 64 x 64 pixels in colour, seconds of
+# training. In memory they are three times: as they are read, padded, and trained on.
+HANDED = 1 << 24
 # Rows that are evaluated at a time: 25 MB of such images. A multiple of what a network of images takes at once.
 EVALUATED = 2_048
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from burnish.recipe import remedies
+from burnish.recipe import of_images, remedies
 from burnish.train.configuration import Configuration, Initializer, Optimizer
 
 # Learning rates that a rival of Adam's is tried at: steps of three from the rate that was chosen for Adam's kind of
@@ -73,6 +73,7 @@ class Network:
 
     configuration: Configuration
     numbers: int  # continuous columns
+    images: bool = False  # rows are images
 
 
 Maker = Callable[[Network], Technique | str]
@@ -82,7 +83,7 @@ def techniques(network: Network) -> tuple[tuple[Technique, ...], tuple[tuple[str
     """What can be taken away or put back, in order; and for what cannot, its title and why."""
     found: list[Technique] = []
     missing: list[tuple[str, str]] = []
-    for title, make in MAKERS:
+    for title, make in (*(OF_IMAGES if network.images else ()), *MAKERS):
         made = make(network)
         if isinstance(made, str):
             missing.append((title, made))
@@ -91,9 +92,15 @@ def techniques(network: Network) -> tuple[tuple[Technique, ...], tuple[tuple[str
     return tuple(found), tuple(missing)
 
 
+def _no_numbers(n: Network) -> str:
+    return "rows are images, which have no columns" if n.images else "no column is continuous"
+
+
 def _normalisation(n: Network) -> Technique | str:
+    if n.images:
+        return "a network of images standardises its pixels itself"
     if not n.numbers:
-        return "no column is continuous"
+        return _no_numbers(n)
     note = "Its binned inputs, which are scaled by themselves, stay." if n.configuration.bins else ""
     return Technique(
         *("normalisation", "Input normalisation", "standardised", "raw columns", True),
@@ -145,7 +152,7 @@ def _batch_norm(n: Network) -> Technique | str:
 
 def _bins(n: Network) -> Technique | str:
     if not n.numbers:
-        return "no column is continuous"
+        return _no_numbers(n)
     c = n.configuration
     if c.model:
         return OWN_MATTER
@@ -181,7 +188,7 @@ def _decay(n: Network) -> Technique | str:
 
 def _input_noise(n: Network) -> Technique | str:
     if not n.numbers:
-        return "no column is continuous"
+        return _no_numbers(n)
     make = _setting("input-noise", "Input noise", "input_noise", added=remedies.INPUT_NOISE, shown="σ = {:.2g}")
     return make(n)
 
@@ -190,6 +197,28 @@ def _mixup(n: Network) -> Technique | str:
     if n.configuration.batch_size == 1:
         return "a mini-batch of one row has nothing to mix it with"
     return _setting("mixup", "Mixup", "mixup", added=remedies.MIXUP, shown="α = {:.2g}")(n)
+
+
+def _residual(n: Network) -> Technique | str:
+    c = n.configuration
+    if c.model:
+        return OWN_MATTER
+    other = replace(c, residual=not c.residual)
+    return Technique("residual", "Residual blocks", "residual blocks", "none", c.residual, (Arm(other),))
+
+
+def _change(name: str, title: str, shown: str, **strengths: float) -> Maker:
+    """A change of images in training, taken away whole or put in with these strengths."""
+
+    def make(n: Network) -> Technique:
+        own = {field: getattr(n.configuration, field) for field in strengths}
+        there = any(own.values())
+        used = own if there else strengths
+        other: dict[str, float] = dict.fromkeys(strengths, 0.0) if there else strengths
+        with_it = shown.format(*used.values())
+        return Technique(name, title, with_it, "none", there, (Arm(replace(n.configuration, **other)),))  # type: ignore[arg-type]
+
+    return make
 
 
 def _average(n: Network) -> Technique | str:
@@ -292,3 +321,22 @@ MAKERS: tuple[tuple[str, Maker], ...] = (
     ("Adam's bias correction", _bias_correction),
     *((f"Initialisation: {INITIALIZERS[rival]}", _initialiser(rival)) for rival in RIVALS),
 )  # fmt: skip
+
+# What only a network of images has, before all else: what it is shown matters more than how it steps. Residual blocks
+# come last, as a network with them trains three times as long.
+OF_IMAGES: tuple[tuple[str, Maker], ...] = (
+    ("Shifted images", _change("shift", "Shifted images", "up to {:.0%} of a side", shift=of_images.SHIFT)),
+    ("Mirrored images", _change("flip", "Mirrored images", "{:.0%} of them", flip=of_images.FLIP)),
+    ("Turned images", _change("rotation", "Turned images", "up to {:.0f}°", rotation=of_images.ROTATION)),
+    ("Cropped images", _change("crop", "Cropped images", "up to {:.0%} of a side", crop=of_images.CROP)),
+    (
+        "Other light",
+        _change(
+            *("light", "Other light", "brightness ± {:.0%}, contrast ± {:.0%}"),
+            brightness=of_images.LIGHT,
+            contrast=of_images.LIGHT,
+        ),
+    ),
+    ("Cutout", _change("cutout", "Cutout", "{:.0%} of a side", cutout=of_images.CUTOUT)),
+    ("Residual blocks", _residual),
+)

@@ -113,7 +113,8 @@ def ablate(session: Session, problem: Problem, network: Configuration, *, seeds:
         network: What is taken apart.
         seeds: On which both sides are trained, where the time is enough.
     """
-    found, missing = ablations.techniques(ablations.Network(network, problem.inputs.numbers))
+    of_images = problem.of == "images"
+    found, missing = ablations.techniques(ablations.Network(network, problem.inputs.numbers, images=of_images))
     planned = affordable(session, problem, network, found, seeds)
     climbed = _climbed(session, problem, network, planned, found[: planned.techniques])
     settled = tuple(climbed[one.name].technique if one.name in climbed else one for one in found[: planned.techniques])
