@@ -42,7 +42,7 @@ def examined(case: Case, seed: int, *, repair: bool = False) -> dict[str, Any]:
     lab = Lab(subject)
     lab.train(lab.start(), subject.steps)
     training = time.monotonic() - began
-    began = time.monotonic()
+    began, busy = time.monotonic(), time.process_time()
     try:
         exam = Examination(recipe.subject())
         diagnosis = examine(exam, began)
@@ -50,7 +50,7 @@ def examined(case: Case, seed: int, *, repair: bool = False) -> dict[str, Any]:
         spent, failed = exam.lab.programs.rows, None
     except (BurnishError, ArithmeticError, LookupError, TypeError, ValueError, NotImplementedError) as error:
         found, repaired, spent, failed = [], None, 0, f"{type(error).__name__}: {error}"
-    seconds = time.monotonic() - began
+    seconds, busy = time.monotonic() - began, time.process_time() - busy
     with np.errstate(all="ignore"):
         record = recorder.record(recipe)
         said = {name: [[symptom, list(codes)] for symptom, codes in rule(record)]
@@ -59,6 +59,7 @@ def examined(case: Case, seed: int, *, repair: bool = False) -> dict[str, Any]:
         "findings": [{key: one[key] for key in ("code", "severity", "evidence", "where")} for one in found],
         "failed": failed,
         "seconds": round(seconds, 2),
+        "processor_seconds": round(busy, 2),
         "training_seconds": round(training, 2),
         "trainings": round(spent / repairs.cost(subject), 1),
         "steps": subject.steps,
