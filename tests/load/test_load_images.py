@@ -84,6 +84,23 @@ def test_a_circle_of_links_ends_and_no_image_comes_twice(tmp_path, read):
     assert "read already" in reasons(found)["c/"]
 
 
+def test_a_name_that_is_no_text_is_a_reject(tmp_path, read):
+    """Of a file, and of a folder with all that is in it; names with a newline or in any script are names."""
+    root = image_folders.two_classes(tmp_path / "photos")
+    image_folders.copy(root / "a" / "000.png", root / "a" / "línea\nnueva 写真.png")
+    os.rename(os.fsencode(root / "a" / "001.png"), os.fsencode(root / "a") + b"/caf\xe9.png")
+    os.makedirs(os.fsencode(root) + b"/b\xff")
+    image_folders.copy(root / "a" / "000.png", root / os.fsdecode(b"b\xff") / "x.png")
+
+    found = read(root)
+
+    assert "a/línea\nnueva 写真.png" in texts_of(found.table[FILE])
+    assert {name for name, why in reasons(found).items() if "not UTF-8" in why} == {"a/caf\ufffd.png", "b\ufffd"}
+    assert found.table.rows == 6
+    for name in (*reasons(found), *texts_of(found.table[FILE]), *found.empty):
+        name.encode()
+
+
 def test_an_image_by_another_name_is_read(tmp_path, read):
     """The ending is missing: how the file begins tells."""
     root = image_folders.two_classes(tmp_path / "photos")

@@ -60,6 +60,8 @@ def find(root: Path) -> Found:
             path = f"{here}/{entry.name}" if here else entry.name
             if _is_litter(entry.name):
                 hidden += 1
+            elif (shown := _as_text(path)) != path:  # of a file or a folder
+                rejects.append((shown, "its name is not UTF-8, so that no table and no report could hold it"))
             elif not _is_folder(entry):
                 why = not_an_image(Path(entry.path))
                 files.append(path) if why is None else rejects.append((path, why))
@@ -72,6 +74,11 @@ def find(root: Path) -> Found:
 
 def _is_litter(name: str) -> bool:
     return name.startswith(".") or name.lower() in LITTER
+
+
+def _as_text(path: str) -> str:
+    """A path with a sign in place of each byte that is no text, which Python keeps as half a surrogate pair."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -90,7 +97,8 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def _folders(root: Path) -> tuple[str, ...]:
     with os.scandir(root) as listed:
-        return tuple(sorted(entry.name for entry in listed if _is_folder(entry) and not _is_litter(entry.name)))
+        names = [entry.name for entry in listed if _is_folder(entry) and not _is_litter(entry.name)]
+    return tuple(sorted(_as_text(name) for name in names))
 
 
 def not_an_image(path: Path) -> str | None:
