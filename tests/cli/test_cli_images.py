@@ -73,6 +73,7 @@ def test_audit_of_a_table_of_paths_says_what_it_takes_it_for(here: Command, tmp_
     [
         (("nowhere",), 2, "There is no file nowhere."),
         (("empty",), 3, "empty holds no images."),
+        (("single",), 3, "The classes have too few images."),
         (("digits", "--labels", "gone.csv"), 2, "There is no file gone.csv."),
         (("digits", "--image-size", "3"), 2, "3x3 is out of range"),
         (("digits", "--image-size", "big"), 2, "'big' is not a size"),
@@ -84,6 +85,7 @@ def test_audit_of_a_table_of_paths_says_what_it_takes_it_for(here: Command, tmp_
 def test_what_cannot_be_audited_is_refused_in_three_lines(here: Command, tmp_path, arguments, code, told):
     image_folders.digits(tmp_path / "digits", 20)
     (tmp_path / "empty").mkdir()
+    image_folders.two_classes(tmp_path / "single", 1)
     (tmp_path / "table.csv").write_text("a,b\n1,2\n3,4\n")
     ended = here("audit", *arguments)
 

@@ -97,6 +97,8 @@ def test_a_name_that_is_no_text_is_a_reject(tmp_path, read):
     assert "a/línea\nnueva 写真.png" in texts_of(found.table[FILE])
     assert {name for name, why in reasons(found).items() if "not UTF-8" in why} == {"a/caf\ufffd.png", "b\ufffd"}
     assert found.table.rows == 6
+    with pytest.raises(errors.ConfigError, match="is not UTF-8"):
+        read(root / os.fsdecode(b"b\xff"))
     for name in (*reasons(found), *texts_of(found.table[FILE]), *found.empty):
         name.encode()
 

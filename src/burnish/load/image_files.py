@@ -124,6 +124,10 @@ def not_an_image(path: Path) -> str | None:
 
 
 def _refuse_unreadable(root: Path) -> None:
+    if (shown := _as_text(str(root))) != str(root):
+        raise errors.ConfigError(
+            f"The name of the folder {shown} is not UTF-8.", "No report and no table could name it.", "Rename it."
+        )
     try:
         with os.scandir(root):
             return

@@ -86,8 +86,8 @@ def targets_there(known: NDArray[np.bool_], origin: NDArray[np.int8], name: str,
         )
 
 
-def target_suits(settings: Settings, target: Column, task: targets.Task) -> None:
-    """The target can be learnt as this task, and suits what else was asked."""
+def target_suits(settings: Settings, target: Column, task: targets.Task, *, of_folders: bool = False) -> None:
+    """The target can be learnt as this task, and suits what else was asked; `of_folders`: it is what images lie in."""
     if settings.require is not None:
         name, _ = parse_requirement(settings.require)
         if name not in REQUIRABLE[task]:
@@ -103,7 +103,7 @@ def target_suits(settings: Settings, target: Column, task: targets.Task) -> None
                 "Add --positive LABEL, or change --require.",
             )
     if task == "classification":
-        _refuse_too_many_classes(target)
+        _refuse_too_many_classes(target, of_folders=of_folders)
         return
     if settings.positive is not None:
         raise errors.ConfigError(
@@ -114,9 +114,16 @@ def target_suits(settings: Settings, target: Column, task: targets.Task) -> None
     _refuse_extreme(target)
 
 
-def _refuse_too_many_classes(target: Column) -> None:
+def _refuse_too_many_classes(target: Column, *, of_folders: bool) -> None:
     rows, (_, counts) = len(target.values), np.unique(target.values, return_counts=True)
     sparse = rows > targets.DISTINCT_ROWS and len(counts) > targets.DISTINCT_SHARE * rows
+    if of_folders and (sparse or counts.max() < 2):
+        raise errors.DataError(
+            "The classes have too few images.",
+            f"There are {len(counts):,} classes in {rows:,} images, so most have one: a network learns from some images "
+            "of a class and is judged on others.",
+            "Put more images into each folder. From some dozens of a class on, an error can be told.",
+        )
     if sparse or counts.max() < 2:
         raise errors.DataError(
             f"Target {target.name!r} has too many classes for its rows.",

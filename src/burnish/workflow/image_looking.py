@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from burnish.data import image_audit, kinds
+from burnish.data import image_audit, images, kinds
 from burnish.data import split as splits
 from burnish.data.images import ImageDataset
 from burnish.diagnosis.finding import Finding
@@ -72,7 +72,7 @@ def audit(sources: ImageSources, *, report: Callable[[int, int], None]) -> Looke
     assert target is not None
     profile = next(p for p in kinds.profile(table, target=target) if p.name == target)
     task, _ = targets.infer_task(table[target], profile)
-    checking.target_suits(Settings(), table[target], task)
+    checking.target_suits(Settings(), table[target], task, of_folders=target == images.LABEL)
     classes = reading.classes_of(table, target, task)
     plan = splits.Plan(given_dev=bool((origin == DEV).any()), given_test=bool((origin == TEST).any()))
     found = image_audit.audit(dataset, origin=origin, classes=classes, plan=plan)

@@ -159,7 +159,7 @@ def _read_images(session: Session, sources: Sources) -> Loaded:
     for note in table.notes:
         session.say(Stage.READ, note)
     session.say(Stage.READ, f"A {task}: {reason}.")
-    checking.target_suits(settings, table[target], task)
+    checking.target_suits(settings, table[target], task, of_folders=target == images.LABEL)
     return Loaded(table, target, origin, profiles, task, metric_for(settings, task), 0, records, dataset)
 
 
