@@ -75,3 +75,14 @@ def test_xla_has_one_thread_in_a_worker():
         check=True,
     )
     assert done.stdout.strip() == "1"
+
+
+def test_who_does_not_wait_is_told_that_another_compiles(tmp_path):
+    """Until the program is there for all."""
+    with (
+        compile_cache.turn(tmp_path, "program") as first,
+        compile_cache.turn(tmp_path, "program", wait=False) as second,
+    ):
+        assert (first, second) == (True, False)
+    with compile_cache.turn(tmp_path, "program", wait=False) as third:
+        assert third

@@ -49,20 +49,32 @@ def _is_compiled(file: IO[str]) -> bool:
 
 
 @contextlib.contextmanager
-def turn(cache: Path | None, program: str) -> Iterator[None]:
+def turn(cache: Path | None, program: str, *, wait: bool = True) -> Iterator[bool]:
     """Hold the turn to compile this program; who comes second waits, then finds it in the cache.
 
     Two workers that compile the same program at once take about as long as one after the other, and do it twice.
+
+    Args:
+        cache: The folder; None: nobody else compiles.
+        program: What it is told by.
+        wait: Whether to wait where another has the turn.
+
+    Yields:
+        Whether the turn is held.
     """
     if cache is None:
-        yield
+        yield True
         return
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = hashlib.sha256(program.encode()).hexdigest()[:24]
     with (cache / f"{name}.turn").open("a+") as file:
         if not _is_compiled(file):
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+        yield True
         if not _is_compiled(file):
             file.write(COMPILED)
 

@@ -48,13 +48,19 @@ def lowered(trial: Trial) -> dict[str, jax.stages.Lowered]:
         return x, np.zeros((size, codes.shape[1]), np.int32), True
 
     z = np.zeros((len(data.dev.y), shape.outputs), np.float32)
-    dev, probe = block(data.dev.codes), block(data.probe_codes)
+    dev, (probe_x, probe_codes, _) = block(data.dev.codes), block(data.probe_codes)
     return {
         PART: jax.jit(partial(slice.train_part, shape)).lower(hp, state, ahead(trial), np.int32(0)),
         DEV: jax.jit(partial(_at_an_end, shape)).lower(hp, state, data.rows, *dev),
         JUDGED: jax.jit(partial(slice.judged, shape)).lower(hp, state, data, z, _nothing()),
-        PROBE: jax.jit(partial(_evaluated, shape)).lower(state.best_params, state.best_statistics, *probe),
+        PROBE: probing(shape, state, probe_x, probe_codes),
     }
+
+
+def probing(shape: Architecture, state: slice.State, x: Any, codes: Any) -> jax.stages.Lowered:
+    """What the best weights give for as many rows as these."""
+    best = state.best_params, state.best_statistics
+    return jax.jit(partial(_evaluated, shape)).lower(*best, x, codes, np.bool_(True))
 
 
 def _evaluated(shape: Architecture, params: Any, statistics: Any, x: Any, codes: Any, wanted: Any) -> Any:

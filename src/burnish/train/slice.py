@@ -313,7 +313,7 @@ def train_slice(
     """Train until `until_step`, an ending, or a full record, whichever comes first.
 
     With `probing` false the probe's outputs are zeros: for a large network they cost as much as a slice, and only the
-    last ones are read.
+    last ones are read. False itself leaves them out of the program.
     """
     batch, capacity = architecture.batch_size, data.train.y.shape[0]
     per_epoch = batches.steps_per_epoch(batch, data.rows)
@@ -342,12 +342,15 @@ def train_slice(
 
     record = Record(jnp.zeros((RECORD_LENGTH, 5), jnp.float32), jnp.int32(0))
     state, record = lax.while_loop(going, part_of_epoch, (state, record))
+    nothing = jnp.zeros((data.probe_x.shape[0], architecture.outputs), jnp.float32)
+    if probing is False:
+        return Result(state, record, nothing)
     probe = lax.cond(
         probing,
         lambda s: kinds.of(architecture).evaluation(
             architecture, s.best_params, s.best_statistics, data.probe_x, data.probe_codes
         ),
-        lambda _: jnp.zeros((data.probe_x.shape[0], architecture.outputs), jnp.float32),
+        lambda _: nothing,
         state,
     )
     return Result(state, record, probe)
