@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -128,3 +130,19 @@ def test_packs_under_one_another_are_mapped_where_they_are_many(tmp_path, monkey
     assert again.filename == found.filename
     np.testing.assert_array_equal(found, np.concatenate(parts))
     assert not on_disk.is_mapped(image_pack.joined([np.array(parts[0]), parts[1]], cache=tmp_path / "cache"))
+
+
+def test_a_disk_that_fills_up_meanwhile_is_an_error_and_blames_no_image(tmp_path, read, monkeypatch):
+    """Room is reserved before anything is written into a map, where a full disk would kill the process."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    root = image_folders.two_classes(tmp_path / "photos")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", full)
+        with pytest.raises(errors.StoreError, match="No space left on device"):
+            read(root)
+
+    assert read(root).table.rows == 6
+    assert read(root).table.rejects == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -126,7 +127,7 @@ def joined(parts: Sequence[NDArray[np.uint8]], *, cache: Path | None = None) -> 
         if not (done / PIXELS).exists():
             done.mkdir(mode=0o700, exist_ok=True)
             _refuse_full(done, rows * parts[0][0].nbytes)
-            new = np.lib.format.open_memmap(done / PART, "w+", np.uint8, (rows, *parts[0].shape[1:]))
+            new = _reserved(done / PART, (rows, *parts[0].shape[1:]))
             place = 0
             for part in parts:
                 for begin in range(0, len(part), CHUNK):
@@ -176,7 +177,7 @@ def _make(job: Job, done: Path, report: Report) -> None:
     if not (part / image_worker.JOB).exists():
         _refuse_full(part, needed)
         shape = (len(job.files), job.shape.height, job.shape.width, job.shape.channels)
-        np.lib.format.open_memmap(part / PIXELS, "w+", np.uint8, shape).flush()
+        _reserved(part / PIXELS, shape).flush()
         job.write(part)
     before = CHUNK * sum(image_worker.facts_file(part, chunk).exists() for chunk in range(job.chunks))
     progress = _Progress(report, len(job.files), min(before, len(job.files)))
@@ -192,14 +193,37 @@ def _make(job: Job, done: Path, report: Report) -> None:
     _tidy(job, done)
 
 
+def _reserved(path: Path, shape: tuple[int, ...]) -> np.memmap:
+    """A new array of bytes in a file, mapped, with room on the disk for all of it.
+
+    Else whoever writes where the disk is full is killed by a signal, and the image that was written is blamed.
+
+    Raises:
+        OSError: There is no room.
+    """
+    made = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # what file systems say that cannot reserve
+                path.unlink()
+                raise
+    return made
+
+
 def _refuse_full(part: Path, needed: int) -> None:
     free = _free(part)
     if needed > MOST_OF_THE_DISK * free:
         raise errors.StoreError(
             f"There is no room for the packed images in {part.parent}.",
-            f"They take {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free.",
+            f"They take {_mebibytes(needed)}, and {_mebibytes(free)} are free.",
             "Make room, choose a smaller --image-size, or set XDG_CACHE_HOME to another folder.",
         )
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"
 
 
 def _free(path: Path) -> int:
@@ -297,7 +321,7 @@ def _join(job: Job, part: Path) -> None:
 def _close_gaps(part: Path, kept: NDArray[np.int64]) -> None:
     """A copy without the rows of rejects, block by block."""
     old = np.load(part / PIXELS, mmap_mode="r", allow_pickle=False)
-    new = np.lib.format.open_memmap(part / WITHOUT_GAPS, "w+", np.uint8, (len(kept), *old.shape[1:]))
+    new = _reserved(part / WITHOUT_GAPS, (len(kept), *old.shape[1:]))
     for begin in range(0, len(kept), CHUNK):
         new[begin : begin + CHUNK] = old[kept[begin : begin + CHUNK]]
     new.flush()
