@@ -14,7 +14,7 @@ import numpy as np
 from burnish.data.inputs import InputSpec, Prepared
 from burnish.executors import compile_cache, sights, streaming, trials
 from burnish.model import rules
-from burnish.model.architecture import Architecture, Convolution
+from burnish.model.architecture import Architecture, Perceptron
 from burnish.model.own_model import OwnModel
 from burnish.train import hyperparameters, packing, slice
 from burnish.train.configuration import Configuration
@@ -138,10 +138,11 @@ def warm_up() -> None:
 def _care(shape: Architecture) -> dict[str, str | bool]:
     """How carefully LLVM works on a program.
 
-    For convolutions at its third level, without which a step takes half as long again (42 ms instead of 27); for others
-    at the second, as steps take as long (349 and 351 µs, 3.06 and 3.03 ms) and the program 7 to 12 % less.
+    On perceptrons at its second level: steps take as long as at the third (349 and 351 µs, 3.06 and 3.03 ms) and the
+    program 7 to 12 % less. A step of convolutions would take half as long again (42 ms instead of 27), and what a
+    person's own model would lose is not known.
     """
-    return {"xla_backend_optimization_level": "3" if isinstance(shape, Convolution) else "2"}
+    return {"xla_backend_optimization_level": "2" if isinstance(shape, Perceptron) else "3"}
 
 
 def _lowered(trial: trials.Trial) -> dict[str, jax.stages.Lowered]:
