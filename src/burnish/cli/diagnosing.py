@@ -15,6 +15,7 @@ from burnish import errors
 from burnish.doctor import asking, diagnosis
 from burnish.doctor.diagnosis import Diagnosis
 from burnish.doctor.monitor import Monitor
+from burnish.executors import compile_cache
 from burnish.load import code
 from burnish.workflow import rediagnosing, settings
 
@@ -33,7 +34,8 @@ def diagnose(
     if ":" not in where and not where.endswith(".py"):
         return _run(rediagnosing.Asked(Path(where), _seconds(time_limit), baseline_error, model), as_json=as_json)
     path, name = code.parts(where, WANTED)
-    with contextlib.redirect_stdout(sys.stderr):
+    # What was compiled is kept: whoever mends a training diagnoses it again.
+    with contextlib.redirect_stdout(sys.stderr), compile_cache.lent(compile_cache.folder()):
         maker = code.named(code.imported(path, "diagnosed"), path, name, fits=callable, wanted=WANTED)
         if asking.trains(maker):
             found = _watched(maker, path, name)

@@ -12,7 +12,7 @@ from scipy import stats
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import networks
 from burnish.doctor.arms import Arm
-from burnish.doctor.examination import FRESH, LOOKS, NOTHING_CHANGED, PRACTICAL_SHARE, Examination
+from burnish.doctor.examination import AT_ONCE, FRESH, LOOKS, NOTHING_CHANGED, PRACTICAL_SHARE, Examination
 from burnish.doctor.lab import Change
 from burnish.doctor.rule import Found, Rule
 from burnish.stats import paired
@@ -29,6 +29,8 @@ BOUNCING = -0.4
 LOWER = Arm("0.3 times the learning rate", Change(rate=0.3))
 # Units of the narrowest hidden layer from which a network may be wasteful.
 WIDE = 64
+# Operations of a training up to which half of its network is tried: a note is not worth minutes. A choice.
+MOST_OPERATIONS = 2 * AT_ONCE
 
 
 def correlation(losses: Floats) -> tuple[float, float]:
@@ -66,7 +68,7 @@ def _wasteful(exam: Examination) -> Iterable[Found]:
     """Hidden layers of half the width, rightly drawn: they would do where they are surely no worse by what matters."""
     layers = exam.gauger.layers
     least = min((layer.units for layer in layers[:-1]), default=0)
-    if least < WIDE or not exam.whole or not exam.followed.finite:
+    if least < WIDE or exam.operations > MOST_OPERATIONS or not exam.followed.finite:
         return
     half = networks.resized(exam.subject, layers, exam.start.params, 0.5, 1)
     if half is None:
