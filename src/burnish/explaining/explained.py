@@ -143,7 +143,9 @@ def _made(asked: Asked, past: Past, best: Best, emit: Emit) -> Explanation:
     unscaled = fold_files.read(folder.scratch, raw).train.inputs.x
     lab = Lab(fold, best.configuration, jobs=settings.workers)
     unit = panels.unit_of(fold, past.summary.task.unit)
-    raw_numbers = np.asarray(unscaled[: lab.rows, : fold.inputs.numbers])
+    raw_numbers = np.zeros((lab.rows, 0), np.float32)  # of images: they have no columns
+    if fold.inputs.image is None:
+        raw_numbers = np.asarray(unscaled[: lab.rows, : fold.inputs.numbers])
     material = Material(lab, raw_numbers, unit, fold, _draws(past, problem, best))
     emit(Line(Stage.EXPLAIN, f"Why it works, on {lab.rows:,} training rows of the run, from {best.name}."))
     until = None if asked.time_limit is None else began + asked.time_limit

@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from burnish.executors import trials
 from burnish.model import layers, network, random_bits, rules
+from burnish.model.architecture import Convolution
+from burnish.preprocess import images
 from burnish.train import batches, hyperparameters, packing, slice
 from burnish.train.configuration import Configuration
 from burnish.train.fold_data import FoldData
@@ -110,7 +112,8 @@ class Lab:
     def fitting(self, configuration: Configuration, seconds: float) -> int:
         """Mini-batches that fit into so many core seconds, by the guess of their arithmetic."""
         shape = self.shape(configuration)
-        return int(seconds / (STEP_SECONDS + 6.0 * shape.batch_size * shape.parameters / FLOPS))
+        products = shape.multiplications if isinstance(shape, Convolution) else shape.parameters
+        return int(seconds / (STEP_SECONDS + 6.0 * shape.batch_size * products / FLOPS))
 
     def start(self, configuration: Configuration, seed: int) -> slice.State:
         """The state before the first step."""
@@ -118,6 +121,8 @@ class Lab:
         bins = None
         if configuration.bins and fold.inputs.numbers:
             bins = layers.quantile_bins(fold.train.inputs.x[:, : fold.inputs.numbers], configuration.bins)
+        if fold.inputs.image is not None:
+            bins = images.moments(fold.train.inputs.x)
         params = trials.start_parameters(configuration, shape, seed, bins)
         return slice.start(shape, params, len(self._data.dev.y))
 

@@ -27,6 +27,7 @@ from burnish.explaining import (
 from burnish.explaining.draws import Draws
 from burnish.explaining.lab import Lab
 from burnish.report.panel import Panel
+from burnish.train import packing
 from burnish.train.fold_data import FoldData
 
 FEWEST_EPOCHS = 5  # of a training whose end is looked at
@@ -139,6 +140,32 @@ PANELS: tuple[tuple[dict[str, Any], Callable[[Material], Panel]], ...] = (
 )
 
 
+# Panels that cannot be made of images, and why.
+_OF_LAYERS = "Rows are images: this panel takes apart layers that read columns, and not convolutions."
+_TOO_DEAR = "Rows are images: its trainings, on mini-batches of up to all rows, would take hours of convolutions."
+NOT_OF_IMAGES: dict[Callable[[Material], Panel], str] = {
+    _conditioning: "Rows are images, which have no columns: the network standardises their pixels itself.",
+    _scales: _OF_LAYERS,
+    _l2: _OF_LAYERS,
+    _shift: _OF_LAYERS,
+    _noise: _OF_LAYERS,
+    _paths: _TOO_DEAR,
+    _batch_size: _TOO_DEAR,
+}
+_ON_DISK = (
+    "The run's images stay on disk, as they are too many for memory, and this panel trains on all of them at once."
+)
+
+
+def _why_not(panel: Callable[[Material], Panel], m: Material) -> str:
+    """Why a panel cannot be made of these rows; "" where it can."""
+    if m.fold.inputs.image is None:
+        return ""
+    if panel is _search and packing.is_handed(m.fold):
+        return _ON_DISK
+    return NOT_OF_IMAGES.get(panel, "")
+
+
 def _without(about: dict[str, Any], why: str) -> Panel:
     return Panel(**about, finding=why, made=False)
 
@@ -155,6 +182,9 @@ def make(material: Material, *, until: float | None = None, tell: Callable[[str]
     for number, (about, panel) in enumerate(PANELS, start=1):
         if until is not None and time.monotonic() >= until:
             made.append(_without(about, "The time was not enough for it."))
+            continue
+        if why := _why_not(panel, material):
+            made.append(_without(about, why))
             continue
         tell(f"{number} of {len(PANELS)}: {about['title']}")
         began = time.monotonic()
