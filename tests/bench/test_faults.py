@@ -37,7 +37,7 @@ def test_names_are_unique_and_every_job_has_faults_and_controls():
     """A second case of the same name would silently take the place of the first."""
     assert len(CASES) == len(summarise.FAULTS) + len(summarise.CONTROLS)
     assert {one.job for one in CASES.values()} == set(jobs.JOBS)
-    assert set(run.SMOKE) <= set(CASES)
+    assert {run.REPAIRED} < set(run.SMOKE) <= set(CASES)
 
 
 @pytest.mark.parametrize("job", jobs.JOBS)

@@ -26,8 +26,9 @@ DEEP = 4
 # From the last hidden layer to the first a gradient falls to less than a thousandth, or scales grow a thousandfold: a
 # choice, far beyond what right draws of networks that can be trained have.
 VANISHED = EXPLODED = 1e3
-# A first loss so many times that of knowing nothing. Logits of standard deviation 2 have 1.6 times for ten classes.
-TOO_LARGE = 2.0
+# A first loss so many times that of knowing nothing. Logits of standard deviation 2 have 1.6 times for ten classes and
+# twice for four, and He's weights in the last layer too, on inputs of deviation 1.6, give them and do no harm.
+TOO_LARGE = 3.0
 # Shares of a layer's units beyond those of right draws: dead, saturated.
 DEAD, SATURATED = 0.10, 0.30
 # What may have become of units: the gauge's name for it, its least share, and how it is told.
