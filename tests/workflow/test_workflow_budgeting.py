@@ -90,7 +90,7 @@ def test_people_are_no_floor_for_a_model_that_is_surely_better(known):
     assert human.surpassed is known
     assert told.floor.low == 0.0
     assert told.floor.high == pytest.approx(0.11)
-    assert "0.165, is not the lowest possible" in told.verdict
+    assert "0.165, is not the lowest possible" in told.floor_reason
     assert "near the floor" not in told.verdict
 
 

@@ -88,8 +88,6 @@ def _told(of: str, budget: ErrorBudget, sentence: str) -> records.Budget:
     }
     probable = max(budget.largest, key=lambda key: budget.largest[key])
     largest = f" Most likely the largest part: {_name(probable)} ({100 * budget.largest[probable]:.0f} %)."
-    if budget.floor.surpassed:
-        sentence = f"{sentence} {budget.floor.reason}"
     return records.Budget(
         of=of,
         floor=Interval(start, budget.floor.low, budget.floor.high),

@@ -120,8 +120,8 @@ def _refuse_too_many_classes(target: Column, *, of_folders: bool) -> None:
     if of_folders and (sparse or counts.max() < 2):
         raise errors.DataError(
             "The classes have too few images.",
-            f"There are {len(counts):,} classes in {rows:,} images, so most have one: a network learns from some images "
-            "of a class and is judged on others.",
+            f"There are {len(counts):,} classes in {rows:,} images, so most have one: a network learns from some "
+            "images of a class and is judged on others.",
             "Put more images into each folder. From some dozens of a class on, an error can be told.",
         )
     if sparse or counts.max() < 2:
