@@ -142,7 +142,7 @@ PANELS: tuple[tuple[dict[str, Any], Callable[[Material], Panel]], ...] = (
 
 # Panels that cannot be made of images, and why.
 _OF_LAYERS = "Rows are images: this panel takes apart layers that read columns, and not convolutions."
-_TOO_DEAR = "Rows are images: its trainings, on mini-batches of up to all rows, would take hours of convolutions."
+_TOO_DEAR = "Rows are images: its many trainings, on mini-batches of up to all rows, would take too long."
 NOT_OF_IMAGES: dict[Callable[[Material], Panel], str] = {
     _conditioning: "Rows are images, which have no columns: the network standardises their pixels itself.",
     _scales: _OF_LAYERS,
