@@ -125,10 +125,21 @@ def _correlations(pixels: NDArray[np.uint8], a: NDArray[np.int64], b: NDArray[np
     """Correlation of the pixels of each pair of rows, all channels together; shape (pairs,)."""
     out = np.empty(len(a), np.float32)
     for block in images.blocks(pixels, len(a)):
-        one, other = (
-            _unit(pixels[rows[block]].reshape(-1, int(np.prod(pixels.shape[1:]))).astype(np.float32)) for rows in (a, b)
-        )
-        out[block] = np.einsum("np,np->n", one, other)
+        out[block] = np.einsum("np,np->n", *(_patterns(pixels[rows[block]]) for rows in (a, b)))
+    return out
+
+
+def _patterns(pixels: NDArray[np.uint8]) -> Floats:
+    """All pixels of each image without their mean, at length 1; shape (rows, pixels)."""
+    return _unit(pixels.reshape(len(pixels), -1).astype(np.float32))
+
+
+def _products(unit: Floats, a: NDArray[np.int64], b: NDArray[np.int64]) -> Floats:
+    """The product of each pair of rows, a few at a time; shape (pairs,)."""
+    out, size = np.empty(len(a), np.float32), max(1, images.AT_ONCE // unit[:1].nbytes)
+    for begin in range(0, len(a), size):
+        block = slice(begin, begin + size)
+        out[block] = np.einsum("np,np->n", unit[a[block]], unit[b[block]])
     return out
 
 
@@ -143,7 +154,8 @@ def _threshold(pixels: NDArray[np.uint8], rows: NDArray[np.int64], rng: np.rando
     some = rows if len(rows) <= SAMPLE else np.sort(rng.choice(rows, SAMPLE, replace=False))
     a = rng.integers(0, len(some), drawn)
     b = (a + rng.integers(1, len(some), drawn)) % len(some)
-    correlations = _correlations(pixels[some], a, b).astype(np.float64)
+    unit = _patterns(pixels[some])
+    correlations = _products(unit, a, b).astype(np.float64)
     distances = np.sort(np.sqrt(np.clip(2 - 2 * correlations, 1e-12, None)))
     low, high = (max(k, rank * drawn // NULL_PAIRS) for k, rank in enumerate(RANKS, 1))
     power = np.log(high / low) / max(np.log(distances[high - 1] / distances[low - 1]), 1e-6)
@@ -164,7 +176,7 @@ def _candidates(
     places = compact @ axes[:, -COMPONENTS:]
     reach = 2 * np.sqrt(2 - 2 * threshold)
     count = min(NEIGHBOURS, len(places) - 1)
-    _, found = cKDTree(places).query(places, k=count + 1, distance_upper_bound=max(reach, 1e-6))
+    _, found = cKDTree(places).query(places, k=count + 1, distance_upper_bound=max(reach, 1e-6), workers=-1)
     a = np.repeat(np.arange(len(places)), count + 1)
     b = found.ravel()
     fits = (b < len(places)) & (a < b)  # the tree says "none" by the number of places
@@ -172,4 +184,6 @@ def _candidates(
     pairs = np.unique(
         np.concatenate([np.stack([a[fits], b[fits]]), np.stack([b[backwards], a[backwards]])], axis=1), axis=1
     )
-    return pairs[0].astype(np.int64), pairs[1].astype(np.int64)
+    a, b = pairs[0].astype(np.int64), pairs[1].astype(np.int64)
+    near = np.sqrt(np.clip(2 - 2 * _products(compact, a, b), 0, None)) <= reach  # of all components, not of some
+    return a[near], b[near]

@@ -19,8 +19,9 @@ from burnish.workflow.events import Stage
 from burnish.workflow.problem import Problem
 from burnish.workflow.session import Session
 
-# One of its trainings is looked at from inside, from this time limit on, in seconds: the compilation takes about one.
-LOOKING_FROM = 40.0
+# One of its trainings is looked at from inside, from this time limit on, in seconds: the compilation takes about one,
+# of a network for images a dozen.
+LOOKING_FROM = {"tables": 40.0, "images": 480.0}
 # The first network may use this share of the budget: without it there is nothing to improve.
 FIRST_ENDS = 0.85
 # Share of the time at which the first network on images should have ended, by what its epochs are expected to take.
@@ -60,7 +61,7 @@ def first(session: Session, problem: Problem) -> tuple[Problem, Configuration, l
     name = "first"
     seeds = candidates.FIRST_SEEDS if problem.split.screen == 1 else candidates.FIRST_SEEDS[:1]
     work = candidates.plan(name, configuration, seeds=seeds, folds=problem.screening, rows=problem.part)
-    if session.budget.limit is None or session.budget.limit >= LOOKING_FROM:
+    if session.budget.limit is None or session.budget.limit >= LOOKING_FROM[problem.of]:
         work = [replace(work[0], observed=True), *work[1:]]
     outcomes = session.train(problem, work, Stage.FIRST, until_share=FIRST_ENDS)
     if _cut_off(outcomes):
