@@ -190,13 +190,3 @@ def test_dropout_leaves_out_whole_channels_of_an_image(by_lax):
     assert 0.3 < gone.sum() / (plain != 0).sum() < 0.7
     np.testing.assert_allclose(half[~gone], 2 * plain[~gone], rtol=1e-6)
     assert (half != other).any()
-
-
-def test_moments_of_pixels_are_those_of_each_channel():
-    """Mean and one over the deviation; a channel of one value is divided by a step of a byte and not by 0."""
-    images = X.copy()
-    images[..., 2] = 7
-    found = convolution.pixel_moments(images)
-
-    np.testing.assert_allclose(found["mean"], images.mean((0, 1, 2)), rtol=1e-6)
-    np.testing.assert_allclose(found["inverse"], [*1 / images[..., :2].std((0, 1, 2)), 1], rtol=1e-5)

@@ -12,6 +12,7 @@ from burnish.baseline import boosting, linear, pixels
 from burnish.data import images, kinds
 from burnish.data.inputs import InputSpec, Prepared
 from burnish.data.table import Kind, Table
+from burnish.preprocess import images as preprocess
 from burnish.preprocess import padding, preparation
 from burnish.preprocess.preparation import Preparation
 from reference import image_folders
@@ -93,3 +94,13 @@ def test_rows_of_tables_stay_as_they_are():
 
     assert pixels.flat(rows, 8) is rows
     assert pixels.width(rows, 8) == 2000
+
+
+def test_moments_of_pixels_are_those_of_each_channel():
+    """Mean and one over the deviation; a channel of one value is divided by a step of a byte and not by 0."""
+    shown = np.random.default_rng(1).integers(0, 256, (10, 7, 6, 3)).astype(np.uint8)
+    shown[..., 2] = 7
+    found = preprocess.moments(shown)
+
+    np.testing.assert_allclose(found["mean"], shown.mean((0, 1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(found["inverse"], [*1 / shown[..., :2].std((0, 1, 2)), 1], rtol=1e-5)

@@ -13,6 +13,7 @@ from burnish.executors import fold_files, trainer, trials
 from burnish.model import convolution, convolution_lax, convolution_planes
 from burnish.model.architecture import Convolution
 from burnish.predictor import shapes, weights
+from burnish.preprocess import images
 from burnish.train import hyperparameters, packing, slice
 from burnish.train.work import Ending, Work
 from reference import tiny_images
@@ -27,7 +28,7 @@ def test_images_train_from_any_strengths_with_one_program(compilations, monkeypa
     fold = tiny_images.fold()
     shape = hyperparameters.architecture(AUGMENTED, fold.inputs, outputs=fold.outputs, task=fold.task)
     hp, data = hyperparameters.hyperparameters(AUGMENTED, SEED), packing.pack(fold)
-    moments = convolution.pixel_moments(fold.train.inputs.x)
+    moments = images.moments(fold.train.inputs.x)
     state = slice.start(shape, trials.start_parameters(AUGMENTED, shape, SEED, moments), len(data.dev.y))
     program = jax.jit(partial(slice.train_slice, shape))
 

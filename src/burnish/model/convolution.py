@@ -25,8 +25,8 @@ RISING = ("relu", "leaky_relu", "tanh", "selu", "identity")
 # Images that are evaluated at a time: their activations stay in a processor's cache, and memory does not grow with dev.
 EVALUATED = 256
 
-# Largest value of a pixel of one byte, and the least deviation of a channel, in steps of a byte, that it is divided by.
-BYTE, LEAST_DEVIATION = 255.0, 1.0
+# Largest value of a pixel of one byte.
+BYTE = 255.0
 
 Params = dict[str, Any]
 Moments = tuple[dict[str, Array], ...]
@@ -47,8 +47,8 @@ def parameters(
 
     Convolutions follow `initializer`, with 9 · channels as n; `scale` multiplies them. The second convolution of a
     residual block starts as if it were not there: γ is 0 under batch norm (Goyal et al. 2017), else its weights are
-    (Zhang, Dauphin and Ma, Fixup initialization, 2019). `bins` is what `pixel_moments` made of the training rows;
-    without it pixels run from −1 to 1. `frequency_scale` is for other kinds.
+    (Zhang, Dauphin and Ma, Fixup initialization, 2019). `bins` has the `mean` of the training rows' pixels and the
+    `inverse` of their deviation, by channel; without it pixels run from −1 to 1. `frequency_scale` is for other kinds.
     """
     rng = np.random.Generator(np.random.Philox(seed))
 
@@ -72,28 +72,6 @@ def parameters(
     plain = np.full(architecture.image[2], BYTE / 2, np.float32)
     pixels = bins or {"mean": plain, "inverse": 1 / plain}
     return {"convolutions": tuple(convolutions), "output": output, "pixels": pixels}
-
-
-def pixel_moments(images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-    """What makes the training images' pixels standardised: data, not weights; they do not learn.
-
-    Args:
-        images: Shape (rows, height, width, channels).
-
-    Returns:
-        `mean` of each channel, and `inverse`, one over its standard deviation, both in steps of a byte.
-    """
-    levels = np.arange(int(BYTE) + 1)
-    counts = np.stack([np.bincount(images[..., c].ravel(), minlength=len(levels)) for c in range(images.shape[3])])
-    share = counts / counts.sum(
-        1, keepdims=True
-    )  # counted, since a copy in floating point would be four times as large
-    mean = share @ levels
-    deviation = np.sqrt(np.maximum(share @ levels**2 - mean**2, 0.0))
-    return {
-        "mean": mean.astype(np.float32),
-        "inverse": (1 / np.maximum(deviation, LEAST_DEVIATION)).astype(np.float32),
-    }
 
 
 def statistics(architecture: Convolution) -> tuple[dict[str, Any], ...]:

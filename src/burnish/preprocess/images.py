@@ -65,7 +65,9 @@ class ImagePlan:
 
 
 def moments(images: Any) -> dict[str, NDArray[np.float32]]:
-    """What makes pixels standardised, of many images: `convolution.pixel_moments` block by block, to the same bit.
+    """What makes the training images' pixels standardised: data, not weights; they do not learn.
+
+    Counted, block by block, since a copy in floating point would be four times as large.
 
     Args:
         images: Shape (rows, height, width, channels), of bytes: an array, or `RowsOnDisk`.

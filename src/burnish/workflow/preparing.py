@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from burnish.data import deal, images, on_disk
 from burnish.data import split as splits
 from burnish.data.fold import Split
+from burnish.data.images import ImageDataset
 from burnish.data.inputs import Prepared
 from burnish.data.on_disk import RowsOnDisk
 from burnish.executors import fold_files
@@ -81,22 +84,25 @@ def prepare(
         _look_at(session, problem, settings.model)
     for number in problem.screening:
         write_fold(session, problem, number)
-    if loaded.images is not None:
-        session.say(Stage.PREPARE, "Pixels are standardised channel by channel, fitted on training images only.")
-        size = loaded.images.pixels.nbytes
-        if size > pixels_in_memory(settings):
-            session.say(
-                Stage.PREPARE,
-                f"They take {size / 2**30:,.2f} GiB and stay on disk: each training reads those of its next steps.",
-            )
-        return problem
+    for sentence in _of_columns(problem) if loaded.images is None else _of_pixels(loaded.images, settings):
+        session.say(Stage.PREPARE, sentence)
+    return problem
+
+
+def _of_columns(problem: Problem) -> Iterator[str]:
+    """What networks read of a table."""
     spec = problem.inputs
     how = "embedded" if problem.own is None else "one-hot"
     embedded = f", {len(spec.vocabularies)} {how} categories" if spec.vocabularies else ""
-    session.say(
-        Stage.PREPARE, f"{spec.numbers} continuous inputs, {spec.flags} flags{embedded}; fitted on training rows only."
-    )
-    return problem
+    yield f"{spec.numbers} continuous inputs, {spec.flags} flags{embedded}; fitted on training rows only."
+
+
+def _of_pixels(dataset: ImageDataset, settings: Settings) -> Iterator[str]:
+    """What networks read of images, and from where."""
+    yield "Pixels are standardised channel by channel, fitted on training images only."
+    size = dataset.pixels.nbytes
+    if size > pixels_in_memory(settings):
+        yield f"They take {size / 2**30:,.2f} GiB and stay on disk: each training reads those of its next steps."
 
 
 def _look_at(session: Session, problem: Problem, own: OwnModel) -> None:
