@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import subprocess
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 WORKER = Path(__file__).with_name("worker.py")
-# Seconds after which a worker is given up; the dearest examination takes some minutes on one core.
+# Seconds a run after which a worker is given up; the dearest examination takes some minutes on one core.
 TIMEOUT = 900.0
 
 Run = tuple[str, int]  # case, seed
@@ -73,28 +76,50 @@ def run(
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         }
 
-    def one(runs: Sequence[Run]) -> list[dict[str, Any]]:
-        return _one(kind, runs, environment) if time.monotonic() < until else []
+    lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+
+    def one(runs: Sequence[Run]) -> None:
+        try:
+            if time.monotonic() < until:
+                _one(kind, runs, environment, lines.put)
+        finally:
+            lines.put(None)
 
     with ThreadPoolExecutor(at_once) as pool:
-        for done in as_completed([pool.submit(one, runs) for runs in work]):
-            for record in done.result():
-                if out is not None:
-                    with out.open("a") as file:
-                        file.write(json.dumps(record) + "\n")
-                yield record
+        ends = [pool.submit(one, runs) for runs in work]
+        left = len(ends)
+        while left:
+            record = lines.get()
+            if record is None:
+                left -= 1
+                continue
+            if out is not None:
+                with out.open("a") as file:
+                    file.write(json.dumps(record) + "\n")
+            yield record
+        for end in ends:
+            end.result()
 
 
-def _one(kind: str, runs: Sequence[Run], environment: dict[str, str]) -> list[dict[str, Any]]:
-    """The lines of one worker; a worker that breaks is a record that says so, for each run that it left."""
+def _one(
+    kind: str, runs: Sequence[Run], environment: Mapping[str, str], tell: Callable[[dict[str, Any]], None]
+) -> None:
+    """Tells each line of one worker as it comes; of a worker that breaks, that it did, for each run that it left."""
     command: list[str] = [sys.executable, str(WORKER), kind, json.dumps(list(runs))]
-    call: Callable[..., Any] = subprocess.run
-    try:
-        done = call(command, capture_output=True, text=True, timeout=TIMEOUT, env=environment, check=False)
-        output, error = done.stdout, done.stderr[-500:] if done.returncode else ""
-    except subprocess.TimeoutExpired as stopped:
-        output = stopped.stdout.decode() if isinstance(stopped.stdout, bytes) else stopped.stdout or ""
-        error = f"Given up after {TIMEOUT:.0f} s."
-    records = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    have = {(record["case"], record["seed"]) for record in records}
-    return records + [{"case": name, "seed": seed, "broken": error} for name, seed in runs if (name, seed) not in have]
+    left = list(runs)
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, env=environment) as worker,
+    ):
+        timer = threading.Timer(TIMEOUT * len(runs), worker.kill)
+        timer.start()
+        for line in worker.stdout or ():
+            if line.startswith("{"):
+                record = json.loads(line)
+                left.remove((record["case"], record["seed"]))
+                tell(record)
+        timer.cancel()
+        said.seek(0)
+        error = said.read()[-500:]
+    for name, seed in left:
+        tell({"case": name, "seed": seed, "broken": error or f"Ended with {worker.returncode}."})

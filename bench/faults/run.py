@@ -1,6 +1,6 @@
 """The doctor's own examination: does it find planted faults, name the cause, and leave healthy trainings in peace?
 
-Each examination is a process of its own with one thread. What is in --out is skipped, so that a stopped run goes on
+Few examinations share a process, which has one thread. What is in --out is skipped, so that a stopped run goes on
 where it was: `python bench/faults/run.py --out results.jsonl --slice 10m`, as often as it takes.
 
 Usage: python bench/faults/run.py [--smoke] [--seeds 100-109] [--jobs 2] [--out results.jsonl] [--slice 10m]
@@ -32,6 +32,8 @@ SMOKE = (
 )
 # Of them the one whose repair is measured.
 REPAIRED = "J9 Adam 1.0"
+# Runs of one process: its start takes some seconds, and a slice ends only after them.
+TOGETHER = 4
 
 
 def main() -> None:
@@ -58,10 +60,11 @@ def main() -> None:
     for seed in chosen:
         left = [(name, seed) for name in names if (name, seed) not in have]
         for kind, runs in (
-            ("repair", [[run] for run in left if run in repaired]),
-            ("examine", [[run] for run in left if run not in repaired]),
+            ("repair", [run for run in left if run in repaired]),
+            ("examine", [run for run in left if run not in repaired]),
         ):
-            for record in processes.run(kind, runs, at_once=asked.jobs, until=until, out=asked.out, cache=asked.cache):
+            work = [runs[first : first + TOGETHER] for first in range(0, len(runs), TOGETHER)]
+            for record in processes.run(kind, work, at_once=asked.jobs, until=until, out=asked.out, cache=asked.cache):
                 print(_line(record), flush=True)
                 records.append(record)
     print("\n".join(summarise.shown(records, {})))

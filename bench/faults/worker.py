@@ -44,7 +44,7 @@ def examined(case: Case, seed: int, *, repair: bool = False) -> dict[str, Any]:
     training = time.monotonic() - began
     began, busy = time.monotonic(), time.process_time()
     try:
-        exam = Examination(recipe.subject())
+        exam = Examination(recipe.subject(), threads=1)  # as many as the process may use
         diagnosis = examine(exam, began)
         found, repaired = diagnosis.document()["findings"], diagnosis.repaired
         spent, failed = exam.lab.programs.rows, None

@@ -11,9 +11,10 @@ import pytest
 from burnish.doctor import anatomy, networks
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm, changed
-from burnish.doctor.examination import Examination, TimeUp
+from burnish.doctor.examination import NOTHING_CHANGED, Examination, TimeUp
 from burnish.doctor.gauges import Gauger
 from burnish.doctor.lab import Change, Lab
+from burnish.doctor.rules.steps import ADAM
 from burnish.doctor.subject import Rows
 from doctor import subjects
 
@@ -94,6 +95,27 @@ def test_no_training_is_begun_when_the_time_is_up():
 
     with pytest.raises(TimeUp):
         exam.screen(Arm("a tenth", Change(rate=0.1)))
+
+
+def test_trainings_at_once_are_each_alone():
+    """In several threads, of a shared program and of one of its own: to the bit."""
+    arms = (Arm("a tenth", Change(rate=0.1)), Arm("Adam", subject=lambda given: replace(given, optimizer=ADAM)))
+    alone, together = (Examination(SMALL, threads=threads) for threads in (1, 3))
+    together.train_ahead((NOTHING_CHANGED, *arms), range(2))
+
+    assert len(together._trained) == 6
+    for arm in (NOTHING_CHANGED, *arms):
+        for seed in range(2):
+            np.testing.assert_array_equal(together.trained(arm, seed).losses, alone.trained(arm, seed).losses)
+    assert together.lab.programs.rows == alone.lab.programs.rows
+
+
+def test_trainings_at_once_begin_no_further_one_when_the_time_is_up():
+    exam = Examination(SMALL, threads=2)
+    exam.until = 0.0
+
+    with pytest.raises(TimeUp):
+        exam.train_ahead((NOTHING_CHANGED,), range(4))
 
 
 def test_starts_that_do_not_follow_their_key_are_not_compiled_into_one():

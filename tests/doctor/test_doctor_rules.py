@@ -14,7 +14,7 @@ from burnish.doctor import course
 from burnish.doctor import null as nulls
 from burnish.doctor.diagnosis import diagnose
 from burnish.doctor.examination import PROBE_FAMILIES, Examination
-from burnish.doctor.rules import RULES, TRIALS
+from burnish.doctor.rules import RULES, TRIALS, scales
 from burnish.doctor.subject import Rows
 from doctor import subjects
 
@@ -27,7 +27,12 @@ def found(subject, *codes):
     exam = Examination(subject)
     looked = [rule for rule in RULES if not codes or rule.code in codes]
     seen = [one.finding.code for rule in looked if rule.look for one in rule.look(exam)]
-    tried = [one for rule in looked if rule.trial for one in course._screened(exam, rule)]
+    tried = [
+        one
+        for rule in looked
+        if rule.trial and (trial := rule.trial(exam))
+        for one in course._screened(exam, rule, trial)
+    ]
     return seen + [one.rule.code for one in tried if exam.confirm(one.probed.arm, one.arms)[1]]
 
 
@@ -306,6 +311,18 @@ def test_a_healthy_training_has_no_fault_and_says_so():
     assert diagnosis.ok, str(diagnosis)
     assert diagnosis.layers == ("[0]['w']", "[1]['w']", "[2]['w']")
     assert diagnosis.document()["ok"] is True
+
+
+@pytest.mark.slow
+def test_of_many_layers_one_may_have_more_dead_units_than_usual():
+    """Weights three times too large leave as many units dead as right ones; not so biases far below zero."""
+    first = Examination(PROBED["NN4"])
+    assert len(first.null.gauges)  # the others have it from this one
+    exams = [first, *(Examination(replace(PROBED["NN4"], seed=seed), after=first) for seed in range(1, 12))]
+    sunk = jax.tree.map(lambda leaf: leaf - 10 if leaf.ndim == 1 else leaf, HEALTHY.init(jax.random.key(0)))
+
+    assert sum(scales._born_dead(exam) is not None for exam in exams) <= 1
+    assert scales._born_dead(Examination(replace(HEALTHY, init=lambda key: sunk))) is not None
 
 
 def test_every_rule_says_what_it_is():

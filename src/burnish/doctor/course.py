@@ -32,6 +32,8 @@ from burnish.stats import interval, paired
 MOST, IMPROVEMENTS = 12, 3
 # Proofs that depend on the optimiser, the order of rows or the length of the training.
 STEPS = ("NU4", "NU2", "NU3")
+# The proof that waits for the training, and so looks last.
+TRAINED = "NU7"
 # Standard errors by which an arm has to be ahead of another to gain more: about 95 %, as nothing is called a fault so.
 APART = 2.0
 # Share of what a general cure regains with which a special one is the cause: as of a repair in the examination.
@@ -71,6 +73,7 @@ class Course:
         self.causes: list[Cause] = []
         self.arms: list[Arm] = []  # that were applied, in order
         self._cured: list[tuple[Cause, Examination, Examination]] = []  # and what was examined before and after
+        self._tried: dict[Examination, list[Candidate]] = {}  # what screening let through
         self._named: set[tuple[str, str]] = set()
 
     def run(self) -> Course:
@@ -82,7 +85,9 @@ class Course:
             if not cured:
                 break
         for cause, before, after in self._cured:
-            cause.explains = [one for one in _seen(before) if one not in _seen(after) and one != _name(cause.finding)]
+            trials = before in self._tried and after in self._tried
+            seen, left = (self._seen(exam, trials=trials) for exam in (before, after))
+            cause.explains = [one for one in seen if one not in (*left, _name(cause.finding))]
         return self
 
     @property
@@ -99,6 +104,14 @@ class Course:
         uncured = {cause.finding.code for cause in self.causes} - {cause.finding.code for cause, _, _ in self._cured}
         unless = {one for rule in RULES if rule.code == code for one in rule.unless}
         return bool(unless & (uncured | others))
+
+    def _seen(self, exam: Examination, *, trials: bool) -> list[str]:
+        """What was found on one training, by name, whatever causes it; by its trials too, if asked for."""
+        found = [one.finding for one in proofs(exam)]
+        if exam.first.finite:
+            found += [one.finding for rule in scales.UNITS if rule.look for one in rule.look(exam)]
+        screened = self._tried[exam] if trials else []
+        return [_name(one) for one in found] + [f"{one.rule.code} {one.rule.title}" for one in screened]
 
     @property
     def repaired(self) -> Subject | None:
@@ -129,16 +142,17 @@ class Course:
         """Of a proof's cure: this examination's trainings against those of the one before, from the same starts."""
         if not (before.first.finite and self.exam.first.finite and before.whole):
             return None
-        control, treatment = (
-            [exam.trained(NOTHING_CHANGED, seed) for seed in range(FRESH, FRESH + LOOKS[0])]
-            for exam in (before, self.exam)
-        )
+        starts = range(FRESH, FRESH + LOOKS[0])
+        for exam in (before, self.exam):
+            exam.train_ahead((NOTHING_CHANGED,), starts)
+        control, treatment = ([exam.trained(NOTHING_CHANGED, seed) for seed in starts] for exam in (before, self.exam))
         kind, steps = before.subject.kind, self.exam.subject.steps
         return compare(arm, control, treatment, task=kind, steps=steps, whole=True, alpha=paired.ALPHA)
 
     def _try(self) -> bool:
         improvements = 0
-        for one in candidates(self.exam, {code for code, _ in self._named}):
+        self._tried[self.exam] = candidates(self.exam, {code for code, _ in self._named})
+        for one in self._tried[self.exam]:
             probed, sure = self.exam.confirm(one.probed.arm, one.arms)
             if not sure:
                 continue
@@ -165,6 +179,8 @@ class Course:
 
 def proofs(exam: Examination) -> tuple[Found, ...]:
     """What is true of the program; of numbers that are not finite nothing else can be judged."""
+    if exam.first.finite:
+        exam.follow()  # while rules look that need no training
     network = exam.once("proofs", lambda: _looked(exam, of_network=True)) if exam.first.finite else ()
     found = (*network, *exam.once(OF_STEPS, lambda: _looked(exam, of_network=False)))
     order = [rule.code for rule in PROOFS]
@@ -176,12 +192,16 @@ def _looked(exam: Examination, *, of_network: bool) -> tuple[Found, ...]:
     rules = [rule for rule in PROOFS if (rule.code not in STEPS) == of_network]
     if not exam.first.finite:
         rules = [rule for rule in rules if rule.code == "NU4"]
+    rules.sort(key=lambda rule: rule.code == TRAINED)
     return tuple(found for rule in rules if rule.look for found in rule.look(exam))
 
 
 def candidates(exam: Examination, named: set[str]) -> list[Candidate]:
     """Rules whose best arm gains in screening by a size that matters, the likeliest cause first."""
-    found = [one for rule in TRIALS if rule.code not in named for one in _screened(exam, rule)]
+    asked = [(rule, rule.trial(exam)) for rule in TRIALS if rule.trial and rule.code not in named]
+    trials = [(rule, trial) for rule, trial in asked if trial is not None]
+    exam.screen_ahead([arm for _, trial in trials for arm in trial.arms])
+    found = [one for rule, trial in trials for one in _screened(exam, rule, trial)]
     ranked: list[Candidate] = []
     while found:
         best = min(found, key=lambda one: one.probed.treatment)
@@ -193,10 +213,7 @@ def candidates(exam: Examination, named: set[str]) -> list[Candidate]:
     return ranked
 
 
-def _screened(exam: Examination, rule: Rule) -> Iterator[Candidate]:
-    trial = rule.trial(exam) if rule.trial else None
-    if trial is None:
-        return
+def _screened(exam: Examination, rule: Rule, trial: Trial) -> Iterator[Candidate]:
     probed = [exam.screen(arm) for arm in trial.arms]
     good = [one for one in probed if exam.promising(one) and (one.fit_gain > 0 or not trial.optimises)]
     if not good:
@@ -224,15 +241,6 @@ def _alike(exam: Examination, one: Probed, best: Probed) -> bool:
         ahead = paired.gain(one.errors[:starts], best.errors[:starts], statistic=statistic)
     deviation = exam.uninformed_error if exam.subject.kind == "regression" else None
     return ahead.value <= max(practical_size(best.treatment, deviation), APART * ahead.standard_error)
-
-
-def _seen(exam: Examination) -> list[str]:
-    """All that is found on one training, by name, whatever causes it."""
-    found = [one.finding for one in proofs(exam)]
-    if exam.first.finite:
-        found += [one.finding for rule in scales.UNITS if rule.look for one in rule.look(exam)]
-        return [_name(one) for one in found] + [f"{c.rule.code} {c.rule.title}" for c in candidates(exam, set())]
-    return [_name(one) for one in found]
 
 
 def _name(finding: Finding) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -43,19 +45,23 @@ PROBE_ALARMS = FALSE_ALARMS / 2
 # Screening takes no part: what it lets through is judged on fresh starts, at a level that allows for all arms, tried or
 # not.
 PROBE_FAMILIES = 23
-# Starts that screen an arm, of cheap trainings and of others, and those that confirm it: the second look is for faults
-# that ruin some starts and spare others, and for cheap trainings only. Of dear ones an arm that gains nothing in the
-# first start has no second one.
+# Starts that screen an arm, of cheap trainings and of others, and the first of them, after which one that gains nothing
+# is left.
 SCREENED, SCREENED_DEAR = 4, 2
-LOOKS = (10, 30)
+GLANCED, GLANCED_DEAR = 2, 1
+# Starts that confirm an arm, look by look: the first finds what ruins every start, the last, for cheap trainings only,
+# what ruins some and spares others.
+LOOKS = (4, 10, 30)
 # Seeds of the starts that confirm begin here: those that screened chose the arm, and would flatter it.
 FRESH = 1000
+# Fresh starts over which other things are measured.
+MEASURED = range(FRESH, FRESH + 10)
 # Steps of a probe of a dear training: enough for an ill start to show.
 PROBE_STEPS = 200
-# Operations of a training (6 a parameter and row: forward, backward, update) up to which probes train to the end, and
-# up to which they are looked at twice, and up to which all starts screen at once. A choice: a perceptron of 17,000
+# Operations of a training (6 a parameter and row: forward, backward, update) up to which probes train to the end, up to
+# which they have the last look, and up to which two starts screen at first. A choice: a perceptron of 17,000
 # parameters, 1,140 steps of 32 rows, has 4e9.
-CHEAP, LOOKED_TWICE, AT_ONCE = 2e10, 5e9, 1e9
+CHEAP, LOOKED_LAST, AT_ONCE = 2e10, 5e9, 1e9
 # An effect on the loss that matters: 10 % of it. A choice, as in the error budget.
 PRACTICAL_SHARE = 0.10
 # A probe finds a fault, and not only room for improvement, where it removes so large a share of the error, or regains
@@ -99,12 +105,18 @@ class Examination:
     Args:
         subject: To examine.
         baseline_error: What is achievable, as an error; None: not known.
-        after: The examination of the same training before something was cured: what is known of its rows, and its
-            programs, serve here too where they are the same.
+        after: The examination of the same training before something was cured: what is known of its rows, its
+            programs and its threads serve here too where they are the same.
+        threads: That train at once; None: one a core. What is found does not depend on them.
     """
 
     def __init__(
-        self, subject: Subject, *, baseline_error: float | None = None, after: Examination | None = None
+        self,
+        subject: Subject,
+        *,
+        baseline_error: float | None = None,
+        after: Examination | None = None,
+        threads: int | None = None,
     ) -> None:
         subject.check()
         self.subject, self.baseline_error = subject, baseline_error
@@ -114,6 +126,10 @@ class Examination:
         self._known: dict[str, Any] = {}
         self.until: float = math.inf  # time of `time.monotonic` from which no further training is begun
         self._trained: dict[tuple[str, int], probes.Trained] = {}
+        self._pool: ThreadPoolExecutor = (
+            ThreadPoolExecutor(threads or len(os.sched_getaffinity(0))) if after is None else after._pool
+        )
+        self._following: Future[Followed] | None = None
         if after is not None:
             self._inherit(after)
 
@@ -196,9 +212,19 @@ class Examination:
             return float(1 - np.unique(y, return_counts=True)[1].max() / len(y))
         return float(np.std(np.asarray(y, np.float64)))
 
-    @cached_property
+    @property
     def followed(self) -> Followed:
         """The training from start to end, read at geometric steps and a few in between."""
+        return self.follow().result()
+
+    def follow(self) -> Future[Followed]:
+        """Begin it in another thread, if that has not been done, while something else is looked at."""
+        if self._following is None:
+            _ = self.first  # both threads want it
+            self._following = self._pool.submit(self._follow)
+        return self._following
+
+    def _follow(self) -> Followed:
         total = self.subject.steps
         stops = np.unique(np.concatenate([2 ** np.arange(0, 31), np.linspace(0, total, READINGS).astype(int)]))
         stops = stops[(stops > 0) & (stops <= total)]
@@ -266,7 +292,7 @@ class Examination:
     @cached_property
     def screening(self) -> range:
         """Seeds of the starts that screen."""
-        return range(SCREENED if self.operations <= LOOKED_TWICE else SCREENED_DEAR)
+        return range(SCREENED if self.operations <= LOOKED_LAST else SCREENED_DEAR)
 
     @cached_property
     def error(self) -> float:
@@ -297,8 +323,36 @@ class Examination:
             self._trained[arm.name, seed] = probes.train(lab, arm, seed, steps=steps, uninformed=self.uninformed)
         return self._trained[arm.name, seed]
 
+    def train_ahead(self, arms: Sequence[Arm], seeds: Sequence[int]) -> None:
+        """Train at once what is about to be asked for. An arm with a program of its own trains in one thread.
+
+        Raises:
+            TimeUp: One of it was not known, and no further training is to be begun.
+        """
+        tasks: dict[tuple[str, int | None], dict[tuple[str, int], Arm]] = {}
+        for arm in arms:
+            shared = self._lab(arm) is self.lab  # asked here, as two threads might both make it
+            for seed in seeds:
+                if (arm.name, seed) not in self._trained:
+                    tasks.setdefault((arm.name, seed if shared else None), {})[arm.name, seed] = arm
+        if len(tasks) < 2:
+            return
+
+        def run(task: dict[tuple[str, int], Arm]) -> None:
+            for (_, seed), arm in task.items():
+                self.trained(arm, seed)
+
+        running = [self._pool.submit(run, task) for task in tasks.values()]
+        try:
+            for one in running:
+                one.result()
+        finally:
+            for one in running:  # of an interrupted one nothing further is begun
+                one.cancel()
+
     def probe(self, arm: Arm, seeds: Sequence[int], alpha: float, *, control: Arm = NOTHING_CHANGED) -> Probed:
         """The arm against the control."""
+        self.train_ahead((control, arm), seeds)
         return probes.compare(
             arm,
             [self.trained(control, seed) for seed in seeds],
@@ -309,9 +363,22 @@ class Examination:
             alpha=alpha,
         )
 
+    @property
+    def glance(self) -> range:
+        """Seeds of the starts after which an arm that gains nothing is left."""
+        return self.screening[: GLANCED if self.operations <= AT_ONCE else GLANCED_DEAR]
+
+    def screen_ahead(self, arms: Sequence[Arm]) -> None:
+        """Train at once what screening each of these arms begins with.
+
+        Raises:
+            TimeUp: As of `trained`.
+        """
+        self.train_ahead((NOTHING_CHANGED, *arms), self.glance)
+
     def screen(self, arm: Arm) -> Probed:
         """The arm on a few starts."""
-        first = self.probe(arm, self.screening if self.operations <= AT_ONCE else self.screening[:1], paired.ALPHA)
+        first = self.probe(arm, self.glance, paired.ALPHA)
         return self.probe(arm, self.screening, paired.ALPHA) if self.promising(first) else first
 
     def confirm(self, arm: Arm, arms: int) -> tuple[Probed, bool]:
@@ -324,7 +391,7 @@ class Examination:
             arm: That screening chose.
             arms: Among how many.
         """
-        looks = LOOKS if self.operations <= LOOKED_TWICE else LOOKS[:1]
+        looks = LOOKS if self.operations <= LOOKED_LAST else LOOKS[:-1]
         alpha = PROBE_ALARMS / PROBE_FAMILIES / arms / len(LOOKS)
         for starts in looks:
             probed = self.probe(arm, range(FRESH, FRESH + starts), alpha)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
+from threading import Lock
 from typing import Any, NamedTuple
 
 import jax
@@ -114,7 +115,13 @@ class Programs:
 
     def __init__(self) -> None:
         self.rows = 0  # that all trainings together have gone over: what an examination costs, whatever the clock says
+        self._counting = Lock()
         self._made: list[tuple[tuple[Any, ...], Callable[..., Any]]] = []
+
+    def count(self, rows: int) -> None:
+        """Add what one training goes over; several train at once."""
+        with self._counting:
+            self.rows += rows
 
     def of(self, parts: tuple[Any, ...], make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
         """The program of these parts: its name, and what tells it from others of that name.
@@ -186,7 +193,7 @@ class Lab:
         """So many further steps; a smaller last mini-batch is filled up by its own rows, in their order."""
         key = jax.random.fold_in(jax.random.key(self.subject.seed + seed), 1)
         params, optimizer, step = training
-        self.programs.rows += steps * min(self.subject.batch_size, len(self.subject.train))
+        self.programs.count(steps * min(self.subject.batch_size, len(self.subject.train)))
         records: list[Any] = [np.empty((0, 3), np.float32)]
         alike = change.alike(self.subject)
         for first in range(step, step + steps, STRETCH):

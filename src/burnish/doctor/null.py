@@ -107,8 +107,7 @@ def draw(gauger: Gauger, params: PyTree) -> Null:
         params: As it begins; weights are drawn in their shapes.
     """
     right, change = drawing(gauger), standardising(gauger.lab.subject.train, targets=True)
-    keys = jax.random.split(jax.random.key(0), DRAWS)
-    return Null(tuple(gauger.read(right(params, key), change) for key in keys))
+    return Null(tuple(gauger.read(right(params, jax.random.key(number)), change) for number in range(DRAWS)))
 
 
 def depth_slope(scales: NDArray[np.float64]) -> float:

@@ -12,7 +12,7 @@ from scipy import stats
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import networks
 from burnish.doctor.arms import Arm
-from burnish.doctor.examination import AT_ONCE, FRESH, LOOKS, NOTHING_CHANGED, PRACTICAL_SHARE, Examination
+from burnish.doctor.examination import AT_ONCE, MEASURED, NOTHING_CHANGED, PRACTICAL_SHARE, Examination
 from burnish.doctor.lab import Change
 from burnish.doctor.rule import Found, Rule
 from burnish.stats import paired
@@ -76,7 +76,7 @@ def _wasteful(exam: Examination) -> Iterable[Found]:
     arm = Arm("hidden layers half as wide", subject=lambda subject: replace(subject, init=half.init))
     if exam.probe(arm, exam.screening, paired.ALPHA).told.value <= -exam.practical:
         return
-    gain = exam.probe(arm, range(FRESH, FRESH + LOOKS[0]), paired.ALPHA).told
+    gain = exam.probe(arm, MEASURED, paired.ALPHA).told
     if gain.low > -exam.practical:
         yield NN11.found(
             f"With {arm.name} the dev error differs by {-gain.value:+.2g} ({-gain.high:+.2g} to {-gain.low:+.2g}), and "

@@ -14,6 +14,7 @@ from burnish.doctor import networks
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
+from burnish.doctor.lab import quick
 from burnish.doctor.rule import Found, Rule, Trial
 
 # Rows of an exact test, and the relative size up to which float32 sums differ by rounding alone.
@@ -103,14 +104,15 @@ def _class_outputs(exam: Examination, far: Reach | None) -> Iterable[Found]:
 
 def _bounded(exam: Examination, far: Reach, shape: tuple[int, ...]) -> Iterable[Found]:
     """The loss of the best outputs that the network can give, against that of free ones."""
-    y = jnp.asarray(exam.lab.gauge.y[:FEW])
+    y = exam.lab.gauge.y[:FEW]
+    loss = quick(exam.subject.row_losses)
 
     def best(low: float, high: float) -> float:
         if len(shape) < 2 or shape[1] == 1:
-            z = jnp.where(y > 0, high, low).reshape(shape)
+            z = np.where(y > 0, high, low).reshape(shape)
         else:
-            z = jnp.where(jnp.arange(shape[1]) == y[:, None], high, low)
-        return float(jnp.mean(exam.subject.row_losses(z.astype(jnp.float32), y)))
+            z = np.where(np.arange(shape[1]) == y[:, None], high, low)
+        return float(np.mean(loss(z.astype(np.float32), y)))
 
     bound, free = best(max(far.low, -FREE), min(far.high, FREE)), best(-FREE, FREE)
     if bound > STUCK * exam.uninformed and np.isfinite(free) and free < HALF * bound:

@@ -11,7 +11,7 @@ from scipy import special
 from burnish.diagnosis.described import Described
 from burnish.diagnosis.finding import Finding
 from burnish.diagnosis.run_rules import calibration, seeds, slices, threshold
-from burnish.doctor.examination import AT_ONCE, FALSE_ALARMS, FRESH, LOOKS, NOTHING_CHANGED, PROBE_ALARMS, Examination
+from burnish.doctor.examination import AT_ONCE, FALSE_ALARMS, MEASURED, NOTHING_CHANGED, PROBE_ALARMS, Examination
 from burnish.doctor.rule import Found, Rule
 from burnish.stats import false_alarms
 
@@ -76,7 +76,8 @@ def _fragile(exam: Examination) -> Iterator[Finding]:
     """Over starts, and for cheap trainings only."""
     if exam.operations > AT_ONCE:
         return
-    errors = np.array([exam.trained(NOTHING_CHANGED, seed).errors.mean() for seed in range(FRESH, FRESH + LOOKS[0])])
+    exam.train_ahead((NOTHING_CHANGED,), MEASURED)
+    errors = np.array([exam.trained(NOTHING_CHANGED, seed).errors.mean() for seed in MEASURED])
     numbers = exam.subject.kind == "regression"
     yield from seeds.fragile(
         np.sqrt(errors) if numbers else errors, practical=exam.practical, alpha=_alpha("BV15"), percent=not numbers

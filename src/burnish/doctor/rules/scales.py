@@ -13,7 +13,7 @@ import numpy as np
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor.examination import Examination
 from burnish.doctor.rule import Found, Rule, Trial
-from burnish.doctor.rules.initialisation import right_start
+from burnish.doctor.rules.initialisation import CALLED_FOR, right_start
 
 # Shares of a layer's units beyond those of right initialisation: dead ones, saturated ones.
 DEAD, SATURATED = 0.10, 0.30
@@ -56,8 +56,13 @@ def _born_dead(exam: Examination) -> Trial | None:
     """Dead before the first step, by their biases, say: weights of the wrong scale leave units alive."""
     if not exam.gauger.layers:
         return None
-    excess = exam.first.dead - np.max([gauge.dead for gauge in exam.null.gauges], axis=0)
+    usual = np.mean([gauge.dead for gauge in exam.null.gauges], axis=0)
+    excess = exam.first.dead - usual
     if not (excess > DEAD).any():
+        return None
+    # Of many layers some have more dead units than usual: so the most that a right draw has in any layer counts.
+    draws = [float(np.nanmax(gauge.dead - usual)) for gauge in exam.null.gauges]
+    if exam.null.p_value(float(np.nanmax(excess)), draws) >= CALLED_FOR:
         return None
     place = int(np.nanargmax(excess))
     layer = exam.gauger.layers[place]
