@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from burnish.data.inputs import Prepared
-from burnish.data.on_disk import RowsOnDisk, is_mapped
+from burnish.data.on_disk import RowsOnDisk, give_back, is_mapped, read_by_rows
 
 VALUES = np.random.default_rng(0).integers(0, 256, (50, 4, 3, 1)).astype(np.uint8)
 
@@ -52,3 +55,30 @@ def test_a_file_that_was_cut_is_an_error(mapped, tmp_path):
     np.testing.assert_array_equal(found[:2], VALUES[:2])
     with pytest.raises(OSError, match="ends before row 40"):
         found[40:41]
+
+
+def test_a_map_is_read_by_rows_and_an_array_as_it_is(mapped):
+    rows = np.array([7, 3, 49])
+
+    assert isinstance(read_by_rows(mapped), RowsOnDisk)
+    np.testing.assert_array_equal(read_by_rows(mapped)[rows], VALUES[rows])
+    assert read_by_rows(VALUES) is VALUES
+
+
+def test_pages_that_are_given_back_lose_nothing(tmp_path):
+    """What was written, and not yet put on the disk, is read again as it was."""
+    made = np.lib.format.open_memmap(tmp_path / "b.npy", "w+", np.uint8, (100, mmap.PAGESIZE))
+    made[:] = np.arange(100, dtype=np.uint8)[:, None]
+    give_back(made)
+
+    np.testing.assert_array_equal(made[:, 0], np.arange(100))
+    before = resident(made)
+    give_back(made)
+    assert resident(made) < before
+
+
+def resident(array: np.memmap) -> int:
+    """KiB of a map that this process has in memory."""
+    lines = iter(Path("/proc/self/smaps").read_text().splitlines())
+    next(line for line in lines if line.endswith(str(array.filename)))
+    return int(next(line for line in lines if line.startswith("Rss:")).split()[1])

@@ -38,7 +38,8 @@ def dataset(pixels: np.ndarray, labels: np.ndarray, *, rejects=(), empty=(), **f
 def look(made: ImageDataset, *, origin: np.ndarray | None = None, plan: Plan | None = None) -> Audit:
     classes = made.table[images.LABEL].values.astype(int)
     origin = np.zeros(made.table.rows, int) if origin is None else origin
-    return image_audit.audit(made, origin=origin, classes=classes, plan=plan or Plan())
+    found = image_copies.find(made.pixels)
+    return image_audit.audit(made, found, origin=origin, classes=classes, plan=plan or Plan())
 
 
 def codes(found: Audit | tuple[Observation, ...]) -> list[str]:
@@ -107,6 +108,14 @@ def test_copies_are_told_and_kept_together():
     assert "4 images repeat another one" in named(found, "DA6").evidence
     assert "0000.png = 0200.png" in named(found, "DA6").evidence
     np.testing.assert_array_equal(found.keep_together[:4], found.keep_together[200:])
+
+
+def test_a_search_that_did_not_go_through_all_images_says_so():
+    made = dataset(image_folders.blobs(200), np.arange(200) % 2)
+    found = image_copies.find(made.pixels, goes_on=lambda done: False)
+    seen = image_audit.audit(made, found, origin=np.zeros(200, int), classes=np.arange(200) % 2, plan=Plan())
+
+    assert "0 of 200 different images, drawn at random, were compared with all others" in named(seen, "DA6").evidence
 
 
 def test_copies_with_other_labels_are_a_floor():

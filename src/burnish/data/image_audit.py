@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.data import copies, distribution, giveaway, image_copies, image_statistics, kinds, observation
+from burnish.data import copies, distribution, giveaway, image_statistics, kinds, observation
 from burnish.data.audit import Audit
 from burnish.data.fold import Split
 from burnish.data.image_copies import ImageCopies
@@ -58,18 +58,23 @@ class _Images:
 
 
 def audit(
-    dataset: ImageDataset, *, origin: NDArray[np.integer], classes: NDArray[np.integer] | None, plan: Plan
+    dataset: ImageDataset,
+    found: ImageCopies,
+    *,
+    origin: NDArray[np.integer],
+    classes: NDArray[np.integer] | None,
+    plan: Plan,
 ) -> Audit:
     """Looks for what would spoil a result: copies, broken and blank images, files that give the class away, mismatch.
 
     Args:
         dataset: All images, of all sources, with their labels.
+        found: Which of them are copies.
         origin: split.MAIN, DEV_FILE or TEST_FILE for each image, shape (rows,).
         classes: Class code of each image, shape (rows,); None for regression.
         plan: The seed of samples and halves, and which parts were given.
     """
     seen = _Images(dataset, texts_of(dataset.table[FILE]), origin, classes, plan)
-    found = image_copies.find(dataset.pixels, seed=plan.seed)
     copied = found.ids if found.repeats else None
     conflict = _conflicts(seen, found)
     observations = (
@@ -78,6 +83,7 @@ def audit(
         *_giveaways(seen),
         *_mismatch(seen, copied),
         *_copies(seen, found),
+        *_not_compared(found),
         *_disagreeing(seen, found, conflict),
         *_rare_classes(seen),
         *_blank(seen),
@@ -238,6 +244,23 @@ def _copies(seen: _Images, found: ImageCopies) -> tuple[Observation, ...]:
             f"{percent(found.repeats / seen.rows)} of {seen.rows:,} ({how}). Such as {'; '.join(pairs)}.",
             "Copies are kept on one side of the split, so that no dev or test image was seen in training. If they were "
             "collected twice, remove them.",
+        ),
+    )
+
+
+def _not_compared(found: ImageCopies) -> tuple[Observation, ...]:
+    """DA6: the time did not last for a search among all images."""
+    if found.compared == found.different:
+        return ()
+    return (
+        Observation(
+            "DA6",
+            "Not all images were compared with one another",
+            "note",
+            f"{found.compared:,} of {found.different:,} different images, drawn at random, were compared with all "
+            f"others ({percent(found.compared / found.different)}): the time allowed no more. Copies among the rest "
+            "are known only where they are equal in every pixel.",
+            "`burnish audit` compares all of them; or raise --time-limit.",
         ),
     )
 

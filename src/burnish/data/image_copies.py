@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse import csgraph
-from scipy.spatial import cKDTree
+from threadpoolctl import threadpool_limits
 
-from burnish.data import images
+from burnish.data import image_pairs, images, on_disk
+from burnish.data.image_pairs import Pixels
 
-# A compact form of an image, to find candidates by: block means, of which the main components are kept.
-SIDE, COMPONENTS = 16, 16
-SAMPLE = 4_000  # images that the components are taken from
-NEIGHBOURS = 8  # nearest ones that are looked at; a chain of them still makes one group of a hundred copies
+SAMPLE = 4_000  # images that random pairs are drawn from
 
 # Pairs drawn at random, and the ranks among them whose distances tell how fast pairs thin out towards distance 0: low
 # enough to be near it, and high enough that some copies among the pairs do not matter.
@@ -25,8 +22,9 @@ NULL_PAIRS, RANKS = 200_000, (100, 1_000)
 CHANCE = 1e-4
 # However few pairs there are, copies have a correlation of more than this: noise and compression leave it above.
 LEAST_CORRELATION = 0.9
-
-Floats = NDArray[np.float32]
+# Threads wait for each other busily: where another process had one of two cores, to compare 100,000 images took 114 s
+# on two threads and 6 s on one.
+THREADS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,8 @@ class ImageCopies:
     ids: NDArray[np.int64]  # images that are equal or nearly so share one, shape (rows,)
     threshold: float  # correlation of pixels from which on two images are nearly equal
     typical: float  # median correlation of two images drawn at random
+    compared: int  # different images, drawn at random, that were compared with all others
+    different: int  # that had to be: not blank, one of each that are equal in every pixel
 
     @property
     def repeats(self) -> int:
@@ -49,7 +49,12 @@ class ImageCopies:
         return len(self.exact) - len(np.unique(self.exact))
 
 
-def find(pixels: NDArray[np.uint8], *, seed: int = 0) -> ImageCopies:
+def always(compared: int) -> bool:
+    """Compare all."""
+    return True
+
+
+def find(pixels: NDArray[np.uint8], *, seed: int = 0, goes_on: Callable[[int], bool] = always) -> ImageCopies:
     """Groups of images that are copies of one another, after shrinking, new compression or a change of brightness.
 
     Two images are copies if their pixels correlate so closely that hardly any pair does so by chance. How rare close
@@ -61,102 +66,49 @@ def find(pixels: NDArray[np.uint8], *, seed: int = 0) -> ImageCopies:
     Args:
         pixels: Shape (rows, height, width, channels).
         seed: Draws pairs.
+        goes_on: Asked now and then whether to compare further images, with how many have been compared with all
+            others; images that are equal in every pixel are all found before.
     """
+    with threadpool_limits(limits=THREADS):
+        return _found(on_disk.read_by_rows(pixels), seed, goes_on)
+
+
+def _found(pixels: Pixels, seed: int, goes_on: Callable[[int], bool]) -> ImageCopies:
     exact = _equal(pixels)
     first = np.sort(np.unique(exact, return_index=True)[1])  # one image of each
-    compact = _compact(pixels, first)
-    lively = np.flatnonzero(np.any(compact != 0, axis=1))  # a blank image has no pattern to compare
+    sketches = image_pairs.sketches(pixels, first)
+    lively = np.flatnonzero(np.any(sketches != 0, axis=1))  # a blank image has no pattern to compare
     rows = first[lively]
     if len(rows) < 3:
-        return ImageCopies(exact, exact, 1.0, 0.0)
+        return ImageCopies(exact, exact, 1.0, 0.0, len(rows), len(rows))
     rng = np.random.default_rng([seed, 6])
     threshold, typical = _threshold(pixels, rows, rng)
-    a, b = _candidates(compact[lively], threshold, rng)
-    close = _correlations(pixels, rows[a], rows[b]) >= threshold
-    edges = np.concatenate(
-        [np.stack([rows[a[close]], rows[b[close]]]), np.stack([first[exact], np.arange(len(exact))])], 1
-    )
-    graph = sparse.coo_matrix((np.ones(edges.shape[1], np.int8), edges), shape=(len(pixels), len(pixels)))
-    ids = csgraph.connected_components(graph, directed=False)[1].astype(np.int64)
-    return ImageCopies(exact, ids, threshold, typical)
+    sketches = sketches if len(lively) == len(first) else sketches[lively]
+    near, compared = image_pairs.join(pixels, rows, sketches, threshold, rng=rng, goes_on=goes_on)
+    of_first = np.arange(len(first))
+    of_first[lively] = lively[np.unique(near, return_index=True)[1]][near]  # a group has the number of its first
+    return ImageCopies(exact, of_first[exact], threshold, typical, compared, len(rows))
 
 
-def _equal(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+def _equal(pixels: Pixels) -> NDArray[np.int64]:
     """Images with the same pixels share a number, counted from the first one on; shape (rows,)."""
-    hashes = np.fromiter(
-        (int.from_bytes(hashlib.blake2b(image.tobytes(), digest_size=8).digest(), "little") for image in pixels),
-        np.uint64,
-        len(pixels),
-    )
+    hashes = np.empty(len(pixels), np.uint64)
+    for block in images.blocks(pixels, len(pixels)):
+        found = (hashlib.blake2b(image, digest_size=8).digest() for image in np.ascontiguousarray(pixels[block]))
+        hashes[block] = np.frombuffer(b"".join(found), "<u8")
     _, first, ids = np.unique(hashes, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[ids].astype(np.int64)
 
 
-def _compact(pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> Floats:
-    """Grey block means without their mean, at length 1; 0 for a blank image. Shape (len(rows), at most SIDE²)."""
-    height, width = pixels.shape[1:3]
-    down, across = _means(height), _means(width)
-    out = np.empty((len(rows), len(down) * len(across)), np.float32)
-    for block in images.blocks(pixels, len(rows)):
-        grey = pixels[rows[block]].astype(np.float32).mean(axis=3)
-        small = np.einsum("ah,nhw,bw->nab", down, grey, across, optimize=True)
-        out[block] = _unit(small.reshape(len(grey), -1))
-    return out
-
-
-def _means(side: int) -> Floats:
-    """Weights that take at most SIDE means of neighbouring pixels, shape (means, side)."""
-    edges = np.linspace(0, side, min(SIDE, side) + 1)
-    places = np.arange(side)
-    covered = np.minimum(edges[1:, None], places + 1) - np.maximum(edges[:-1, None], places)
-    weights = np.clip(covered, 0, None)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def _unit(values: Floats) -> Floats:
-    """Rows without their mean, at length 1; 0 where they hardly vary (half a level)."""
-    centred = values - values.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    flat = length < 0.5 * np.sqrt(values.shape[1])
-    return np.where(flat, 0, centred / np.where(flat, 1, length)).astype(np.float32)
-
-
-def _correlations(pixels: NDArray[np.uint8], a: NDArray[np.int64], b: NDArray[np.int64]) -> Floats:
-    """Correlation of the pixels of each pair of rows, all channels together; shape (pairs,)."""
-    out = np.empty(len(a), np.float32)
-    for block in images.blocks(pixels, len(a)):
-        out[block] = np.einsum("np,np->n", *(_patterns(pixels[rows[block]]) for rows in (a, b)))
-    return out
-
-
-def _patterns(pixels: NDArray[np.uint8]) -> Floats:
-    """All pixels of each image without their mean, at length 1; shape (rows, pixels)."""
-    return _unit(pixels.reshape(len(pixels), -1).astype(np.float32))
-
-
-def _products(unit: Floats, a: NDArray[np.int64], b: NDArray[np.int64]) -> Floats:
-    """The product of each pair of rows, a few at a time; shape (pairs,)."""
-    out, size = np.empty(len(a), np.float32), max(1, images.AT_ONCE // unit[:1].nbytes)
-    for begin in range(0, len(a), size):
-        block = slice(begin, begin + size)
-        out[block] = np.einsum("np,np->n", unit[a[block]], unit[b[block]])
-    return out
-
-
-def _threshold(pixels: NDArray[np.uint8], rows: NDArray[np.int64], rng: np.random.Generator) -> tuple[float, float]:
+def _threshold(pixels: Pixels, rows: NDArray[np.int64], rng: np.random.Generator) -> tuple[float, float]:
     """Correlation from which on pairs are no chance, and the median one of random pairs.
 
     Correlation r is the distance d = √(2 − 2 r) of two images of length 1.
     """
     all_pairs = len(rows) * (len(rows) - 1) / 2
-    drawn = int(min(NULL_PAIRS, all_pairs))
-    # Of few images at a time, so that their pixels are read in blocks and not from all over the disk.
-    some = rows if len(rows) <= SAMPLE else np.sort(rng.choice(rows, SAMPLE, replace=False))
-    a = rng.integers(0, len(some), drawn)
-    b = (a + rng.integers(1, len(some), drawn)) % len(some)
-    unit = _patterns(pixels[some])
-    correlations = _products(unit, a, b).astype(np.float64)
-    distances = np.sort(np.sqrt(np.clip(2 - 2 * correlations, 1e-12, None)))
+    correlations = np.sort(_of_random_pairs(pixels, rows, rng))
+    drawn = len(correlations)
+    distances = np.sqrt(np.clip(2 - 2 * correlations[::-1], 1e-12, None))
     low, high = (max(k, rank * drawn // NULL_PAIRS) for k, rank in enumerate(RANKS, 1))
     power = np.log(high / low) / max(np.log(distances[high - 1] / distances[low - 1]), 1e-6)
     by_chance = low / drawn * all_pairs  # pairs within the distance of rank `low`
@@ -164,26 +116,12 @@ def _threshold(pixels: NDArray[np.uint8], rows: NDArray[np.int64], rng: np.rando
     return max(1 - limit**2 / 2, LEAST_CORRELATION), float(np.median(correlations))
 
 
-def _candidates(
-    compact: Floats, threshold: float, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs whose compact forms lie close: all copies are among them, since components only come closer.
-
-    Twice the distance of the threshold is let through, as block means and pixels are not one thing.
-    """
-    some = compact if len(compact) <= SAMPLE else compact[rng.choice(len(compact), SAMPLE, replace=False)]
-    _, axes = np.linalg.eigh(some.T @ some)
-    places = compact @ axes[:, -COMPONENTS:]
-    reach = 2 * np.sqrt(2 - 2 * threshold)
-    count = min(NEIGHBOURS, len(places) - 1)
-    _, found = cKDTree(places).query(places, k=count + 1, distance_upper_bound=max(reach, 1e-6), workers=-1)
-    a = np.repeat(np.arange(len(places)), count + 1)
-    b = found.ravel()
-    fits = (b < len(places)) & (a < b)  # the tree says "none" by the number of places
-    backwards = (b < len(places)) & (a > b)
-    pairs = np.unique(
-        np.concatenate([np.stack([a[fits], b[fits]]), np.stack([b[backwards], a[backwards]])], axis=1), axis=1
-    )
-    a, b = pairs[0].astype(np.int64), pairs[1].astype(np.int64)
-    near = np.sqrt(np.clip(2 - 2 * _products(compact, a, b), 0, None)) <= reach  # of all components, not of some
-    return a[near], b[near]
+def _of_random_pairs(pixels: Pixels, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Correlations of about NULL_PAIRS random pairs: all pairs within random groups, which are read once each."""
+    some = rng.permutation(rows)[:SAMPLE]
+    size = min(len(some), 1 + -(-2 * NULL_PAIRS // len(some)))
+    found = []
+    for begin in range(0, len(some) - size + 1, size):
+        unit = image_pairs.patterns(pixels[np.sort(some[begin : begin + size])])
+        found.append((unit @ unit.T)[np.triu_indices(size, 1)])
+    return np.concatenate(found).astype(np.float64)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.data import on_disk
+from burnish.data.on_disk import RowsOnDisk
 from burnish.data.table import Column, Physical, Table
 
 FILE, IMAGE, LABEL = "file", "image", "label"  # columns of a table of images; the last may have another name
@@ -36,7 +38,7 @@ ROUNDED_TO = 4  # two poolings by two
 NEARLY_SQUARE = 1.1  # sides that differ by less are made equal: the rest is padding
 
 # Bytes of pixels as float32 that are looked at at a time, by each of the audit's sums; some of them hold three such.
-AT_ONCE = 1 << 26
+AT_ONCE = 1 << 24
 
 # How the reason begins of a file that nobody takes for an image.
 OTHER_NAME = "its name ends in"
@@ -92,15 +94,19 @@ def pixels_of(column: Column) -> NDArray[np.uint8]:
     return column.values  # type: ignore[return-value]
 
 
-def blocks(pixels: NDArray[np.uint8], rows: int) -> Iterator[slice]:
+def blocks(pixels: NDArray[np.uint8] | RowsOnDisk, rows: int) -> Iterator[slice]:
     """So many rows in pieces of which floating-point numbers fit into memory.
+
+    What was read of a map is given back after each: it would count as memory of this process.
 
     Args:
         pixels: Shape (images, height, width, channels); only how large one is counts.
         rows: How many are to be looked at.
     """
     size = max(1, AT_ONCE // (np.dtype(np.float32).itemsize * math.prod(pixels.shape[1:])))
-    return (slice(begin, min(begin + size, rows)) for begin in range(0, rows, size))
+    for begin in range(0, rows, size):
+        yield slice(begin, min(begin + size, rows))
+        on_disk.give_back(pixels)
 
 
 def is_images(table: Table) -> bool:

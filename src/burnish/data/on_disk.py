@@ -78,3 +78,22 @@ class RowsOnDisk:
 def is_mapped(array: Any) -> bool:
     """Whether an array was mapped from a file as a whole: a part of a map does not know where it begins."""
     return isinstance(array, np.memmap) and array.filename is not None and isinstance(array.base, mmap.mmap)
+
+
+def read_by_rows(array: NDArray[Any]) -> NDArray[Any] | RowsOnDisk:
+    """A map as rows that are read where they are asked for, in any order; any other array as it is.
+
+    A map of a large file is read around each row too, in case that is asked for next.
+    """
+    if isinstance(array, np.memmap) and is_mapped(array) and array.flags.c_contiguous:
+        return RowsOnDisk.of(array)
+    return array
+
+
+def give_back(array: Any) -> None:
+    """Let the system have the pages that were read of a map, for as long as nobody reads them again.
+
+    They count as memory of this process, though the file still has them.
+    """
+    if is_mapped(array) and array.mode != "c":  # a copy of its own would be lost
+        array.base.madvise(mmap.MADV_DONTNEED)

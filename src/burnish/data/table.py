@@ -8,6 +8,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.data import on_disk
+
 
 class Physical(StrEnum):
     """How the values of a column are written."""
@@ -54,7 +56,7 @@ class Column:
 
     def take(self, rows: NDArray[np.integer]) -> Column:
         """The same column with these rows, in this order."""
-        return replace(self, values=self.values[rows])
+        return replace(self, values=on_disk.read_by_rows(self.values)[rows])
 
 
 @dataclass(frozen=True, slots=True)

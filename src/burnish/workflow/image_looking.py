@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from burnish.data import image_audit, images, kinds
+from burnish.data import image_audit, image_copies, images, kinds
 from burnish.data import split as splits
 from burnish.data.images import ImageDataset
 from burnish.diagnosis.finding import Finding
@@ -75,7 +75,8 @@ def audit(sources: ImageSources, *, report: Callable[[int, int], None]) -> Looke
     checking.target_suits(Settings(), table[target], task, of_folders=target == images.LABEL)
     classes = reading.classes_of(table, target, task)
     plan = splits.Plan(given_dev=bool((origin == DEV).any()), given_test=bool((origin == TEST).any()))
-    found = image_audit.audit(dataset, origin=origin, classes=classes, plan=plan)
+    copies = image_copies.find(dataset.pixels, seed=plan.seed)
+    found = image_audit.audit(dataset, copies, origin=origin, classes=classes, plan=plan)
     observations = [*found.observations]
     if plan.given_dev or plan.given_test:
         where = splits.split(table, target, plan, origin=origin, classes=classes, keep_together=found.keep_together)

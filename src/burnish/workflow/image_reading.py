@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish import errors
+from burnish.data import image_copies
+from burnish.data.image_copies import ImageCopies
 from burnish.data.images import ImageDataset
 from burnish.load import images
 from burnish.load.image_tables import Paths
 from burnish.workflow import checking
+from burnish.workflow.budget import Budget
 from burnish.workflow.checking import DEV, MAIN, TEST
+
+# Share of the time limit in which images are compared with one another. 100,000 of 64 x 64 in colour take 11 s.
+COPIES_TAKE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,21 @@ def _alike(source: Any, sources: ImageSources) -> Any:
     for name in kept if isinstance(found, Paths) else ():
         checking.column(found.table, name, "column")
     return found
+
+
+def copies(dataset: ImageDataset, budget: Budget, *, seed: int) -> ImageCopies:
+    """Copies among the images, looked for in no more than a share of the time; a resumed run looks as far again."""
+    if budget.limit is None:
+        return image_copies.find(dataset.pixels, seed=seed)
+    until = time.monotonic() + COPIES_TAKE * budget.limit
+    found: list[ImageCopies] = []
+
+    def search() -> int:
+        found.append(image_copies.find(dataset.pixels, seed=seed, goes_on=lambda _: time.monotonic() < until))
+        return found[0].compared
+
+    compared = budget.decide("images compared with all others", search)
+    return found[0] if found else image_copies.find(dataset.pixels, seed=seed, goes_on=lambda done: done < compared)
 
 
 def refuse_labels(labels: str | None, paths: Paths) -> None:

@@ -268,7 +268,8 @@ def audit(session: Session, loaded: Loaded) -> tuple[audits.Audit, tuple[Finding
 def _audit_images(session: Session, loaded: Loaded, dataset: ImageDataset) -> tuple[audits.Audit, tuple[Finding, ...]]:
     classes = classes_of(loaded.table, loaded.target, loaded.task)
     plan = plan_of(session.settings, loaded.origin)
-    found = image_audit.audit(dataset, origin=loaded.origin, classes=classes, plan=plan)
+    copies = image_reading.copies(dataset, session.budget, seed=session.settings.seed)
+    found = image_audit.audit(dataset, copies, origin=loaded.origin, classes=classes, plan=plan)
     findings = tuple(map(as_finding, found.observations))
     report(session, Stage.AUDIT, findings)
     return found, findings
