@@ -201,6 +201,15 @@ def test_a_trial_that_eats_the_memory_fails_alone(folds, cache, tmp_path, monkey
     assert [outcome.ending for outcome in outcomes] == [Ending.FAILED] * 2
 
 
+def test_workers_that_are_too_many_for_the_memory_go(folds, cache, tmp_path):
+    """The one that is left trains all the same."""
+    with pool.Pool(folds, tmp_path, jobs=2, cache=cache, memory_limit=1) as workers:
+        workers.narrow(1, memory_limit=4 << 30)
+        outcomes = list(workers([work("a"), work("b")]))
+
+    assert [outcome.ending for outcome in outcomes] == [Ending.COMPLETED] * 2
+
+
 def test_memory_that_is_refused_fails_the_trial_and_not_the_run(shared):
     """A network of four terabytes: NumPy says no, and the next trial trains."""
     outcomes = list(shared([work("too large", replace(tiny.SMALL, widths=(10**6, 10**6))), work("small")]))

@@ -92,7 +92,7 @@ def test_moments_of_pixels_are_counted_block_by_block_to_the_same_bits(tmp_path,
 
 @pytest.mark.slow
 def test_dev_rows_of_many_blocks_are_judged_to_the_same_bits(both, monkeypatch):
-    monkeypatch.setattr(streaming, "EVALUATED", 2 * convolution.EVALUATED)
+    monkeypatch.setattr(streaming, "EVALUATED", 2)
     memory, disk = both(tiny_images.fold(dev=600), Work("a", tiny_images.SMALL, 0, 3, 2))
 
     assert_same(disk, memory)

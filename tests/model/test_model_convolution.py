@@ -190,3 +190,10 @@ def test_dropout_leaves_out_whole_channels_of_an_image(by_lax):
     assert 0.3 < gone.sum() / (plain != 0).sum() < 0.7
     np.testing.assert_allclose(half[~gone], 2 * plain[~gone], rtol=1e-6)
     assert (half != other).any()
+
+
+def test_images_that_are_evaluated_at_a_time_have_about_as_many_pixels():
+    """Never more than 256, and one at least."""
+    sides = {8: 256, 28: 256, 32: 128, 64: 32, 96: 16, 1024: 1}
+
+    assert {side: convolution.evaluated((side, side, 3)) for side in sides} == sides

@@ -94,6 +94,22 @@ def test_final_networks_are_as_long_as_the_time_and_then_more(limit, networks, e
     assert all(candidate.configuration.epochs == epochs for candidate in made)
 
 
+def test_final_networks_that_were_cut_off_take_no_better_ones_place(tmp_path):
+    """One that was stopped before its first epoch was over knows nothing."""
+    problem = replace(fake.question(rows=1_000, dev=400), part=300)
+    executor = fake.Fake(problem, lambda c: 20.0 if c.epochs > fake.CENTRE.epochs else 1.0)
+    session = fake.session(tmp_path, executor, limit=300.0, start=fake.CENTRE)
+    session.costs.per_step[fake.CENTRE.program] = 1e-3
+    with session.database:
+        problem, configuration, first = diagnosis.first(session, problem)
+        judge = fake.judge(session, problem)
+        improved = improving.Improved(first[0].name, configuration, judge(first[0]), pool=list(first))
+        chosen = improve._in_full(session, problem, improved, judge, configuration)
+
+    assert any(work.trial.startswith("final") for work in executor.done)
+    assert {candidate.name for candidate, _ in chosen.members} == {first[0].name}
+
+
 def test_what_helps_on_a_part_is_trained_on_all_rows_and_delivered(tmp_path):
     """From the first network to the chosen ones: nothing that learned from a part alone is delivered."""
     problem = replace(fake.question(rows=1_000, dev=400), part=300)

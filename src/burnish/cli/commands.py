@@ -68,7 +68,7 @@ def burnish() -> None:
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "gpu"]), help="Where to train (auto: on GPUs where JAX has any)."
 )
-@click.option("--memory-limit", metavar="4G", help="Memory of all workers together.")
+@click.option("--memory-limit", metavar="4G", help="Memory of all workers together; on images, of all processes.")
 @click.option("--baseline-error", type=float, metavar="X", help="Error of people, or the best possible, if known.")
 @click.option("--time-limit", metavar="2m", help="Wall time, all included (2m; quick 30s, thorough 20m).")
 @click.option(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from burnish import errors
+from burnish.executors import heap
 from burnish.executors.exhaustion import failed
 from burnish.train.work import Outcome, Work
 
@@ -70,7 +71,8 @@ class Pool:
         state_folder: Where weights and the states of paused trials go.
         jobs: Number of worker processes.
         cache: Folder of compiled programs.
-        memory_limit: Bytes of resident memory at which a worker's trial is ended as FAILED; None: no limit.
+        memory_limit: Bytes of memory that workers may have of their own, all together; beyond it the trial of the
+        largest one is ended as FAILED. None: no limit.
         interrupted: Signals that the process received; once it is not empty, `__call__` keeps all states and raises
         Stopped.
         own: What a worker makes the person's own model from, where one is trained: see `worker.serve`.
@@ -127,6 +129,15 @@ class Pool:
             except GeneratorExit:
                 self.stop()
                 raise
+
+    def narrow(self, jobs: int, *, memory_limit: int) -> None:
+        """Go on with so many workers at most, with so many bytes together; none may be training."""
+        self._memory_limit = memory_limit
+        for worker in self._workers[jobs:]:
+            worker.process.kill()
+            worker.process.wait()
+            worker.connection.close()
+        self._workers = self._workers[:jobs]
 
     def wait_until_ready(self, seconds: float) -> bool:
         """Whether every worker has called back within so many seconds."""
@@ -258,14 +269,17 @@ class Pool:
             yield failed(worker.busy)
 
     def _end_the_hungry(self) -> None:
+        """End the largest worker that trains, where all together have too much: one compiles while others train."""
         now = time.monotonic()
         if self._memory_limit is None or now - self._memory_seen < MEMORY_TICK:
             return
         self._memory_seen = now
-        for worker in self._workers:
-            if worker.busy is not None and resident_bytes(worker.process.pid) > self._memory_limit:
-                worker.hungry = True
-                worker.process.kill()
+        sizes = [heap.own_bytes(worker.process.pid) for worker in self._workers]
+        busy = [(size, k) for k, size in enumerate(sizes) if self._workers[k].busy is not None]
+        if busy and sum(sizes) > self._memory_limit:
+            largest = self._workers[max(busy)[1]]
+            largest.hungry = True
+            largest.process.kill()
 
 
 def _send(worker: _Worker, message: tuple[Any, ...]) -> bool:
@@ -275,12 +289,3 @@ def _send(worker: _Worker, message: tuple[Any, ...]) -> bool:
     except ConnectionError:
         return False
     return True
-
-
-def resident_bytes(pid: int) -> int:
-    """Resident memory of a process, in bytes; 0 where the system does not tell."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError):
-        return 0  # no procfs, or the process has just ended
-    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from burnish.executors import compile_cache, streaming
+from burnish.executors import compile_cache, heap, streaming
 from burnish.executors.trials import Trial
 from burnish.train import slice, telemetry
 from burnish.train.work import Ending
@@ -48,6 +48,7 @@ class Eye:
         lowered = jax.jit(partial(telemetry.see, trial.shape)).lower(trial.hp, trial.state, streaming.ahead(trial))
         with compile_cache.turn(self._cache, repr(key)):
             self._programs[key] = lowered.compile(compiler_options=QUICKLY)
+        heap.give_back()
 
     def look(self, trial: Trial) -> None:
         """Keep what the next step looks like, where it is one of those to be seen and was not yet."""

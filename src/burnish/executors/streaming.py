@@ -19,16 +19,16 @@ from jax import lax
 
 from burnish.data.on_disk import RowsOnDisk
 from burnish.executors.trials import Trial
-from burnish.model import kinds
+from burnish.model import convolution, kinds
 from burnish.model.architecture import Architecture
 from burnish.train import packing, slice
 from burnish.train.fold_data import FoldData
 
-# Bytes of pixels that are handed over at a time: ten mini-batches of 128 images of 64 x 64 pixels in colour, seconds of
-# training. In memory they are three times: as they are read, padded, and trained on.
-HANDED = 1 << 24
-# Rows that are evaluated at a time: 25 MB of such images. A multiple of what a network of images takes at once.
-EVALUATED = 2_048
+# Bytes of pixels that are handed over at a time: ten mini-batches of 32 images of 64 x 64 pixels in colour, more than a
+# second of training. In memory they are three times: as they are read, padded, and trained on.
+HANDED = 1 << 22
+# Rows that are evaluated at a time, as so many times what a network of images takes at once: 3 MB of such images.
+EVALUATED = 8
 
 
 # What is compiled for a shape of network and data: `slice.train_part`, what a network gives at the end of an epoch for
@@ -43,7 +43,7 @@ def lowered(trial: Trial) -> dict[str, jax.stages.Lowered]:
     shape, hp, state, data = trial.shape, trial.hp, trial.state, trial.data
 
     def block(codes: Any) -> tuple[Any, Any, bool]:
-        size = _block(codes)
+        size = _block(data.dev.x.shape[1:], codes)
         x = np.zeros((size, *data.dev.x.shape[1:]), data.dev.x.dtype)
         return x, np.zeros((size, codes.shape[1]), np.int32), True
 
@@ -108,7 +108,7 @@ def slice_of(programs: Programs, shape: Architecture, fold: FoldData) -> Callabl
 
 def _outputs(network: Callable[..., Any], x: RowsOnDisk, codes: Any) -> Any:
     """What a network gives for these rows, and for the padding after them; block by block."""
-    size, found = _block(codes), []
+    size, found = _block(x.row, codes), []
     for begin in range(0, len(codes), size):
         block = (packing.padded(part[begin : begin + size], size) for part in (x, codes))
         found.append(np.asarray(network(*block, True)))
@@ -144,9 +144,9 @@ def _with_rows(shape: Architecture, fold: FoldData, hp: Any, data: slice.Data, f
 _rows_of_steps = jax.jit(slice.rows_of_steps, static_argnums=(0, 1, 2))
 
 
-def _block(codes: Any) -> int:
+def _block(image: tuple[int, ...], codes: Any) -> int:
     """How many of these rows are evaluated at a time."""
-    return min(len(codes), EVALUATED)
+    return min(len(codes), EVALUATED * convolution.evaluated(image))
 
 
 def _nothing() -> slice.Record:

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from burnish.data.inputs import InputSpec, Prepared
-from burnish.executors import compile_cache, sights, streaming, trials
+from burnish.executors import compile_cache, heap, sights, streaming, trials
 from burnish.model import rules
 from burnish.model.architecture import Architecture, Perceptron
 from burnish.model.own_model import OwnModel
@@ -99,6 +99,7 @@ class Trainer:
                 with compile_cache.turn(self._cache, repr((name, key)), wait=wait) as held:
                     if held:
                         made[name] = lowered[name].compile(compiler_options=_care(trial.shape))
+                        heap.give_back()
         self._programs[key] = made
         return self._of_fold(trial, made), time.perf_counter() - began, traced - began
 

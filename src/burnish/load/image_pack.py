@@ -134,6 +134,8 @@ def joined(parts: Sequence[NDArray[np.uint8]], *, cache: Path | None = None) -> 
                     block = part[begin : begin + CHUNK]
                     new[place : place + len(block)] = block
                     place += len(block)
+                    on_disk.give_back(part)
+                    on_disk.give_back(new)
             new.flush()
             os.replace(done / PART, done / PIXELS)
         (done / USED).touch()
@@ -324,6 +326,8 @@ def _close_gaps(part: Path, kept: NDArray[np.int64]) -> None:
     new = _reserved(part / WITHOUT_GAPS, (len(kept), *old.shape[1:]))
     for begin in range(0, len(kept), CHUNK):
         new[begin : begin + CHUNK] = old[kept[begin : begin + CHUNK]]
+        on_disk.give_back(old)
+        on_disk.give_back(new)
     new.flush()
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.data import on_disk
 from burnish.data.images import FACTS, Shape
 from burnish.load import image_decode
 
@@ -97,6 +98,7 @@ def work(folder: Path, job: Job, number: int, of: int) -> Iterator[int]:
                 rejects[position] = image_decode.reason(error)
         place[0] = -1
         pixels.flush()
+        on_disk.give_back(pixels)
         _leave(folder, chunk, facts, rejects)
         yield len(positions)
 

@@ -12,19 +12,21 @@ from typing import Any
 import numpy as np
 
 from burnish import errors
-from burnish.executors import accelerator, compile_cache, devices, inprocess, pool
+from burnish.executors import accelerator, compile_cache, devices, heap, inprocess, pool
 from burnish.executors.devices import Devices
 from burnish.load import own_models
 from burnish.store import outcomes, run_folder
 from burnish.store.database import Database
 from burnish.store.run_folder import RunFolder
 from burnish.train.configuration import Configuration
+from burnish.train.work import Executor
 from burnish.workflow import (
     diagnosis,
     finishing,
     improving,
     learning,
     leaving,
+    memory,
     pacing,
     preparing,
     reading,
@@ -144,7 +146,7 @@ def _work(
                 execute = signals.heeding(outcomes.recall(kept, trains), told)
                 session = Session(settings, budget, folder, database, emit, execute)
                 try:
-                    result = _stages(session, request)
+                    result = _stages(session, request, trains)
                 except pool.Stopped:
                     database.set("elapsed", budget.elapsed)
                     raise
@@ -190,21 +192,24 @@ def workers(
         scratch,
         jobs=settings.workers,
         cache=compile_cache.folder(),
-        memory_limit=None if settings.memory_limit is None else settings.memory_limit // settings.workers,
+        memory_limit=settings.memory_limit,
         interrupted=received,
         own=None if own is None else own_models.packed(own),
     )
 
 
-def _stages(session: Session, request: Request) -> Result:
+def _stages(session: Session, request: Request, trains: Executor) -> Result:
     """The stages in their order; each takes what the ones before it found."""
     loaded = reading.read(session, request.sources) if request.loaded is None else request.loaded
+    if loaded.images is not None and isinstance(trains, pool.Pool):
+        memory.keep(session, loaded.images.shape, trains)
     audited, about_data = reading.audit(session, loaded)
     split, straddling = reading.divide(session, loaded, audited)
     # A person's own model sees the columns that there are, and no empty ones.
     roomy = request.manner.in_process and request.settings.model is None
     problem = preparing.prepare(session, loaded, split, copies=audited.keep_together, roomy=roomy)
     baselines = train_baselines(session, problem, yardstick=request.manner.yardstick)
+    heap.give_back()  # of what was read and fitted, before workers want memory
     problem, configuration, first = diagnosis.first(session, problem)
     baselines = baselines.on(problem)
     conflicting = audited.facts.get("conflicting_floor", 0.0)
@@ -273,12 +278,19 @@ def _in_full(
 ) -> Chosen:
     """What was found on a part of the rows, trained on all of them; a search and a learning curve have no time there.
 
-    Where there was not even time for that, the networks of the first training are what there is.
+    Where there was not even time for that, or they were cut off, the networks of the part are what there is.
     """
     kinds = {"final": improved.configuration}
     if improved.configuration != unchanged:
         kinds["unchanged"] = unchanged
     made = pacing.in_full(session, problem, kinds, until_share=FINISH_ENDS)
+    if made and min(one.cost for one in made) >= min(before.cost for before in improved.pool):
+        made = []
+        session.say(
+            Stage.FINISH,
+            "They had not come further than the networks of a part of the rows when the time was up: these are kept.",
+            warning=True,
+        )
     if made:
         best = min(made, key=lambda candidate: (candidate.cost, candidate.key))
         improved.name, improved.configuration, improved.pool = best.name, best.configuration, made

@@ -7,7 +7,7 @@ their small learning rates, and what they showed is trained on all rows in the t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from burnish.train import fold_data
@@ -122,14 +122,16 @@ def in_full(
     names, configurations = tuple(kinds), tuple(kinds.values())
 
     def affordable() -> tuple[int, int | None, int]:
-        wall = session.budget.left(FULL_ENDS) / session.budget.jobs
-        one = max(session.price_of(whole, Work("", each, 0, 0, until=1)) for each in configurations)
-        longest = MOST_LONGER * start.epochs(problem.task, problem.training_rows, configurations[0].batch_size)
+        wall, every = session.budget.left(FULL_ENDS) / session.budget.jobs, problem.training_rows
+        one = _epoch(session, whole, configurations, every)
+        longest = MOST_LONGER * start.epochs(problem.task, every, configurations[0].batch_size)
         at_once = min(session.budget.jobs, MOST_NETWORKS)
         turns = min(MOST_NETWORKS // at_once, max(1, math.ceil(wall / (longest * one))))
         if one <= wall:
             return min(longest, int(wall / (turns * one))), None, turns * at_once
-        rows = int(problem.training_rows * wall / one)
+        # Judging the dev rows takes as long however few are trained on.
+        each = (one - _epoch(session, whole, configurations, every // 2)) / (every - every // 2)
+        rows = int(every - (one - wall) / each)
         return 1, rows, at_once if rows > (problem.part or 0) else 0
 
     epochs, rows, count = session.budget.decide("epochs and rows of the final networks, and how many", affordable)
@@ -155,6 +157,11 @@ def in_full(
         found = candidates.gather(whole, names[which], longer[which], seed=seed, outcomes=outcomes)
         made += [] if found is None else [found]
     return made
+
+
+def _epoch(session: Session, problem: Problem, configurations: Sequence[Configuration], rows: int) -> float:
+    """What an epoch of so many rows costs at most."""
+    return max(session.price_of(problem, Work("", each, 0, 0, until=1, rows=rows)) for each in configurations)
 
 
 def _counted(epochs: int) -> str:
