@@ -14,12 +14,15 @@ from burnish import errors
 from burnish.baseline import fitted, linear
 from burnish.data import kinds
 from burnish.data.table import Column, Physical, Table
-from burnish.model import network
+from burnish.model import convolution, convolution_lax, network
 from burnish.predictor import outputs, predictor, simple, weights
 from burnish.predictor.predictor import Predictor
 from burnish.predictor.simple import SimplePredictor
 from burnish.preprocess import padding, preparation
 from burnish.preprocess import target as targets
+from burnish.train import hyperparameters
+from burnish.train.fold_data import TargetScale
+from reference import tiny_images
 from reference.delivered import CONFIGURATIONS, ROWS, networks, table
 
 
@@ -79,6 +82,22 @@ def test_a_row_is_answered_alike_wherever_it_stands(task):
     np.testing.assert_allclose(model.predict(known.take(order)), found[order], **close)
     np.testing.assert_allclose(model.predict(known.take(np.array([17]))), found[[17]], **close)
     np.testing.assert_allclose(model.predict(many), np.resize(found, (predictor.CHUNK + 500, found.shape[1])), **close)
+
+
+def test_any_number_of_images_is_predicted_by_one_program(compilations, monkeypatch):
+    """To compile a network of images takes many seconds, of which a run has few left when it predicts."""
+    monkeypatch.setattr(convolution, "form", lambda: convolution_lax)  # the form that compiles quickly
+    fold = tiny_images.fold(rows=300)
+    images = fold.train.inputs
+    shape = hyperparameters.architecture(tiny_images.SMALL, fold.inputs, outputs=fold.outputs, task=fold.task)
+    arrays = weights.flatten(convolution.parameters(shape, 0), convolution.statistics(shape))
+    member = predictor.Member(0, shape, TargetScale(), 1.0, arrays)
+    whole = predictor.apply(member, images, fold.task)
+    before = compilations()
+    few = predictor.apply(member, images.first(7), fold.task)
+
+    assert compilations() == before
+    np.testing.assert_allclose(few, whole[:7], rtol=1e-6)
 
 
 def test_no_rows_give_no_predictions():

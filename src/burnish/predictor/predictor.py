@@ -36,7 +36,8 @@ CHUNK = 4096
 # processor may move a prediction, as a share of the largest.
 PROBE_ROWS, PROBE_TOLERANCE = 4, 1e-3
 # Rows are padded to a power of two, and to so many at least: a few microseconds of a network that predicts, against a
-# twentieth of a second for each further size that is compiled.
+# twentieth of a second for each further size that is compiled. Images go through in as many at a time, so that one size
+# does for all: to compile a network of them takes ten seconds and more.
 FEWEST = 128
 
 
@@ -217,8 +218,9 @@ def apply(member: Member, prepared: Prepared, task: str) -> NDArray[np.float64]:
     params, statistics = weights.unflatten(member.architecture, member.arrays)
     run = _program(member.architecture)
     parts: list[NDArray[np.float64]] = []
-    for begin in range(0, len(prepared.x), CHUNK):
-        x, codes = prepared.x[begin : begin + CHUNK], prepared.codes[begin : begin + CHUNK]
+    most = CHUNK if member.architecture.inputs.image is None else FEWEST
+    for begin in range(0, len(prepared.x), most):
+        x, codes = prepared.x[begin : begin + most], prepared.codes[begin : begin + most]
         size = max(FEWEST, 1 << (len(x) - 1).bit_length())
         z = run(params, statistics, packing.padded(x, size), packing.padded(codes, size))
         parts.append(outputs.predictions(np.asarray(z)[: len(x)], task, member.scale).astype(np.float64))

@@ -221,6 +221,8 @@ def _stages(session: Session, request: Request, trains: Executor) -> Result:
         conflicting=conflicting,
         first_only=request.manner.first_only,
     )
+    if isinstance(trains, pool.Pool):
+        trains.close()  # nothing trains any more: what workers hold is room for who predicts
     finished = finishing.finish(session, problem, None if networks is None else networks.chosen, baselines)
     story = Story(loaded, (*about_data, *straddling), problem, baselines, networks, finished)
     return leaving.leave(session, request.command, story, files=request.manner.files)
