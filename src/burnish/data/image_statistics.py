@@ -19,7 +19,8 @@ def spread(pixels: NDArray[np.uint8]) -> NDArray[np.int16]:
     out = np.empty(len(pixels), np.int16)
     for block in blocks(pixels, len(pixels)):
         some = pixels[block]
-        highest, lowest = some.max(axis=(1, 2)).astype(np.int16), some.min(axis=(1, 2))
+        # One axis after the other: both at once go pixel by pixel, and take twenty times as long.
+        highest, lowest = some.max(axis=1).max(axis=1).astype(np.int16), some.min(axis=1).min(axis=1)
         out[block] = (highest - lowest).max(axis=1)
     return out
 
