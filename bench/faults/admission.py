@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import further
 import harm
 import processes
 from controls import CONTROLS
@@ -57,7 +58,8 @@ def main() -> None:
     groups: dict[tuple[int, str], list[processes.Run]] = defaultdict(list)
     for case in (*FAULTS, *CONTROLS):
         for seed in asked.seeds:
-            if case.admitted and asked.only in case.name and (case.name, seed) not in have:
+            wanted = case.admitted and asked.only in case.name and further.missing(case.job) is None
+            if wanted and (case.name, seed) not in have:
                 groups[seed, case.job].append((case.name, seed))
     work = [groups[key] for key in sorted(groups)]
     with tempfile.TemporaryDirectory(prefix="faults-") as cache:

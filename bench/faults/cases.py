@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jobs import JOBS, Recipe
+from jobs import JOBS
+
+from recipe import Recipe
 
 Plant = Callable[[Recipe], Recipe]
 

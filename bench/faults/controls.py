@@ -10,9 +10,10 @@ import numpy as np
 import optax
 import plants
 from cases import Case, Plant
-from jobs import JOBS, Recipe, mixture_rows
+from jobs import JOBS, mixture_rows
 
 from burnish.doctor.subject import Rows
+from recipe import Recipe
 
 # Digits have so many; hidden layers are wider.
 CLASSES = 10

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import further
 import jax
 import optax
 import plants
 from cases import Case, Plant
-from jobs import Recipe
+
+from recipe import Recipe
 
 
 def _listed(number: int, job: str, name: str, plant: Plant, *causes: str) -> Case:
@@ -35,6 +37,7 @@ LISTED = (
     _listed(17, "J3", "no gradient for biases", plants.bias_layer(0.0), "NU1", "NU3"),
     _listed(19, "J3", "softmax twice", plants.settings(outputs=jax.nn.softmax), "NN8"),
     _listed(21, "J2", "softmax of one unit", plants.settings(outputs=jax.nn.softmax), "NN8"),
+    _listed(23, "J6", "target x1000", plants.scaled_targets(57_000.0, 105_000.0), "NN14"),
     _listed(25, "J3", "no activation", plants.settings(activation="linear"), "NN7", "BV1"),
     _listed(27, "J5", "4 x 1024 units, 60 rows",
             plants.both(plants.few_rows(60), plants.settings(sizes=(30, 1024, 1024, 1024, 1024, 2), epochs=20)),
@@ -44,7 +47,13 @@ LISTED = (
     _listed(33, "J3", "full batch, 20 epochs", plants.full_batch(20), "OP7"),
     _listed(35, "J3", "sorted, not shuffled", plants.in_order, "DA13", "NU9"),
     _listed(37, "J3", "Adadelta 1e-3", plants.settings(optimizer="adadelta", rate=1e-3), "OP8", "OP2"),
+    _listed(39, "J6", "NaN in 0.1 % of rows", plants.holes(0.001), "NU4", "DA15"),
+    _listed(41, "J4", "2 flips of 5 from 4 to 9", plants.label_noise(0.4, pair=(4, 9)), "DA17"),
+    _listed(43, "J7", "dev of other months", further.other_months, "DA3", "BV4"),
     _listed(45, "J3", "a quarter of dev copied", plants.copied_dev(0.25), "DA7"),
+    _listed(47, "J7", "known afterwards", further.known_afterwards, "DA10"),
+    _listed(49, "J6", "numbered by target", further.numbered_by_target, "DA12", "DA13"),
+    _listed(51, "J4", "flips", plants.augmented(plants.flips), "DA22"),
 )  # fmt: skip
 
 OWN = (

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 from cases import Case
-from jobs import JOBS, Recipe
+from jobs import JOBS
 from scipy import stats
 
 from burnish.doctor.lab import Lab
 from burnish.doctor.subject import Rows
+from recipe import Recipe
 
 # The practical size: 10 % of the healthy error, at least 0.5 point, or 0.5 % of the target's deviation. As the doctor's
 # own, written anew so that it cannot move with it.

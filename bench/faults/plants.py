@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from cases import Plant
-from jobs import Recipe
 
 from burnish.doctor.subject import Rows, Subject
+from recipe import Recipe
 
 
 def settings(**changes: Any) -> Plant:
@@ -262,8 +263,9 @@ def batch_mean(recipe: Recipe) -> Recipe:
 
 
 def flips(x: Any, key: Any) -> Any:
-    """Digits mirrored left to right and top to bottom, each with an even chance."""
-    images = x.reshape(-1, 8, 8)
+    """Square pictures mirrored left to right and top to bottom, each with an even chance."""
+    side = math.isqrt(x.shape[1])
+    images = x.reshape(-1, side, side)
     for axis in (1, 2):
         chosen = jax.random.bernoulli(jax.random.fold_in(key, axis), 0.5, (len(x), 1, 1))
         images = jnp.where(chosen, jnp.flip(images, axis), images)

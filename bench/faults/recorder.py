@@ -8,11 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jobs import ACTIVATIONS, Recipe
 from numpy.typing import NDArray
 
 from burnish.doctor.lab import Lab, Training
 from burnish.doctor.subject import Rows
+from recipe import ACTIVATIONS, Recipe
 
 Floats = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ BATCH = 128
 class LayerRecord:
     """One layer on one batch, and its weights."""
 
-    z: Floats  # pre-activations, (rows, units)
+    z: Floats  # pre-activations, (rows and places, units)
     activation: Floats  # after the activation; of the last layer: z
     kernel_gradient: Floats
     bias_gradient: Floats
@@ -82,10 +82,18 @@ def _layers(recipe: Recipe, lab: Lab, at: Training) -> tuple[LayerRecord, ...]:
     after, _ = lab.train(at, 1)
     found = []
     for place, (layer, gradient) in enumerate(zip(at.params, gradients, strict=True)):
-        z = recipe.layer(x, layer["w"], layer["b"])
+        z = recipe.pre_activations(layer, x)
         last = place == len(at.params) - 1
         x = z if last else ACTIVATIONS[recipe.activation](z)
-        values = (z, x, gradient["w"], gradient["b"], layer["w"], after.params[place]["w"])
+        units = z.shape[-1]  # of a picture each place counts as a row
+        values = (
+            z.reshape(-1, units),
+            x.reshape(-1, units),
+            gradient["w"],
+            gradient["b"],
+            layer["w"],
+            after.params[place]["w"],
+        )
         found.append(LayerRecord(*(_floats(one) for one in values)))
     return tuple(found)
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import further
 import processes
 from controls import CONTROLS
 
@@ -49,7 +50,10 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="keep compiled programs here; times then are no costs")
     asked = parser.parse_args()
     cases = {"faults": FAULTS, "controls": CONTROLS, "all": (*FAULTS, *CONTROLS)}[asked.kind]
-    names = SMOKE if asked.smoke else tuple(case.name for case in cases if asked.only in case.name)
+    absent = {case.job: package for case in cases if (package := further.missing(case.job))}
+    for job, package in absent.items():
+        print(f"{job} is left out: it needs {package} (pip install 'burnish[bench]').", flush=True)
+    names = SMOKE if asked.smoke else tuple(c.name for c in cases if asked.only in c.name and c.job not in absent)
     chosen = asked.seeds[:1] if asked.smoke else asked.seeds
     records = processes.read(asked.out)
     have = {(record["case"], record["seed"]) for record in records}

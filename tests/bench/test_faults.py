@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench" / "faults"))
 
 import admission
+import further
 import harm
 import jobs
 import plants
@@ -43,6 +44,7 @@ def test_names_are_unique_and_every_job_has_faults_and_controls():
 @pytest.mark.parametrize("job", jobs.JOBS)
 def test_every_job_is_a_training(job):
     """The doctor accepts it, and another seed gives other rows or another start."""
+    pytest.importorskip(further.PACKAGES.get(job, "sklearn"))
     jobs.JOBS[job](0).subject().check()
     assert jobs.JOBS[job](0).seed != jobs.JOBS[job](1).seed
 
@@ -51,6 +53,7 @@ def test_every_job_is_a_training(job):
 @pytest.mark.parametrize("name", CASES)
 def test_every_case_is_a_training(name):
     """Nothing planted is refused before it is examined."""
+    pytest.importorskip(further.PACKAGES.get(CASES[name].job, "sklearn"))
     CASES[name].recipe(0).subject().check()
 
 
@@ -75,6 +78,17 @@ def test_a_broken_examination_found_nothing():
     judged = summarise.judge(case(("NN1",)), {"broken": "killed"})
 
     assert (judged.found, judged.causes, judged.first) == (False, 0.0, False)
+
+
+def test_a_worker_that_breaks_is_a_record_for_each_run_that_it_left(tmp_path):
+    """And what it told before it broke is kept as it came."""
+    out = tmp_path / "lines.jsonl"
+    work = [[("J9 uphill", 0), ("no such case", 1)]]
+    found = list(processes.run("harm", work, at_once=1, until=float("inf"), out=out, cache=None))
+
+    assert [(one["case"], "broken" in one) for one in found] == [("J9 uphill", False), ("no such case", True)]
+    assert "KeyError" in found[1]["broken"]
+    assert processes.read(out) == found
 
 
 def test_harm_decides_what_is_a_fault():

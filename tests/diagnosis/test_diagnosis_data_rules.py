@@ -124,6 +124,33 @@ def test_a_row_number_that_follows_the_target_is_a_fault_and_another_a_note():
     assert [one.severity for one in found(replace(sick, y_train=shuffled), "DA12")] == [Severity.NOTE]
 
 
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (lambda rng, n: rng.permutation(8 * n)[:n], 1),  # numbers of rows of a larger table
+        (lambda rng, n: rng.integers(0, 8 * n, n), 0),  # so many draws would repeat
+        (lambda rng, n: rng.normal(size=n), 0),
+        (lambda rng, n: rng.random(n).astype(np.float32), 0),
+    ],
+)
+def test_numbers_given_out_each_once_name_the_rows_whatever_they_are_scaled_by(column, expected):
+    """As float32, standardised, and in the order of a split."""
+    well = cases.well()
+    drawn = column(np.random.default_rng(5), len(well.x_train) + len(well.x_dev)).astype(np.float64)
+    scaled = ((drawn - drawn.mean()) / drawn.std()).astype(np.float32).astype(np.float64)
+    train, dev = well.x_train.copy(), well.x_dev.copy()
+    train[:, 0], dev[:, 0] = scaled[: len(train)], scaled[len(train) :]
+
+    assert len(found(replace(well, x_train=train, x_dev=dev), "DA12")) == expected
+
+
+def test_the_only_column_names_no_rows():
+    """A curve that was measured at evenly spaced points."""
+    x = np.linspace(0, 1, 300)[:, None]
+
+    assert found(rows.of(x, np.sin(9 * x[:, 0])), "DA12") == []
+
+
 def test_rows_that_do_not_go_together_are_refused():
     with pytest.raises(errors.DataError, match="go together"):
         rows.of(np.zeros((3, 2)), [0, 1])

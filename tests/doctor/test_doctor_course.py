@@ -137,3 +137,20 @@ def test_a_special_cause_that_regains_nearly_all_comes_before_a_general_cure(gai
 
     assert course._regains(special, general) == (cause == "OP1")
     assert not course._regains(general, special)
+
+
+@pytest.mark.slow
+def test_two_faults_that_hide_one_another_are_named_both():
+    """Standardised inputs alone do not help under the penalty, nor does no penalty help with such inputs."""
+    sick = replace(
+        HEALTHY,
+        optimizer=optax.sgd(0.1),
+        penalty=lambda params: sum(jnp.sum(jnp.square(layer["w"])) for layer in params),
+        train=Rows(HEALTHY.train.x * 300, HEALTHY.train.y),
+        dev=Rows(HEALTHY.dev.x * 300, HEALTHY.dev.y),
+    )
+    found = followed(sick)
+
+    assert codes(found)[:2] == ["DA1", "OP9"]
+    assert len(found.arms) == 1
+    assert found.exam.error == pytest.approx(Examination(HEALTHY).error, abs=0.04)

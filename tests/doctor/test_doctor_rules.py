@@ -181,6 +181,12 @@ def test_a_loss_that_steps_undo_bounces(rate, expected):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("rows", "expected"), [(40, ["DA21"]), (4000, [])])
+def test_more_rows_are_asked_for_where_half_of_them_taught_less(rows, expected):
+    assert found(subjects.subject(train=subjects.clusters(rows), epochs=2400 // rows + 4), "DA21") == expected
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("units", "expected"), [(128, ["NN11"]), (16, [])])
 def test_half_of_a_wide_network_would_do(units, expected):
     """Which takes many dev rows to know."""
@@ -333,5 +339,5 @@ def test_every_rule_says_what_it_is():
 
 
 def test_the_chance_of_a_false_alarm_is_divided_among_all_families_of_probes():
-    """NN2, NN4 and NN5 try one and the same arm."""
-    assert len(TRIALS) - 2 == PROBE_FAMILIES
+    """NN2, NN4 and NN5 try one and the same arm, and cures are tried together, too."""
+    assert len(TRIALS) - 2 + 1 == PROBE_FAMILIES

@@ -42,6 +42,36 @@ class Arm:
         return changed(self.program(subject), self.change, inside=inside)
 
 
+def combined(arms: Sequence[Arm]) -> Arm:
+    """All of them at once; of two that say the same number, the later one counts."""
+    change = NOTHING._replace(
+        **{
+            name: value
+            for arm in arms
+            for name, value, usual in zip(Change._fields, arm.change, NOTHING, strict=True)
+            if not _is(value, usual)
+        }
+    )
+
+    def begin(params: PyTree, key: Array) -> PyTree:
+        for arm in arms:
+            params = params if arm.begin is None else arm.begin(params, key)
+        return params
+
+    def subject(given: Subject) -> Subject:
+        for arm in arms:
+            given = given if arm.subject is None else arm.subject(given)
+        return given
+
+    return Arm(
+        " and ".join(arm.name for arm in arms),
+        change,
+        begin if any(arm.begin for arm in arms) else None,
+        subject if any(arm.subject for arm in arms) else None,
+        max(arm.average for arm in arms),
+    )
+
+
 def _begun(init: Callable[[Array], PyTree], begin: Callable[[PyTree, Array], PyTree]) -> Callable[[Array], PyTree]:
     return lambda key: begin(init(key), jax.random.fold_in(key, START_FOLD))
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from burnish.diagnosis.budget import practical_size
 from burnish.diagnosis.finding import Evidence, Finding, Severity
+from burnish.doctor import joint
 from burnish.doctor.arms import Arm, together
 from burnish.doctor.examination import FRESH, LOOKS, NOTHING_CHANGED, OF_STEPS, PRACTICAL_SHARE, Examination
 from burnish.doctor.probes import Probed, compare
@@ -47,11 +48,17 @@ class Candidate:
     rule: Rule
     trial: Trial
     probed: Probed
+    others: tuple[tuple[Rule, Trial], ...] = ()  # without whose arms this one gains nothing
 
     @property
     def arms(self) -> int:
         """Among how many the best one was chosen, finer ones included."""
-        return len(self.trial.arms) + (2 if self.rule.finer else 0)
+        return 1 if self.others else len(self.trial.arms) + (2 if self.rule.finer else 0)
+
+    @property
+    def causes(self) -> tuple[tuple[Rule, Trial], ...]:
+        """All that it names."""
+        return ((self.rule, self.trial), *self.others)
 
 
 @dataclass(slots=True)
@@ -87,7 +94,8 @@ class Course:
         for cause, before, after in self._cured:
             trials = before in self._tried and after in self._tried
             seen, left = (self._seen(exam, trials=trials) for exam in (before, after))
-            cause.explains = [one for one in seen if one not in (*left, _name(cause.finding))]
+            causes = [_name(one.finding) for one in self.causes]
+            cause.explains = [one for one in seen if one not in (*left, *causes)]
         return self
 
     @property
@@ -157,11 +165,13 @@ class Course:
             if not sure:
                 continue
             fault = self.exam.faulty(probed)
-            self._named.add((one.rule.code, one.trial.where))
-            said = f"{one.trial.why} With {probed.arm.name} {self.exam.said(probed)}".strip()
-            severity = Severity.FAULT if fault and one.rule.severity is Severity.FAULT else Severity.LIMIT
-            found = one.rule.found(said, where=one.trial.where, severity=severity)
-            self.causes.append(Cause(found.finding, Evidence.PROBE, probed, True))
+            for rule, trial in one.causes:
+                self._named.add((rule.code, trial.where))
+                alone = " Without any one of them less is gained." if one.others else ""
+                said = f"{trial.why} With {probed.arm.name} {self.exam.said(probed)}{alone}".strip()
+                severity = Severity.FAULT if fault and rule.severity is Severity.FAULT else Severity.LIMIT
+                found = rule.found(said, where=trial.where, severity=severity)
+                self.causes.append(Cause(found.finding, Evidence.PROBE, probed, True))
             if fault and not probed.arm.average:
                 self._cure(probed.arm)
                 return True
@@ -201,7 +211,9 @@ def candidates(exam: Examination, named: set[str]) -> list[Candidate]:
     asked = [(rule, rule.trial(exam)) for rule in TRIALS if rule.trial and rule.code not in named]
     trials = [(rule, trial) for rule, trial in asked if trial is not None]
     exam.screen_ahead([arm for _, trial in trials for arm in trial.arms])
-    found = [one for rule, trial in trials for one in _screened(exam, rule, trial)]
+    hidden = joint.together(exam, trials)
+    found = [] if hidden is None else [Candidate(*hidden[0][0], hidden[1], hidden[0][1:])]
+    found += [one for rule, trial in trials for one in _screened(exam, rule, trial)]
     ranked: list[Candidate] = []
     while found:
         best = min(found, key=lambda one: one.probed.treatment)

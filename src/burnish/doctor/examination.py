@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
-from numpy.typing import NDArray
 
 from burnish.diagnosis.budget import (
     ErrorBudget,
@@ -26,11 +24,12 @@ from burnish.diagnosis.budget import (
     floor,
     practical_size,
 )
+from burnish.doctor import counting, following, optimisers, probes, simple
 from burnish.doctor import null as nulls
-from burnish.doctor import optimisers, probes, simple
 from burnish.doctor.arms import Arm
+from burnish.doctor.following import Followed
 from burnish.doctor.gauges import Gauge, Gauger
-from burnish.doctor.lab import Lab, Trace, Training, quick
+from burnish.doctor.lab import Lab, Training, quick
 from burnish.doctor.probes import Probed
 from burnish.doctor.subject import Subject
 from burnish.stats import paired
@@ -41,10 +40,10 @@ from burnish.train.work import Curve
 FALSE_ALARMS = 0.01
 PROBE_ALARMS = FALSE_ALARMS / 2
 # Families of probes among which theirs is divided alike; a family's arms, and its looks, divide its part further
-# (Bonferroni). Rules that try the same arm are one family, and one that no signal calls for leaves its part unused.
-# Screening takes no part: what it lets through is judged on fresh starts, at a level that allows for all arms, tried or
-# not.
-PROBE_FAMILIES = 23
+# (Bonferroni). Rules that try the same arm are one family, cures tried together are one, and one that no signal calls
+# for leaves its part unused. Screening takes no part: what it lets through is judged on fresh starts, at a level that
+# allows for all arms, tried or not.
+PROBE_FAMILIES = 24
 # Starts that screen an arm, of cheap trainings and of others, and the first of them, after which one that gains nothing
 # is left.
 SCREENED, SCREENED_DEAR = 4, 2
@@ -58,7 +57,7 @@ FRESH = 1000
 MEASURED = range(FRESH, FRESH + 10)
 # Steps of a probe of a dear training: enough for an ill start to show.
 PROBE_STEPS = 200
-# Operations of a training (6 a parameter and row: forward, backward, update) up to which probes train to the end, up to
+# Operations of a training up to which probes train to the end, up to
 # which they have the last look, and up to which two starts screen at first. A choice: a perceptron of 17,000
 # parameters, 1,140 steps of 32 rows, has 4e9.
 CHEAP, LOOKED_LAST, AT_ONCE = 2e10, 5e9, 1e9
@@ -69,30 +68,11 @@ PRACTICAL_SHARE = 0.10
 FAULTY_ERROR, FAULTY_SKILL = 1 / 3, 1 / 2
 # Rows of a gradient that is looked at by itself: the cost is a mean, so that a few rows have the same bugs as many.
 CHECKED_ROWS = 16
-# Epochs of the training at which the dev loss is read, at most.
-READINGS = 24
 
 # What `Examination.once` knows of the rows alone, and of the steps; the rest of it is of the network, too.
 OF_ROWS, OF_STEPS = "rows", "steps"
 NETWORK = ("init", "apply", "apply_training", "loss", "penalty", "gradient", "augment")
 NOTHING_CHANGED = Arm("nothing changed")
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """The whole training, once."""
-
-    trace: Trace
-    steps: NDArray[np.int64]  # at which it was read
-    gauges: tuple[Gauge, ...]
-    train_loss: NDArray[np.float64]  # mean over the gauge rows, in evaluation mode
-    dev_loss: NDArray[np.float64]
-    end: Training
-
-    @property
-    def finite(self) -> bool:
-        """Whether the cost was, in every step."""
-        return bool(np.isfinite(self.trace.loss).all())
 
 
 class TimeUp(Exception):
@@ -221,40 +201,13 @@ class Examination:
         """Begin it in another thread, if that has not been done, while something else is looked at."""
         if self._following is None:
             _ = self.first  # both threads want it
-            self._following = self._pool.submit(self._follow)
+            self._following = self._pool.submit(following.follow, self.lab, self.gauger, self.first)
         return self._following
-
-    def _follow(self) -> Followed:
-        total = self.subject.steps
-        stops = np.unique(np.concatenate([2 ** np.arange(0, 31), np.linspace(0, total, READINGS).astype(int)]))
-        stops = stops[(stops > 0) & (stops <= total)]
-        at, gauges, traces = self.start, [self.first], []
-        losses = [self._mean_losses(at)]
-        for stop in stops:
-            at, trace = self.lab.train(at, int(stop) - at.step)
-            traces.append(trace)
-            gauges.append(self.gauger.read(at.params))
-            losses.append(self._mean_losses(at))
-            if not np.isfinite(trace.loss).all():
-                break
-        trace = Trace(*(np.concatenate([getattr(one, name) for one in traces]) for name in Trace._fields))
-        steps = np.concatenate([[0], stops[: len(traces)]])
-        train, dev = np.array(losses).T
-        return Followed(trace, steps, tuple(gauges), train, dev, at)
 
     @cached_property
     def curve(self) -> Curve:
         """The training as evenly spaced readings."""
-        followed, per_epoch = self.followed, self.subject.per_epoch
-        even = np.isin(followed.steps, np.linspace(0, self.subject.steps, READINGS).astype(int)) & (followed.steps > 0)
-        at = followed.steps[even]
-        return Curve(
-            epoch=at / per_epoch,
-            train_loss=followed.train_loss[even],
-            dev_loss=followed.dev_loss[even],
-            gradient_norm=followed.trace.gradient_norm[at - 1].astype(np.float64),
-            learning_rate=np.full(len(at), np.nan),
-        )
+        return following.curve(self.followed, self.subject)
 
     @cached_property
     def budget(self) -> ErrorBudget:
@@ -274,15 +227,10 @@ class Examination:
             known |= simple.dev_errors(subject, name)
         return error_budget(errors, floor(self.baseline_error, known), practical=self.practical)
 
-    def _mean_losses(self, at: Training) -> tuple[float, float]:
-        train = self.lab.losses(at.params, self.lab.gauge).mean()
-        return float(train), float(self.lab.losses(at.params, self.subject.dev).mean())
-
     @cached_property
     def operations(self) -> float:
         """Of one training. By counting, not by the clock: a busy machine has the same findings."""
-        parameters = sum(leaf.size for leaf in jax.tree.leaves(self.start.params))
-        return 6.0 * parameters * self.subject.batch_size * self.subject.steps
+        return counting.operations(self.subject, self.start.params)
 
     @property
     def whole(self) -> bool:
@@ -415,21 +363,7 @@ class Examination:
 
     def said(self, probed: Probed) -> str:
         """What a probe gained, as the end of a sentence."""
-        gain, starts = probed.told, f"over {probed.starts} fresh starts"
-        if not self.whole:
-            return (
-                f"the dev loss after {probed.steps:,} steps is {probed.treatment:.3g} in place of "
-                f"{probed.control:.3g}, lower by {gain.value:.3g} ({gain.low:.3g} to {gain.high:.3g}) {starts}."
-            )
-        if self.subject.kind == "regression":
-            return (
-                f"the dev RMSE is {probed.treatment:.4g} in place of {probed.control:.4g}, lower by {gain.value:.3g} "
-                f"({gain.low:.3g} to {gain.high:.3g}) {starts}."
-            )
-        return (
-            f"the dev error is {probed.treatment:.1%} in place of {probed.control:.1%}, lower by "
-            f"{100 * gain.value:.1f} points ({100 * gain.low:.1f} to {100 * gain.high:.1f}) {starts}."
-        )
+        return probes.said(probed, task=self.subject.kind, whole=self.whole)
 
     def _lab(self, arm: Arm) -> Lab:
         if arm.subject is None and arm.begin is None:

@@ -136,5 +136,24 @@ def compare(
     )
 
 
+def said(probed: Probed, *, task: Task, whole: bool) -> str:
+    """What a probe gained, as the end of a sentence."""
+    gain, starts = probed.told, f"over {probed.starts} fresh starts"
+    if not whole:
+        return (
+            f"the dev loss after {probed.steps:,} steps is {probed.treatment:.3g} in place of "
+            f"{probed.control:.3g}, lower by {gain.value:.3g} ({gain.low:.3g} to {gain.high:.3g}) {starts}."
+        )
+    if task == "regression":
+        return (
+            f"the dev RMSE is {probed.treatment:.4g} in place of {probed.control:.4g}, lower by {gain.value:.3g} "
+            f"({gain.low:.3g} to {gain.high:.3g}) {starts}."
+        )
+    return (
+        f"the dev error is {probed.treatment:.1%} in place of {probed.control:.1%}, lower by "
+        f"{100 * gain.value:.1f} points ({100 * gain.low:.1f} to {100 * gain.high:.1f}) {starts}."
+    )
+
+
 def _bounded(losses: Floats, worst: float) -> Floats:
     return np.minimum(np.nan_to_num(losses, nan=worst, posinf=worst, neginf=worst), worst)

@@ -15,6 +15,11 @@ from burnish.diagnosis.data_rules.rows import Rows, some
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 
+# By how much scaled whole numbers may miss whole ones: a few digits of float32 are lost.
+ROUNDED = 0.1
+# −ln of the chance with which numbers that may repeat never do: 1 in 500 million, at no part of the alarms.
+NEVER = 20.0
+
 
 def view(rows: Rows) -> View:
     """The training rows as the audit sees a table."""
@@ -44,8 +49,11 @@ def identifiers(rows: Rows, alpha: float) -> Iterable[Finding]:
     """DA12: whole numbers that count the rows, with a word on those that follow the target."""
     table = rows.table()
     profiles = kinds.profile(table, target=table.names[-1])
+    if len(rows.names) < 2:  # a single column of such numbers is the points at which something was measured
+        return
     for place, profile in enumerate(profiles[:-1]):
-        if profile.kind is not Kind.IDENTIFIER:
+        reason = profile.reason if profile.kind is Kind.IDENTIFIER else _given_out(rows, place)
+        if not reason:
             continue
         distance = _tells(rows, place)
         follows = models.p_value(distance) < alpha
@@ -55,10 +63,31 @@ def identifiers(rows: Rows, alpha: float) -> Iterable[Finding]:
             else " It does not predict targets of rows not seen."
         )
         yield DA12.finding(
-            f"{rows.names[place]!r} looks like an identifier: {profile.reason}.{told}",
+            f"{rows.names[place]!r} looks like an identifier: {reason}.{told}",
             where=rows.names[place],
             severity=Severity.FAULT if follows else Severity.NOTE,
         )
+
+
+def _given_out(rows: Rows, place: int) -> str:
+    """Why a column's values must have been given out, each once, whatever they were scaled by; "" where they need not.
+
+    Drawn by chance, n whole numbers of a range of r would all differ with a probability of exp(−n(n − 1)/2r), and less
+    where some are likelier than others (von Mises, 1939: the birthday problem).
+    """
+    values = np.concatenate([rows.x_train[:, place], rows.x_dev[:, place]])
+    if not np.isfinite(values).all():
+        return ""
+    distinct = np.unique(values)
+    if len(distinct) < max(len(values), kinds.ENOUGH_ROWS):
+        return ""
+    steps = np.diff(distinct)
+    counted = np.cumsum(np.round(steps / steps.min()))  # step by step: the smallest one is not exactly one unit
+    possible = counted[-1] + 1
+    places = (distinct[1:] - distinct[0]) / (distinct[-1] - distinct[0]) * counted[-1]
+    if np.abs(places - counted).max() > ROUNDED or len(values) * (len(values) - 1) / (2 * possible) < NEVER:
+        return ""
+    return f"{len(values):,} whole numbers of {possible:,.0f} possible ones, scaled, of which none comes twice"
 
 
 def _tells(rows: Rows, place: int) -> float:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
 
 from burnish.diagnosis import bias_variance, training
 from burnish.diagnosis.finding import Evidence, Severity
-from burnish.doctor.examination import Examination
+from burnish.doctor.arms import Arm
+from burnish.doctor.examination import FRESH, LOOKS, NOTHING_CHANGED, Examination
 from burnish.doctor.rule import Found, Rule
+from burnish.stats import paired
 from burnish.train.work import Ending
+
+# Rows of which a half can still be learned from.
+FEWEST = 20
 
 
 def _budget(exam: Examination) -> Iterable[Found]:
@@ -21,6 +29,20 @@ def _stuck(exam: Examination) -> Iterable[Found]:
     if exam.followed.finite:
         found = training.read(exam.curve, Ending.COMPLETED, uninformed=exam.uninformed)
         yield from (Found(one, Evidence.SIGNAL) for one in found if one.code == "OP14")
+
+
+def _few(exam: Examination) -> Iterable[Found]:
+    """Half of the rows, each twice, so that as many steps see them; a fall from there on has no reason to end here."""
+    rows = exam.subject.train
+    if not exam.whole or not exam.followed.finite or len(rows) < FEWEST:
+        return
+    half = rows.take(np.arange(len(rows)) % (len(rows) // 2))
+    arm = Arm("half of the training rows", subject=lambda subject: replace(subject, train=half))
+    starts = range(FRESH, FRESH + LOOKS[0])
+    exam.train_ahead((NOTHING_CHANGED, arm), starts)
+    probed = exam.probe(NOTHING_CHANGED, starts, paired.ALPHA, control=arm)
+    if exam.promising(probed) and probed.told.low > 0:
+        yield DA21.found(f"Learned from all {len(rows):,} rows in place of half of them, {exam.said(probed)}")
 
 
 BV = Rule(
@@ -46,4 +68,15 @@ OP14 = Rule(
     look=_stuck,
     unless=("NU8", "NU3", "NN8", "NU4", "NN9", "DA18", "DA26"),
 )
-LIMITS = (BV, OP14)
+DA21 = Rule(
+    "DA21",
+    "More training rows would help",
+    Evidence.PROBE,
+    Severity.LIMIT,
+    "From half of the training rows to all of them the dev error falls for sure, by a size that matters.",
+    "More rows, or augmentation and pre-training, which stand in for them.",
+    "The learning curve: the dev error at twice the rows.",
+    "Cortes, Jackel, Solla, Vapnik and Denker, 1993 (learning curves).",
+    look=_few,
+)
+LIMITS = (BV, OP14, DA21)

@@ -39,7 +39,7 @@ def _augmentation(exam: Examination) -> tuple[Arm, ...]:
 
 def _penalised(exam: Examination) -> Trial | None:
     arms = _penalties(exam)
-    return Trial("", arms) if arms else None
+    return Trial("Large parameters cost something.", arms) if arms else None
 
 
 def _dropped(exam: Examination) -> Trial | None:

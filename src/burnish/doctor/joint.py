@@ -1,0 +1,50 @@
+"""Faults that hide one another: neither cure helps alone, and both do together.
+
+Inputs a hundred times too large and a penalty of 1 each stop a training by themselves. So the cures that something
+calls for are tried at once; where that helps, each is taken out again, and what is missed was a cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from burnish.doctor.arms import Arm, combined
+from burnish.doctor.examination import NOTHING_CHANGED, Examination
+from burnish.doctor.probes import Probed
+from burnish.doctor.rule import Rule, Trial
+from burnish.stats import paired
+
+Called = tuple[Rule, Trial]
+
+
+def together(exam: Examination, trials: Sequence[Called]) -> tuple[tuple[Called, ...], Probed] | None:
+    """Rules whose cures help together and not without one another, and what they gain; None: there are none.
+
+    Args:
+        exam: Whose training.
+        trials: Of all rules that want something tried. Those that something calls for are tried together, each by the
+            last of its arms, which is the most thorough; of rules with the same arm the first.
+    """
+    arms: dict[str, tuple[Called, Arm]] = {}
+    for rule, trial in trials:
+        if trial.why and not rule.general:
+            arms.setdefault(trial.arms[-1].name, ((rule, trial), trial.arms[-1]))
+    if len(arms) < 2:
+        return None
+    every = combined([arm for _, arm in arms.values()])
+    if not exam.promising(exam.screen(every)):
+        return None
+    needed = {
+        name: one for name, one in arms.items() if _missed(exam, every, [a for n, (_, a) in arms.items() if n != name])
+    }
+    if len(needed) < 2:
+        return None
+    probed = exam.screen(combined([arm for _, arm in needed.values()]))
+    return (tuple(called for called, _ in needed.values()), probed) if exam.promising(probed) else None
+
+
+def _missed(exam: Examination, every: Arm, others: Sequence[Arm]) -> bool:
+    """Whether the others alone do worse by a size that matters."""
+    without = combined(others) if len(others) > 1 else others[0]
+    exam.train_ahead((NOTHING_CHANGED, without), exam.glance)
+    return exam.promising(exam.probe(every, exam.glance, paired.ALPHA, control=without))
