@@ -124,6 +124,19 @@ def test_a_row_number_that_follows_the_target_is_a_fault_and_another_a_note():
     assert [one.severity for one in found(replace(sick, y_train=shuffled), "DA12")] == [Severity.NOTE]
 
 
+@pytest.mark.parametrize(("strength", "expected"), [(1.5, ["note"]), (0.0, [])])
+def test_a_column_that_most_of_what_is_known_hangs_on_is_a_note(strength, expected):
+    """Known afterwards, perhaps: it is no proof, as a column may be that important."""
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 2, 800)
+    x = rng.normal(size=(800, 6)).astype(np.float64)
+    x[:, 1:4] += 0.3 * y[:, None]
+    x[:, 0] += strength * y
+    x[:, 5] = 1.0
+
+    assert [one.severity.value for one in found(rows.of(x, y), "DA10")] == expected
+
+
 @pytest.mark.parametrize(
     ("column", "expected"),
     [

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import stats as distributions
+from sklearn import feature_selection
 
 from burnish.data import giveaway, kinds, split
 from burnish.data.kinds import Profile
 from burnish.data.observation import View
 from burnish.data.table import Kind
 from burnish.diagnosis.data_rules import models
-from burnish.diagnosis.data_rules.rows import Rows, some
+from burnish.diagnosis.data_rules.rows import Floats, Rows, some
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 
+# Columns from which one of them is not expected to hold most of what is known, the correlation that is worth asking
+# about, and the share of it below which a column is missed. Choices; the finding is a note.
+FEWEST_COLUMNS, LITTLE, HALF = 5, 0.3, 0.5
 # By how much scaled whole numbers may miss whole ones: a few digits of float32 are lost.
 ROUNDED = 0.1
 # −ln of the chance with which numbers that may repeat never do: 1 in 500 million, at no part of the alarms.
@@ -36,13 +42,55 @@ def view(rows: Rows) -> View:
 
 def giveaways(rows: Rows, alpha: float) -> Iterable[Finding]:
     """DA10: single columns that all but tell the target, while the others do not."""
-    for seen in giveaway.giveaways(view(rows)):
+    found = giveaway.giveaways(view(rows))
+    for seen in found:
         yield DA10.finding(
             seen.evidence,
             title=seen.title,
             where=seen.where,
             severity=Severity(seen.severity),
         )
+    if not found:
+        yield from _hanging(rows)
+
+
+def _hanging(rows: Rows) -> Iterable[Finding]:
+    """A column without which half of what all together know is gone: it may be important, or known too late."""
+    rng = np.random.default_rng([rows.seed, 10])
+    picked = some(len(rows.y_train), rows.most_rows, rng)
+    x, y = rows.x_train[picked], rows.y_train[picked]
+    every = np.array([place for place in range(x.shape[1]) if models.varies(x[:, place])], dtype=np.intp)
+    if not FEWEST_COLUMNS <= len(every) <= models.WIDE or len(y) < giveaway.FEWEST_ROWS:
+        return
+    codes, numbered = np.unique(y, return_inverse=True)
+    classes = len(codes) if rows.task == "classification" else 0
+    y = numbered.astype(np.float64) if classes else y
+    parts = models.dealt(y, 2, rng)
+
+    def skill(columns: NDArray[np.intp]) -> float:
+        kinds_ = [rows.kinds[place] for place in columns]
+        predicted = models.crossed(models.trees, x[:, columns], models.truth_of(y, classes), kinds_, parts, rows.seed)
+        return float(np.mean([models.association(predicted[parts == p], y[parts == p], classes)[0] for p in (0, 1)]))
+
+    ranks = np.stack([_ranked(x[:, place]) for place in every], axis=1)
+    with np.errstate(all="ignore"):  # classes that a column tells apart differ by something over nothing
+        alone, _ = (feature_selection.f_classif if classes else feature_selection.f_regression)(ranks, y)
+    best = every[np.argmax(np.nan_to_num(alone, posinf=np.finfo(float).max))]
+    together = skill(every)
+    without = skill(every[every != best]) if together > LITTLE else together
+    if without < HALF * together:
+        yield DA10.finding(
+            f"Trees that know all columns but {rows.names[best]!r} predict the target of rows not seen with a "
+            f"correlation of {max(without, 0.0):.2f}, with it of {together:.2f}.",
+            title="Most of what is known hangs on one column",
+            where=rows.names[best],
+            severity=Severity.NOTE,
+        )
+
+
+def _ranked(values: Floats) -> Floats:
+    """Ranks from 0 to 1; missing values in the middle."""
+    return np.nan_to_num(distributions.rankdata(values, nan_policy="omit") / len(values), nan=0.5)
 
 
 def identifiers(rows: Rows, alpha: float) -> Iterable[Finding]:
