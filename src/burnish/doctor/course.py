@@ -167,7 +167,7 @@ class Course:
             fault = self.exam.faulty(probed)
             for rule, trial in one.causes:
                 self._named.add((rule.code, trial.where))
-                alone = " Without any one of them less is gained." if one.others else ""
+                alone = " Without any one of them most of it is lost." if one.others else ""
                 said = f"{trial.why} With {probed.arm.name} {self.exam.said(probed)}{alone}".strip()
                 severity = Severity.FAULT if fault and rule.severity is Severity.FAULT else Severity.LIMIT
                 found = rule.found(said, where=trial.where, severity=severity)

@@ -50,7 +50,7 @@ SCREENED, SCREENED_DEAR = 4, 2
 GLANCED, GLANCED_DEAR = 2, 1
 # Starts that confirm an arm, look by look: the first finds what ruins every start, the last, for cheap trainings only,
 # what ruins some and spares others.
-LOOKS = (4, 10, 30)
+LOOKS = (6, 10, 30)
 # Seeds of the starts that confirm begin here: those that screened chose the arm, and would flatter it.
 FRESH = 1000
 # Fresh starts over which other things are measured.

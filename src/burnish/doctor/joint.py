@@ -14,11 +14,14 @@ from burnish.doctor.probes import Probed
 from burnish.doctor.rule import Rule, Trial
 from burnish.stats import paired
 
+# Share of what all gain together that is lost without one of them that hides another: most of it.
+LOST = 0.5
+
 Called = tuple[Rule, Trial]
 
 
 def together(exam: Examination, trials: Sequence[Called]) -> tuple[tuple[Called, ...], Probed] | None:
-    """Rules whose cures help together and not without one another, and what they gain; None: there are none.
+    """Rules whose cures help together and hardly without one another, and what they gain; None: there are none.
 
     Args:
         exam: Whose training.
@@ -35,7 +38,9 @@ def together(exam: Examination, trials: Sequence[Called]) -> tuple[tuple[Called,
     if not exam.promising(exam.screen(every)):
         return None
     needed = {
-        name: one for name, one in arms.items() if _missed(exam, every, [a for n, (_, a) in arms.items() if n != name])
+        name: called
+        for name, called in arms.items()
+        if _missed(exam, every, [arm for other, (_, arm) in arms.items() if other != name])
     }
     if len(needed) < 2:
         return None
@@ -44,7 +49,9 @@ def together(exam: Examination, trials: Sequence[Called]) -> tuple[tuple[Called,
 
 
 def _missed(exam: Examination, every: Arm, others: Sequence[Arm]) -> bool:
-    """Whether the others alone do worse by a size that matters."""
+    """Whether most of what all gain is lost with the others alone."""
     without = combined(others) if len(others) > 1 else others[0]
     exam.train_ahead((NOTHING_CHANGED, without), exam.glance)
-    return exam.promising(exam.probe(every, exam.glance, paired.ALPHA, control=without))
+    lost = exam.probe(every, exam.glance, paired.ALPHA, control=without)
+    gained = exam.probe(every, exam.glance, paired.ALPHA)
+    return exam.promising(lost) and lost.told.value > LOST * gained.told.value

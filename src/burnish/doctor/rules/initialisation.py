@@ -84,7 +84,8 @@ def _exploding(exam: Examination) -> Trial | None:
     p_value = min(signals[name][1] for name in ("forward", "backward"))
     if p_value >= CALLED_FOR / len(signals) or np.exp(grown) <= 1 + PRACTICAL_SHARE:
         return None
-    return Trial(f"From layer to layer scales grow by a factor of {np.exp(grown):.2g}.", (right_start(exam),))
+    why = f"From layer to layer scales grow by a factor of {np.exp(grown):.2g}."
+    return Trial(why, (right_start(exam),), optimises=False)
 
 
 def _scale(exam: Examination) -> Trial | None:
@@ -102,6 +103,7 @@ def _scale(exam: Examination) -> Trial | None:
         f"The outputs before the first step are {exam.first.z[-1]:.3g} in size, where right initialisation gives "
         f"{normal:.3g} (p = {p_value:.1g}): the weights are too {'large' if large else 'small'}.",
         (right_start(exam),),
+        optimises=False,  # large ones learn the rows by heart, and little of what they have in common
     )
 
 

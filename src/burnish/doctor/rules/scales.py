@@ -71,6 +71,7 @@ def _born_dead(exam: Examination) -> Trial | None:
         "the first step.",
         (right_start(exam),),
         layer.name,
+        optimises=False,
     )
 
 
