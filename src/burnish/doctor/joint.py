@@ -14,8 +14,8 @@ from burnish.doctor.probes import Probed
 from burnish.doctor.rule import Rule, Trial
 from burnish.stats import paired
 
-# Share of what all gain together that is lost without one of them that hides another: most of it.
-LOST = 0.5
+# Share of what all gain together that none of them gains alone, and that is lost without one that hides another: most.
+HIDDEN, LOST = 0.5, 0.5
 
 Called = tuple[Rule, Trial]
 
@@ -35,7 +35,10 @@ def together(exam: Examination, trials: Sequence[Called]) -> tuple[tuple[Called,
     if len(arms) < 2:
         return None
     every = combined([arm for _, arm in arms.values()])
-    if not exam.promising(exam.screen(every)):
+    probed = exam.screen(every)
+    alone = [exam.screen(arm).told.value for _, arm in arms.values()]
+    # One that gains most of it alone hides behind nothing; what is left is seen once it is cured.
+    if not exam.promising(probed) or max(alone) > HIDDEN * probed.told.value:
         return None
     needed = {
         name: called
