@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from burnish import cores
 from burnish.executors import compile_cache, devices, pool
 from burnish.workflow import telling
 
@@ -25,7 +26,7 @@ def examine() -> dict[str, Any]:
     return {
         "versions": dict(telling.versions()),
         "platform": platform.platform(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cores.available(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "free_disk_gb": round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
         "program_cache": {"path": str(cache), "mb": round(_size(cache) / 2**20, 1)},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from burnish import cores
 from burnish.diagnosis.budget import (
     ErrorBudget,
     ErrorName,
@@ -107,7 +107,7 @@ class Examination:
         self.until: float = math.inf  # time of `time.monotonic` from which no further training is begun
         self._trained: dict[tuple[str, int], probes.Trained] = {}
         self._pool: ThreadPoolExecutor = (
-            ThreadPoolExecutor(threads or len(os.sched_getaffinity(0))) if after is None else after._pool
+            ThreadPoolExecutor(threads or cores.available()) if after is None else after._pool
         )
         self._following: Future[Followed] | None = None
         if after is not None:

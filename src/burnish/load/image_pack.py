@@ -23,7 +23,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from burnish import errors
+from burnish import cores, errors
 from burnish.data import on_disk
 from burnish.data.images import FACTS, Shape
 from burnish.load import image_decode, image_worker
@@ -204,6 +204,8 @@ def _reserved(path: Path, shape: tuple[int, ...]) -> np.memmap:
         OSError: There is no room.
     """
     made = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    if not hasattr(os, "posix_fallocate"):  # macOS
+        return made
     with path.open("r+b") as file:
         try:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
@@ -247,7 +249,7 @@ class _Progress:
 
 def _make_in_workers(job: Job, part: Path, progress: _Progress) -> None:
     """Worker processes make the chunks; one that dies is started anew without the file that killed it."""
-    count = min(WORKERS, len(os.sched_getaffinity(0)))
+    count = min(WORKERS, cores.available())
     told: SimpleQueue[tuple[int, int | None]] = SimpleQueue()  # worker, and files done; None: it has ended
     running = {number: _start(part, number, count, told) for number in range(count)}
     deaths = 0

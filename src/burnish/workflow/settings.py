@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from difflib import get_close_matches
@@ -12,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from burnish import errors
+from burnish import cores, errors
 from burnish.data.images import SHORTEST_SIDE
 from burnish.load import own_models
 from burnish.model.own_model import OwnModel
@@ -164,7 +163,7 @@ class Settings(BaseModel):
     @property
     def workers(self) -> int:
         """Worker processes: one for each core that this process may use."""
-        return self.jobs or len(os.sched_getaffinity(0))
+        return self.jobs or cores.available()
 
 
 def make(**values: Any) -> Settings:
