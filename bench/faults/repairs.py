@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import harm
 import numpy as np
 from cases import Case
-from harm import HOPELESS
 from jobs import JOBS
 from numpy.typing import NDArray
 
@@ -56,12 +56,13 @@ def judge(case: Case, seed: int, repaired: Subject | None, spent: int) -> dict[s
     control = _errors((sick, NOTHING), programs, recipe.judged, STARTS)
     well = _errors((healthy.subject(), NOTHING), programs, healthy.dev, STARTS)
     lost = _mean(control, sick) - _mean(well, sick)
+    practical = max(harm.SHARE * _mean(well, sick), harm.ABSOLUTE)
     ways = {
         "doctor": None if repaired is None else (repaired, NOTHING),
         "random search": _search(sick, seed, spent, programs),
         "another seed": (sick, NOTHING),
     }
-    found: dict[str, Any] = {"lost": lost}
+    found: dict[str, Any] = {"lost": lost, "practical": practical}
     for name, way in ways.items():
         if way is not None:
             # A cure may be of dev rows: these are judged as it leaves them.
@@ -78,21 +79,25 @@ def _gained(control: Floats, treatment: Floats, sick: Subject, lost: float) -> d
 
 
 def _mean(errors: Floats, subject: Subject) -> float:
-    """Misclassification rate, or RMSE, a mean over starts."""
+    """Misclassification rate, or RMSE in standard deviations of the target, a mean over starts."""
     return float(errors.mean() if subject.kind == "classification" else np.sqrt(errors.mean(axis=1)).mean())
 
 
 def _errors(way: Way, programs: Programs, rows: Rows, starts: Sequence[int]) -> Floats:
-    """Of each row after a whole training from each start, shape (starts, rows); what is no number is wrong."""
+    """Of each row after a whole training from each start, shape (starts, rows); what is no number is wrong.
+
+    Squared errors of numbers are shares of their variance, as a fault may have changed their unit.
+    """
     subject, change = way
     lab = Lab(subject, programs)
-    worst = np.square(HOPELESS * np.std(rows.y, dtype=np.float64)) if subject.kind == "regression" else 1.0
+    numbers = subject.kind == "regression"
+    unit, worst = (np.var(rows.y, dtype=np.float64), harm.HOPELESS**2) if numbers else (1.0, 1.0)
     found = []
     for start in starts:
         params = lab.train(lab.start(start), subject.steps, change=change, seed=start)[0].params
         usable = np.isfinite(lab.outputs(params, rows, change)).reshape(len(rows), -1).all(axis=1)
         with np.errstate(all="ignore"):
-            found.append(np.where(usable, np.minimum(lab.errors(params, rows, change), worst), worst))
+            found.append(np.where(usable, np.minimum(lab.errors(params, rows, change) / unit, worst), worst))
     return np.array(found)
 
 

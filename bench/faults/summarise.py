@@ -156,24 +156,30 @@ def _rival_judge(name: str) -> Callable[[Case, Record], Judged]:
 
 
 def _repairs(sick: Sequence[Record]) -> list[str]:
-    """What the doctor's repairs regain, and what others do at equal cost. What was not repaired regained nothing."""
+    """What the doctor's repairs regain, and what others do at equal cost. What was not repaired regained nothing.
+
+    A fault that is true of the program and costs nothing on these rows has nothing to be regained.
+    """
     measured = [record for record in sick if "repair" in record]
     if not measured:
         return ["Repairs were not measured."]
+    costly = [record for record in measured if record["repair"]["lost"] > record["repair"]["practical"]]
     lines = [
+        f"Of {len(measured)} faults whose repair was measured {len(costly)} had lost something that matters.",
+        "",
         "| repaired by | strict | the same, bootstrap over faults | gain for sure | harm |",
         "|---|---|---|---|---|",
     ]
     for way in ("doctor", "random search", "another seed"):
-        found = [record["repair"].get(way, NO_REPAIR) for record in measured]
+        found = [record["repair"].get(way, NO_REPAIR) for record in costly]
         strict: dict[str, list[float]] = defaultdict(list)
-        for record, one in zip(measured, found, strict=True):
+        for record, one in zip(costly, found, strict=True):
             strict[record["case"]].append(float(one["strict"]))
         columns = (
             rate(one["strict"] for one in found),
             over_faults(strict),
             rate(one["low"] > 0 for one in found),
-            rate(one["harm"] for one in found),
+            rate(record["repair"].get(way, NO_REPAIR)["harm"] for record in measured),
         )
         lines.append(f"| {way} | " + " | ".join(columns) + " |")
     return lines

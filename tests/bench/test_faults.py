@@ -214,9 +214,13 @@ def test_what_was_not_repaired_regained_nothing():
     """A fault without a cure counts against the doctor, and not against the search."""
     record = {"case": "9 constant weights", "seed": 0, "findings": [NN1], "seconds": 8.0, "training_seconds": 2.0,
               "trainings": 150.0, "failed": None, "rivals": {},
-              "repair": {"lost": 0.2, "random search": gained(0.2), "another seed": gained(0.0)}}  # fmt: skip
+              "repair": {"lost": 0.2, "practical": 0.01, "random search": gained(0.2),
+                         "another seed": gained(0.0)}}  # fmt: skip
     text = "\n".join(summarise.shown([record], {}))
 
+    free = record | {"case": "J9 uphill", "repair": record["repair"] | {"lost": 0.004}}
+
+    assert "Of 2 faults whose repair was measured 1 had lost" in "\n".join(summarise.shown([record, free], {}))
     assert "| doctor | 0.0% (0.0% to 97.5%) of 1 |" in text
     assert "| random search | 100.0% (2.5% to 100.0%) of 1 |" in text
     assert "as many rows as 150 of the examined one" in text
@@ -228,7 +232,7 @@ def test_an_untrained_network_is_repaired_and_another_seed_is_no_repair():
     case = CASES["J9 Adam 1e-5"]
     found = repairs.judge(case, 0, jobs.JOBS["J9"](0).subject(), repairs.cost(case.recipe(0).subject()))
 
-    assert found["lost"] > 0.3
+    assert found["lost"] > 0.3 > found["practical"]
     assert found["doctor"]["strict"]
     assert not found["another seed"]["strict"]
 
