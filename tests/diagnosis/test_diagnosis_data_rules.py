@@ -124,6 +124,21 @@ def test_a_row_number_that_follows_the_target_is_a_fault_and_another_a_note():
     assert [one.severity for one in found(replace(sick, y_train=shuffled), "DA12")] == [Severity.NOTE]
 
 
+@pytest.mark.parametrize(("copied", "expected"), [(0.02, Severity.NOTE), (0.4, Severity.FAULT)])
+def test_copies_in_dev_are_a_fault_where_they_can_move_the_dev_error_by_what_matters(copied, expected):
+    """Of as many dev rows, one in ten of which is wrong, and none that is a copy."""
+    well = cases.well()
+    dev, y = well.x_dev.copy(), well.y_dev.copy()
+    copied = round(copied * len(dev))
+    dev[:copied], y[:copied] = well.x_train[:copied], well.y_train[:copied]
+    wrong = np.arange(len(dev)) % 10 == 9
+    wrong[:copied] = False
+    (seen,) = duplicates.across(replace(well, x_dev=dev, y_dev=y), 0.001, wrong=wrong)
+
+    assert seen.severity is expected
+    assert "which is the honest one" in seen.evidence
+
+
 @pytest.mark.parametrize(("strength", "expected"), [(1.5, ["note"]), (0.0, [])])
 def test_a_column_that_most_of_what_is_known_hangs_on_is_a_note(strength, expected):
     """Known afterwards, perhaps: it is no proof, as a column may be that important."""

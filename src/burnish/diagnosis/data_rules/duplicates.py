@@ -12,6 +12,7 @@ from burnish.data import copies
 from burnish.data.fold import Fold, Split
 from burnish.data.observation import percent
 from burnish.data.table import Kind
+from burnish.diagnosis.budget import practical_size
 from burnish.diagnosis.data_rules import models
 from burnish.diagnosis.data_rules.rows import Floats, Rows, some
 from burnish.diagnosis.data_rules.rule import DataRule
@@ -61,7 +62,7 @@ def across(rows: Rows, alpha: float, *, wrong: NDArray[np.bool_] | None = None) 
         rows: With dev rows.
         alpha: Chance of a false alarm.
         wrong: Whether a model was wrong on each dev row, shape (dev rows,), if known: then the error without the copies
-            is told, which is the honest one.
+            is told, which is the honest one, and copies that cannot move it by what matters are a note.
     """
     if not rows.has_dev:
         return
@@ -70,7 +71,8 @@ def across(rows: Rows, alpha: float, *, wrong: NDArray[np.bool_] | None = None) 
     seen = copies.observe_across(found.ids, split, copied=found.copied)
     matched = np.isin(found.ids[learned:], found.ids[:learned])
     for one in seen:
-        yield DA7.finding(one.evidence + _honest(matched, wrong), where="dev", severity=Severity(one.severity))
+        severity = Severity(one.severity) if _moves(matched, wrong) else Severity.NOTE
+        yield DA7.finding(one.evidence + _honest(matched, wrong), where="dev", severity=severity)
     if seen:
         return
     near = near_copies(rows.x_dev, rows.x_train, rows, same=False, alpha=alpha)
@@ -81,6 +83,17 @@ def across(rows: Rows, alpha: float, *, wrong: NDArray[np.bool_] | None = None) 
             title="Some dev rows are all but copies of training rows (suspected)",
             where="dev",
         )
+
+
+def _moves(matched: NDArray[np.bool_], wrong: NDArray[np.bool_] | None) -> bool:
+    """Whether copies that are known by heart can move the dev error by a size that matters, or it is not known.
+
+    Of the honest error they hide their share, and it may be as large as the upper end of its interval.
+    """
+    if wrong is None or not matched.any() or matched.all():
+        return True
+    honest = interval.proportion(float(wrong[~matched].sum()), float((~matched).sum()))
+    return float(matched.mean()) * honest.high >= practical_size(honest.value)
 
 
 def _honest(matched: NDArray[np.bool_], wrong: NDArray[np.bool_] | None) -> str:

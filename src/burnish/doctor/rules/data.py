@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from burnish.diagnosis.data_rules import register
+from burnish.diagnosis.data_rules import duplicates, register
 from burnish.diagnosis.data_rules import rows as data_rows
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import FALSE_ALARMS, OF_ROWS, PROBE_ALARMS, Examination
 from burnish.doctor.rule import Found, Rule
 from burnish.doctor.subject import Rows, Subject
+from burnish.stats import false_alarms
 
 # Those that no probe of a training answers better, and that need no names or times of columns.
 CODES = ("DA2", "DA3", "DA4", "DA7", "DA10", "DA12", "DA15", "DA17", "DA18", "DA19", "DA20", "DA26")
@@ -26,10 +27,13 @@ def _looked(exam: Examination) -> tuple[Found, ...]:
         return ()
     given = data_rows.of(train.x, train.y, dev.x, dev.y, task=exam.subject.kind)
     rules = {rule.code: rule for rule in register.RULES}
-    return tuple(
-        Found(one, rules[one.code].evidence, DEV_AS_TRAIN if one.code == "DA2" else None)
-        for one in register.look(given, codes=CODES, false_alarm=FALSE_ALARMS - PROBE_ALARMS)
-    )
+    found = list(register.look(given, codes=CODES, false_alarm=FALSE_ALARMS - PROBE_ALARMS))
+    if any(one.code == "DA7" for one in found) and exam.subject.kind == "classification" and exam.followed.finite:
+        # Again, with what the trained network says of the rows that are no copies.
+        wrong = exam.lab.errors(exam.followed.end.params, dev) > 0
+        copied = duplicates.across(given, false_alarms.share("DA7", total=FALSE_ALARMS - PROBE_ALARMS), wrong=wrong)
+        found = [one for one in found if one.code != "DA7"] + list(copied)
+    return tuple(Found(one, rules[one.code].evidence, DEV_AS_TRAIN if one.code == "DA2" else None) for one in found)
 
 
 def _of(code: str) -> Callable[[Examination], Iterable[Found]]:
