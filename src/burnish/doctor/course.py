@@ -164,7 +164,7 @@ class Course:
             probed, sure = self.exam.confirm(one.probed.arm, one.arms)
             if not sure:
                 continue
-            fault = self.exam.faulty(probed)
+            fault = self.exam.faulty(probed, general=bool(one.rule.general))
             for rule, trial in one.causes:
                 self._named.add((rule.code, trial.where))
                 alone = " Without any one of them most of it is lost." if one.others else ""
@@ -238,9 +238,9 @@ def _screened(exam: Examination, rule: Rule, trial: Trial) -> Iterator[Candidate
 
 
 def _regains(one: Candidate, best: Candidate) -> bool:
-    """Whether a special cause regains nearly what a general cure does: the rest is room for improvement."""
+    """Whether a special cause regains nearly what the best cure does: the rest is room for improvement."""
     gained, most = (each.probed.control - each.probed.treatment for each in (one, best))
-    return best.rule.general and not one.rule.general and gained >= NEARLY * most
+    return (not one.rule.general or one.rule.general < best.rule.general) and gained >= NEARLY * most
 
 
 def _alike(exam: Examination, one: Probed, best: Probed) -> bool:

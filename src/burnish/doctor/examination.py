@@ -355,11 +355,19 @@ class Examination:
             return probed.gain.value > PRACTICAL_SHARE * probed.control
         return probed.error_gain.value > self.practical and probed.gain.value > 0
 
-    def faulty(self, probed: Probed) -> bool:
-        """Whether so much is gained that the training cannot be called healthy without it."""
+    def faulty(self, probed: Probed, *, general: bool) -> bool:
+        """Whether so much is gained that the training cannot be called healthy without it, and surely what matters.
+
+        Args:
+            probed: What was gained.
+            general: By a cure that does some good to much. Few trainings have the best of all learning rates: a share
+                of the error is room for improvement then, and only of what can be learned at all a fault.
+        """
+        if probed.told.low <= (self.practical if self.whole else PRACTICAL_SHARE * probed.control):
+            return False
         gained, left = probed.told.value, probed.control - probed.told.value
         most = self.uninformed_error if self.whole else self.uninformed
-        return gained > FAULTY_ERROR * probed.control or gained > FAULTY_SKILL * (most - left) > 0
+        return (not general and gained > FAULTY_ERROR * probed.control) or gained > FAULTY_SKILL * (most - left) > 0
 
     def said(self, probed: Probed) -> str:
         """What a probe gained, as the end of a sentence."""

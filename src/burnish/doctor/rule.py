@@ -40,7 +40,7 @@ class Rule(Described):
     look: Callable[[Examination], Iterable[Found]] | None = None
     trial: Callable[[Examination], Trial | None] | None = None
     finer: Callable[[Arm], tuple[Arm, ...]] | None = None  # further arms, near the best one of the trial
-    general: bool = False  # whether its cure does some good to nearly everything, and says little of the cause
+    general: int = 0  # 1: its cure does some good to much, 2: to nearly everything, and says little of the cause
     unless: tuple[str, ...] = ()  # codes that explain what it sees, and that nothing cures from here
 
     def found(

@@ -94,6 +94,7 @@ BV10 = Rule(
     "The dev error of the longer training is lower.",
     "Prechelt, 1998.",
     trial=_too_short,
+    general=1,
 )
 BV11 = Rule(
     "BV11",
@@ -105,7 +106,7 @@ BV11 = Rule(
     "The dev error of the shorter training is lower.",
     "Prechelt, 1998.",
     trial=_too_long,
-    general=True,
+    general=1,
 )
 BATCHES = (OP7, OP6)
 LENGTHS = (BV10, BV11)

@@ -132,6 +132,7 @@ OP1 = Rule(
     "Smith, 2017 (range test), with common random numbers.",
     trial=_too_high,
     finer=_finer,
+    general=1,
 )
 OP2 = Rule(
     "OP2",
@@ -145,6 +146,7 @@ OP2 = Rule(
     "Smith, 2017 (range test), with common random numbers.",
     trial=_too_low,
     finer=_finer,
+    general=1,
 )
 OP3 = Rule(
     "OP3",
@@ -156,7 +158,7 @@ OP3 = Rule(
     "The dev error of the whole training is lower.",
     "Robbins and Monro, 1951; Loshchilov and Hutter, 2017.",
     trial=_no_decay,
-    general=True,
+    general=2,
 )
 OP4 = Rule(
     "OP4",
@@ -168,6 +170,7 @@ OP4 = Rule(
     "The dev error of the whole training is lower.",
     "Goyal et al., 2017.",
     trial=_no_warm_up,
+    general=1,
 )
 OP8 = Rule(
     "OP8",
@@ -179,7 +182,7 @@ OP8 = Rule(
     "The dev error of the whole training is lower.",
     "Kingma and Ba, 2015; Choi et al., 2019 (each at its own best rate).",
     trial=_weak,
-    general=True,
+    general=2,
 )
 OP10 = Rule(
     "OP10",
@@ -213,7 +216,7 @@ OP15 = Rule(
     "The dev error of the averaged parameters is lower.",
     "Polyak and Juditsky, 1992; Izmailov et al., 2018.",
     trial=_no_average,
-    general=True,
+    general=2,
 )
 SPECIFIC = (OP10, OP13)
 RATES = (OP1, OP4, OP2)
