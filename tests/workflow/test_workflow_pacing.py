@@ -94,12 +94,18 @@ def test_final_networks_are_as_long_as_the_time_and_then_more(limit, networks, e
     assert all(candidate.configuration.epochs == epochs for candidate in made)
 
 
+def on_a_part(folder, cost):
+    """A question of 1,000 rows of which experiments see 300, and five minutes of cheap trainings with these costs."""
+    problem = replace(fake.question(rows=1_000, dev=400), part=300)
+    executor = fake.Fake(problem, cost)
+    session = fake.session(folder, executor, limit=300.0, start=fake.CENTRE)
+    session.costs.per_step[fake.CENTRE.program] = 1e-3
+    return problem, executor, session
+
+
 def test_final_networks_that_were_cut_off_take_no_better_ones_place(tmp_path):
     """One that was stopped before its first epoch was over knows nothing."""
-    problem = replace(fake.question(rows=1_000, dev=400), part=300)
-    executor = fake.Fake(problem, lambda c: 20.0 if c.epochs > fake.CENTRE.epochs else 1.0)
-    session = fake.session(tmp_path, executor, limit=300.0, start=fake.CENTRE)
-    session.costs.per_step[fake.CENTRE.program] = 1e-3
+    problem, executor, session = on_a_part(tmp_path, lambda c: 20.0 if c.epochs > fake.CENTRE.epochs else 1.0)
     with session.database:
         problem, configuration, first = diagnosis.first(session, problem)
         judge = fake.judge(session, problem)
@@ -112,10 +118,9 @@ def test_final_networks_that_were_cut_off_take_no_better_ones_place(tmp_path):
 
 def test_what_helps_on_a_part_is_trained_on_all_rows_and_delivered(tmp_path):
     """From the first network to the chosen ones: nothing that learned from a part alone is delivered."""
-    problem = replace(fake.question(rows=1_000, dev=400), part=300)
-    executor = fake.Fake(problem, lambda c: 0.6 if c.learning_rate > fake.CENTRE.learning_rate else 1.0)
-    session = fake.session(tmp_path, executor, limit=300.0, start=fake.CENTRE)
-    session.costs.per_step[fake.CENTRE.program] = 1e-3
+    problem, executor, session = on_a_part(
+        tmp_path, lambda c: 0.6 if c.learning_rate > fake.CENTRE.learning_rate else 1.0
+    )
     with session.database:
         problem, configuration, first = diagnosis.first(session, problem)
         judge = fake.judge(session, problem)

@@ -14,7 +14,8 @@ from burnish.doctor.probes import Probed
 from burnish.doctor.rule import Rule, Trial
 from burnish.stats import paired
 
-# Share of what all gain together that none of them gains alone, and that is lost without one that hides another: most.
+# Share of what all gain together that none of them gains alone, and that is lost without one that hides another: most
+# of it. Choices.
 HIDDEN, LOST = 0.5, 0.5
 
 Called = tuple[Rule, Trial]
@@ -43,7 +44,7 @@ def together(exam: Examination, trials: Sequence[Called]) -> tuple[tuple[Called,
     needed = {
         name: called
         for name, called in arms.items()
-        if _missed(exam, every, [arm for other, (_, arm) in arms.items() if other != name])
+        if _missed(exam, every, probed, [arm for other, (_, arm) in arms.items() if other != name])
     }
     if len(needed) < 2:
         return None
@@ -51,10 +52,9 @@ def together(exam: Examination, trials: Sequence[Called]) -> tuple[tuple[Called,
     return (tuple(called for called, _ in needed.values()), probed) if exam.promising(probed) else None
 
 
-def _missed(exam: Examination, every: Arm, others: Sequence[Arm]) -> bool:
+def _missed(exam: Examination, every: Arm, probed: Probed, others: Sequence[Arm]) -> bool:
     """Whether most of what all gain is lost with the others alone."""
     without = combined(others) if len(others) > 1 else others[0]
     exam.train_ahead((NOTHING_CHANGED, without), exam.glance)
     lost = exam.probe(every, exam.glance, paired.ALPHA, control=without)
-    gained = exam.probe(every, exam.glance, paired.ALPHA)
-    return exam.promising(lost) and lost.told.value > LOST * gained.told.value
+    return exam.promising(lost) and lost.told.value > LOST * probed.told.value

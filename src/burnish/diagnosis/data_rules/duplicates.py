@@ -191,7 +191,8 @@ DA7 = DataRule(
     "Some dev rows are also in the training rows",
     Evidence.PROOF,
     Severity.FAULT,
-    "Dev rows equal training rows in every column, more than training rows equal each other by chance; or nearly so.",
+    "Dev rows equal training rows in every column, more than training rows equal each other by chance; or nearly so. A "
+    "note where a network was seen and copies cannot move its dev error by what matters.",
     "Remove them from the training rows or from dev. The honest dev error, without them, is most often higher.",
     "The dev error on rows without a copy.",
     "Newcombe, 1998 (shares); Facco et al., 2017 (ratios of neighbours' distances).",

@@ -157,7 +157,7 @@ DA10 = DataRule(
     Evidence.TEST,
     Severity.FAULT,
     "The lower end of one column's AUC lies above 0.99 (of its share of explained errors or variance above 0.98), and "
-    "all others together do not come near.",
+    "all others together do not come near. A note where half of what all columns know is gone without one of them.",
     "Ask whether it is known before the target is, for new rows. If it is made from the target or written down "
     "afterwards, leave it out; the error without it is then the honest one.",
     "The dev error without the column, which is higher and honest.",
@@ -169,10 +169,11 @@ DA12 = DataRule(
     "A column names the rows",
     Evidence.TEST,
     Severity.NOTE,
-    "Whole numbers, each once, that count the rows; a fault where they predict the target of rows not seen.",
+    "Whole numbers, scaled or not, each once, that count the rows, or so dense that by chance some would come twice; a "
+    "fault where they predict the target of rows not seen.",
     "Leave it out: a number given to a row says nothing about rows to come.",
     "The dev error does not change, or, where rows were sorted, becomes honest.",
-    "Definition; Hoeffding, 1951 (permutation of targets).",
+    "von Mises, 1939 (the birthday problem); Hoeffding, 1951 (permutation of targets).",
     identifiers,
 )
 RULES = (DA10, DA12)
