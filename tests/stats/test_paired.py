@@ -139,6 +139,24 @@ def test_detectable_size_is_found_with_the_power_it_states():
     assert 0.7 < np.mean(found) < 0.92
 
 
+def test_where_it_is_hopeless_more_seeds_would_seldom_have_helped():
+    """Rows whose noise no seed averages away are given up; a gain that more seeds show is not."""
+    rng = np.random.default_rng(8)
+    alpha = 1e-3
+    given_up, found_then, found_though = [], [], []
+    for gain in (0.1, 0.2, 0.4):
+        for _ in range(TRIALS):
+            all_seeds = gain + noise(rng, 30, 100, (0.5, 1, 1))
+            early, late = (paired.gain(one, np.zeros_like(one), alpha=alpha) for one in (all_seeds[:6], all_seeds))
+            given_up.append(early.hopeless(30, alpha=alpha))
+            found_then.append(late.positive and not given_up[-1])
+            found_though.append(late.positive and given_up[-1])
+
+    assert np.mean(given_up) > 0.25
+    assert np.sum(found_though) <= 0.1 * np.sum(given_up)
+    assert np.sum(found_then) > 3 * np.sum(found_though)
+
+
 @pytest.mark.parametrize(
     ("control", "treatment", "why"),
     [

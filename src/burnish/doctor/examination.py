@@ -345,8 +345,11 @@ class Examination:
             probed = self.probe(arm, range(FRESH, FRESH + starts), alpha)
             if not self.promising(probed):
                 return probed, False
-            if (probed.error_gain if self.whole else probed.gain).low > 0:
+            gain = probed.error_gain if self.whole else probed.gain
+            if gain.low > 0:
                 return probed, True
+            if starts < looks[-1] and gain.hopeless(looks[-1], alpha=alpha):
+                break
         return probed, False
 
     def promising(self, probed: Probed) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +18,23 @@ ALPHA = 0.025
 # Chance of seeing a gain as large as the one that `detectable` names; the convention for planning (Cohen 1988).
 POWER = 0.8
 
+# Conditional power below which more seeds are not worth training: a choice.
+HOPE = 0.1
+
 # Agresti and Min (2005): two pseudo-rows, one for each side, keep the paired difference of rates from being called
 # certain when only a handful of rows tell the two apart.
 PSEUDO_ROWS = 2
 
 # Where the search for a p-value ends; anything smaller is given as 0.
 SMALLEST_P = 1e-250
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One source of variance of the mean gain."""
+
+    variance: float
+    degrees: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,12 @@ class Gain:
     p_value: float  # one-sided, of no gain
     seeds: int
     rows: int
-    standard_error: float
+    components: tuple[Component, ...]  # of the rows, then of the seeds, unless there is only one
+
+    @property
+    def standard_error(self) -> float:
+        """Of the value, in its unit."""
+        return float(np.sqrt(sum(part.variance for part in self.components)))
 
     @property
     def positive(self) -> bool:
@@ -50,13 +67,20 @@ class Gain:
         """Whether the noise of training is missing from the interval, as nothing measured it."""
         return self.seeds == 1
 
+    def hopeless(self, seeds: int, *, alpha: float) -> bool:
+        """Whether with so many seeds, these among them, the gain would lie above zero at most once in ten times.
 
-@dataclass(frozen=True, slots=True)
-class _Component:
-    """One source of variance of the mean gain."""
+        Conditional power where the rows stay and rows and seeds vary as they do (stochastic curtailment: Lan, Simon
+        and Halperin, 1982). To give up early for it cannot make a useless treatment look better.
 
-    variance: float
-    degrees: int
+        Args:
+            seeds: More than there were, which were two or more.
+            alpha: One-sided chance of a false gain.
+        """
+        of_rows, of_seeds = self.components
+        then = Component(of_seeds.variance * self.seeds / seeds, seeds - 1)
+        moves = float(np.sqrt(of_seeds.variance - then.variance))
+        return self.value + float(special.ndtri(1 - HOPE)) * moves < _reach((of_rows, then), alpha)
 
 
 def gain(
@@ -98,10 +122,9 @@ def gain(
     value = float(per_seed.mean())
     components = [_rows(_gathered(influence, groups), pseudo=rows if statistic == "error" else 0)]
     if seeds > 1:
-        components.append(_Component(float(per_seed.var(ddof=1)) / seeds, seeds - 1))
-    error = float(np.sqrt(sum(part.variance for part in components)))
+        components.append(Component(float(per_seed.var(ddof=1)) / seeds, seeds - 1))
     reach = _reach(components, alpha)
-    return Gain(value, value - reach, value + reach, _p_value(value, components), seeds, rows, error)
+    return Gain(value, value - reach, value + reach, _p_value(value, components), seeds, rows, tuple(components))
 
 
 def detectable(result: Gain, *, power: float = POWER, practical: float = 0.0) -> float:
@@ -147,7 +170,7 @@ def _gathered(influence: NDArray[np.float64], groups: ArrayLike | None) -> NDArr
     return influence
 
 
-def _rows(influence: NDArray[np.float64], *, pseudo: int) -> _Component:
+def _rows(influence: NDArray[np.float64], *, pseudo: int) -> Component:
     """Variance that the sampling of rows brings; `pseudo` is the number of rows that pseudo-rows are added to, or 0."""
     seeds, units = influence.shape
     per_unit = influence.mean(axis=0)
@@ -155,16 +178,16 @@ def _rows(influence: NDArray[np.float64], *, pseudo: int) -> _Component:
     if seeds > 1:
         residual = float(np.sum((influence - per_unit) ** 2)) / ((seeds - 1) * (units - 1))
         variance = max(variance - residual / (seeds * units), 0.0)
-    return _Component(variance + (PSEUDO_ROWS / (pseudo * (pseudo - 1)) if pseudo else 0.0), units - 1)
+    return Component(variance + (PSEUDO_ROWS / (pseudo * (pseudo - 1)) if pseudo else 0.0), units - 1)
 
 
-def _reach(components: list[_Component], alpha: float) -> float:
+def _reach(components: Sequence[Component], alpha: float) -> float:
     """Half-width of the interval: each component at its own quantile of t."""
     squares = [part.variance * special.stdtrit(part.degrees, alpha) ** 2 for part in components if part.variance > 0]
     return float(np.sqrt(sum(squares)))
 
 
-def _p_value(value: float, components: list[_Component]) -> float:
+def _p_value(value: float, components: Sequence[Component]) -> float:
     """The α at which the interval's end touches 0; one-sided."""
     if value <= 0:
         return (
