@@ -56,6 +56,11 @@ class Candidate:
         return 1 if self.others else len(self.trial.arms) + (2 if self.rule.finer else 0)
 
     @property
+    def general(self) -> int:
+        """How little its gain says of the cause."""
+        return self.rule.generality(self.trial)
+
+    @property
     def causes(self) -> tuple[tuple[Rule, Trial], ...]:
         """All that it names."""
         return ((self.rule, self.trial), *self.others)
@@ -164,7 +169,7 @@ class Course:
             probed, sure = self.exam.confirm(one.probed.arm, one.arms)
             if not sure:
                 continue
-            fault = self.exam.faulty(probed, general=bool(one.rule.general))
+            fault = self.exam.faulty(probed, general=bool(one.general))
             for rule, trial in one.causes:
                 self._named.add((rule.code, trial.where))
                 alone = " Without any one of them most of it is lost." if one.others else ""
@@ -213,12 +218,18 @@ def candidates(exam: Examination, named: set[str]) -> list[Candidate]:
     exam.screen_ahead([arm for _, trial in trials for arm in trial.arms])
     hidden = joint.together(exam, trials)
     found = [] if hidden is None else [Candidate(*hidden[0][0], hidden[1], hidden[0][1:])]
-    found += [one for rule, trial in trials for one in _screened(exam, rule, trial)]
+    return _ranked(exam, found + [one for rule, trial in trials for one in _screened(exam, rule, trial)])
+
+
+def _ranked(exam: Examination, found: list[Candidate]) -> list[Candidate]:
+    """Each time the one that gains most, or a more special one that gains as much."""
     ranked: list[Candidate] = []
     while found:
         best = min(found, key=lambda one: one.probed.treatment)
         cause = next(
-            one for one in found if one is best or _alike(exam, one.probed, best.probed) or _regains(one, best)
+            one
+            for one in sorted(found, key=lambda one: one.general)
+            if one is best or _alike(exam, one.probed, best.probed) or _regains(one, best)
         )
         ranked.append(cause)
         found.remove(cause)
@@ -240,7 +251,7 @@ def _screened(exam: Examination, rule: Rule, trial: Trial) -> Iterator[Candidate
 def _regains(one: Candidate, best: Candidate) -> bool:
     """Whether a special cause regains nearly what the best cure does: the rest is room for improvement."""
     gained, most = (each.probed.control - each.probed.treatment for each in (one, best))
-    return (not one.rule.general or one.rule.general < best.rule.general) and gained >= NEARLY * most
+    return (not one.general or one.general < best.general) and gained >= NEARLY * most
 
 
 def _alike(exam: Examination, one: Probed, best: Probed) -> bool:

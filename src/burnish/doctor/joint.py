@@ -31,7 +31,7 @@ def together(exam: Examination, trials: Sequence[Called]) -> tuple[tuple[Called,
     """
     arms: dict[str, tuple[Called, Arm]] = {}
     for rule, trial in trials:
-        if trial.why and not rule.general:
+        if trial.why and not rule.generality(trial):
             arms.setdefault(trial.arms[-1].name, ((rule, trial), trial.arms[-1]))
     if len(arms) < 2:
         return None

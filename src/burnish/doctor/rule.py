@@ -31,6 +31,7 @@ class Trial:
     arms: tuple[Arm, ...]  # of which the best counts
     where: str = ""
     optimises: bool = True  # whether rows that were learned from have to gain too: their loss is what it is about
+    general: int = 0  # as of a rule, where what calls for it says less than it can say
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,10 @@ class Rule(Described):
     finer: Callable[[Arm], tuple[Arm, ...]] | None = None  # further arms, near the best one of the trial
     general: int = 0  # 1: its cure does some good to much, 2: to nearly everything, and says little of the cause
     unless: tuple[str, ...] = ()  # codes that explain what it sees, and that nothing cures from here
+
+    def generality(self, trial: Trial) -> int:
+        """How little a gain in this trial says of the cause."""
+        return max(self.general, trial.general)
 
     def found(
         self, evidence: str, *, where: str = "", remedy: str | None = None, arm: Arm | None = None,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import CHEAP, Examination
+from burnish.doctor.lab import Change
 from burnish.doctor.rule import Rule, Trial
 from burnish.doctor.subject import Subject
 
@@ -35,11 +37,13 @@ def _too_large(exam: Examination) -> Trial | None:
 
 
 def _too_small(exam: Examination) -> Trial | None:
-    """For as many epochs: fewer steps, each of them less by chance."""
+    """For as many epochs: fewer steps, each of them less by chance, and so by the same rate or by a larger one."""
     size = exam.subject.batch_size
     if size > SMALL or not exam.whole:
         return None
-    return Trial(f"A mini-batch has {size} row{'s' if size > 1 else ''}.", (_batch(USUAL),))
+    usual, factor = _batch(USUAL), math.sqrt(USUAL / size)  # the noise of an update stays as it was (Krizhevsky, 2014)
+    larger = replace(usual, name=f"{usual.name} and {factor:.2g} times the learning rate", change=Change(rate=factor))
+    return Trial(f"A mini-batch has {size} row{'s' if size > 1 else ''}.", (usual, larger))
 
 
 def _times(factor: float) -> Callable[[Subject], Subject]:
@@ -67,10 +71,11 @@ OP6 = Rule(
     "Mini-batches are too small",
     Evidence.PROBE,
     Severity.FAULT,
-    "A mini-batch has up to four rows, and larger ones reach a lower dev error in as many epochs.",
+    "A mini-batch has up to four rows, and larger ones, at the same or a larger learning rate, reach a lower dev error "
+    "in as many epochs.",
     "Larger mini-batches, or several of them for each step.",
     "The dev error after as many epochs is lower.",
-    "McCandlish et al., 2018 (gradient noise scale).",
+    "McCandlish et al., 2018 (gradient noise scale); Krizhevsky, 2014 (learning rate by the root of the size).",
     trial=_too_small,
 )
 OP7 = Rule(
