@@ -73,7 +73,7 @@ def is_fault(case: Case, verdicts: Mapping[str, Mapping[str, Any]]) -> bool | No
     measured = verdicts.get(case.name)
     if measured is None or not case.admitted:
         return bool(case.causes)
-    if case.causes and case.right & PROOFS:
+    if any(codes[0] in PROOFS for codes in case.causes):
         return True  # true of the program, whatever it costs
     return {"fault": True, "control": False, "left out": None}[measured["verdict"]]
 

@@ -33,7 +33,7 @@ def found(subject, *codes):
         if rule.trial and (trial := rule.trial(exam))
         for one in course._screened(exam, rule, trial)
     ]
-    return seen + [one.rule.code for one in tried if exam.confirm(one.probed.arm, one.arms)[1]]
+    return seen + [one.rule.code for one in tried if exam.confirm(one.probed, one.arms)[1]]
 
 
 def sign_flipped(params, x, y, key):

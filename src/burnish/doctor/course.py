@@ -166,7 +166,7 @@ class Course:
         improvements = 0
         self._tried[self.exam] = candidates(self.exam, {code for code, _ in self._named})
         for one in self._tried[self.exam]:
-            probed, sure = self.exam.confirm(one.probed.arm, one.arms)
+            probed, sure = self.exam.confirm(one.probed, one.arms)
             if not sure:
                 continue
             fault = self.exam.faulty(probed, general=bool(one.general))

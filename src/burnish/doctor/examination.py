@@ -272,17 +272,20 @@ class Examination:
         return self._trained[arm.name, seed]
 
     def train_ahead(self, arms: Sequence[Arm], seeds: Sequence[int]) -> None:
-        """Train at once what is about to be asked for. An arm with a program of its own trains in one thread.
+        """Train at once what is about to be asked for: each arm from each start.
 
         Raises:
             TimeUp: One of it was not known, and no further training is to be begun.
         """
+        self.train_pairs([(arm, seed) for arm in arms for seed in seeds])
+
+    def train_pairs(self, pairs: Sequence[tuple[Arm, int]]) -> None:
+        """The same of arms with a start each. An arm with a program of its own trains in one thread."""
         tasks: dict[tuple[str, int | None], dict[tuple[str, int], Arm]] = {}
-        for arm in arms:
+        for arm, seed in pairs:
             shared = self._lab(arm) is self.lab  # asked here, as two threads might both make it
-            for seed in seeds:
-                if (arm.name, seed) not in self._trained:
-                    tasks.setdefault((arm.name, seed if shared else None), {})[arm.name, seed] = arm
+            if (arm.name, seed) not in self._trained:
+                tasks.setdefault((arm.name, seed if shared else None), {})[arm.name, seed] = arm
         if len(tasks) < 2:
             return
 
@@ -300,11 +303,17 @@ class Examination:
 
     def probe(self, arm: Arm, seeds: Sequence[int], alpha: float, *, control: Arm = NOTHING_CHANGED) -> Probed:
         """The arm against the control."""
-        self.train_ahead((control, arm), seeds)
+        return self.compare(arm, [(arm, seed) for seed in seeds], [(control, seed) for seed in seeds], alpha)
+
+    def compare(
+        self, arm: Arm, treated: Sequence[tuple[Arm, int]], controls: Sequence[tuple[Arm, int]], alpha: float
+    ) -> Probed:
+        """What an arm gained, by trainings and those that they are compared with, one by one."""
+        self.train_pairs((*controls, *treated))
         return probes.compare(
             arm,
-            [self.trained(control, seed) for seed in seeds],
-            [self.trained(arm, seed) for seed in seeds],
+            [self.trained(*pair) for pair in controls],
+            [self.trained(*pair) for pair in treated],
             task=self.subject.kind,
             steps=self._lab(arm).subject.steps if self.whole else PROBE_STEPS,
             whole=self.whole,
@@ -329,28 +338,32 @@ class Examination:
         first = self.probe(arm, self.glance, paired.ALPHA)
         return self.probe(arm, self.screening, paired.ALPHA) if self.promising(first) else first
 
-    def confirm(self, arm: Arm, arms: int) -> tuple[Probed, bool]:
+    def confirm(self, screened: Probed, arms: int) -> tuple[Probed, bool]:
         """The arm against doing nothing on fresh starts, and whether it gained for sure and by a size that matters.
 
         The size is that of the estimate. The lower end of ten starts lies far below it, and would hide faults that ruin
         one training and spare the next.
 
         Args:
-            arm: That screening chose.
-            arms: Among how many.
+            screened: What the arm that screening chose gained there; where that leaves little hope, it is all.
+            arms: Among how many it was chosen.
         """
         looks = LOOKS if self.operations <= LOOKED_LAST else LOOKS[:-1]
         alpha = PROBE_ALARMS / PROBE_FAMILIES / arms / len(LOOKS)
+        probed = screened
         for starts in looks:
-            probed = self.probe(arm, range(FRESH, FRESH + starts), alpha)
-            if not self.promising(probed):
-                return probed, False
-            gain = probed.error_gain if self.whole else probed.gain
-            if gain.low > 0:
-                return probed, True
-            if starts < looks[-1] and gain.hopeless(looks[-1], alpha=alpha):
+            if self._counted(probed).hopeless(looks[-1], alpha=alpha):
                 break
+            probed = self.probe(screened.arm, range(FRESH, FRESH + starts), alpha)
+            if not self.promising(probed):
+                break
+            if self._counted(probed).low > 0:
+                return probed, True
         return probed, False
+
+    def _counted(self, probed: Probed) -> paired.Gain:
+        """What decides: the gain in error of whole trainings, else that in loss."""
+        return probed.error_gain if self.whole else probed.gain
 
     def promising(self, probed: Probed) -> bool:
         """Whether the estimate of a probe is of a size that matters, and the loss does not grow with it."""

@@ -177,7 +177,7 @@ def _examined(
 def _tried(exam: Examination, others: set[str]) -> Iterator[tuple[Finding, Background]]:
     """What the one rule that is not among the others finds; nothing is cured, as a run has tried its remedies."""
     for one in course.candidates(exam, others):
-        probed, sure = exam.confirm(one.probed.arm, one.arms)
+        probed, sure = exam.confirm(one.probed, one.arms)
         if not sure:
             continue
         fault = exam.faulty(probed, general=bool(one.rule.general)) and one.rule.severity is Severity.FAULT

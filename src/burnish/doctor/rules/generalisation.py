@@ -12,6 +12,7 @@ from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import FRESH, LOOKS, NOTHING_CHANGED, Examination
 from burnish.doctor.rule import Found, Rule
+from burnish.doctor.subject import Rows
 from burnish.stats import paired
 from burnish.train.work import Ending
 
@@ -32,17 +33,22 @@ def _stuck(exam: Examination) -> Iterable[Found]:
 
 
 def _few(exam: Examination) -> Iterable[Found]:
-    """Half of the rows, each twice, so that as many steps see them; a fall from there on has no reason to end here."""
+    """Halves of the rows, each row twice, so that as many steps see them; a fall has no reason to end here."""
     rows = exam.subject.train
     if not exam.whole or not exam.followed.finite or len(rows) < FEWEST:
         return
-    half = rows.take(np.arange(len(rows)) % (len(rows) // 2))
-    arm = Arm("half of the training rows", subject=lambda subject: replace(subject, train=half))
     starts = range(FRESH, FRESH + LOOKS[0])
-    exam.train_ahead((NOTHING_CHANGED, arm), starts)
-    probed = exam.probe(NOTHING_CHANGED, starts, paired.ALPHA, control=arm)
+    halves = [(_half(rows, start), start) for start in starts]
+    probed = exam.compare(NOTHING_CHANGED, [(NOTHING_CHANGED, start) for start in starts], halves, paired.ALPHA)
     if exam.promising(probed) and probed.told.low > 0:
         yield DA21.found(f"Learned from all {len(rows):,} rows in place of half of them, {exam.said(probed)}")
+
+
+def _half(rows: Rows, number: int) -> Arm:
+    """Drawn at random, as rows may come class by class, and in their order, as it may be trained in."""
+    kept = np.sort(np.random.default_rng([21, number]).permutation(len(rows))[: len(rows) // 2])
+    half = rows.take(kept[np.arange(len(rows)) * len(kept) // len(rows)])
+    return Arm(f"half {number} of the training rows", subject=lambda subject: replace(subject, train=half))
 
 
 BV = Rule(
