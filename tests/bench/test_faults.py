@@ -237,21 +237,16 @@ def test_an_untrained_network_is_repaired_and_another_seed_is_no_repair():
     assert not found["another seed"]["strict"]
 
 
-def test_an_examination_finds_what_was_planted():
-    """From case to record, rivals included; this short one is the part of the examination that every check runs."""
-    short = plants.both(plants.settings(epochs=3), plants.own_gradient(plants.uphill))
-    record = examined(Case("made up", "J9", short, (("NU2",),)), 0)
+@pytest.mark.parametrize("name", run.SMOKE)
+def test_the_smoke_part_names_what_was_planted_and_raises_no_alarm(name):
+    """From case to record, rivals and repair included: the part of the examination that every check runs."""
+    record = examined(CASES[name], 0, repair=name == run.REPAIRED)
+    judged = summarise.judge(CASES[name], record)
 
-    assert faults_of(record) == ["NU2"]
-    assert set(record["rivals"]) == set(rivals.RIVALS)
     assert record["failed"] is None
-    assert record["trainings"] > 1
-
-
-@pytest.mark.slow
-def test_an_examination_of_a_healthy_training_finds_no_fault():
-    assert faults_of(examined(CASES["as it is (J9)"], 0)) == []
-
-
-def faults_of(record):
-    return [one["code"] for one in record["findings"] if one["severity"] == "fault"]
+    assert set(record["rivals"]) == set(rivals.RIVALS)
+    assert judged.wrong == ()
+    assert judged.first == bool(CASES[name].causes)
+    if name == run.REPAIRED:
+        assert record["repair"]["doctor"]["strict"]
+        assert not record["repair"]["another seed"]["strict"]
