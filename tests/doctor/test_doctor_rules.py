@@ -210,6 +210,24 @@ def test_a_loss_that_overflows_is_told_where_it_does(loss, expected):
     assert found(large, "NU4") == expected
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("shape", "expected"), [((-1, 1), ["NU7"]), ((-1,), [])])
+def test_outputs_that_are_compared_with_the_targets_of_all_rows(shape, expected):
+    """(64, 1) less (64,) is (64, 64), and its mean is the same whichever row has which target."""
+    wide = regression(
+        apply=lambda p, x: regression().apply(p, x).reshape(shape), loss=lambda z, y: jnp.mean(jnp.square(z - y))
+    )
+
+    assert found(wide, "NU7") == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("shift", "expected"), [(1, ["NN8"]), (0, [])])
+def test_a_loss_that_numbers_the_classes_otherwise(shift, expected):
+    """It falls, and all answers are wrong, until classes are renamed."""
+    assert found(replace(HEALTHY, loss=lambda z, y: subjects.cross_entropy(z, (y + shift) % 4)), "NN8") == expected
+
+
 def test_bounded_outputs_that_cannot_reach_their_targets():
     assert found(regression(5.0, apply=lambda p, x: jnp.tanh(regression().apply(p, x))), "NN8") == ["NN8"]
     assert found(regression(5.0), "NN8") == []
@@ -250,7 +268,24 @@ def half(params):
     return jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), params)
 
 
+def coded(rows):
+    """-999 where two inputs are not known."""
+    x = rows.x.copy()
+    for place in (1, 3):
+        x[np.random.default_rng(place).random(len(x)) < 0.05, place] = -999
+    return Rows(x, rows.y)
+
+
+def slipped(rows):
+    """One row in a hundred in another unit."""
+    x = rows.x.copy()
+    x[np.random.default_rng(5).random(len(x)) < 0.01] *= 1e4
+    return Rows(x, rows.y)
+
+
 PROBED = {
+    "DA15": replace(HEALTHY, train=coded(HEALTHY.train), dev=coded(HEALTHY.dev)),
+    "DA16": replace(HEALTHY, train=slipped(HEALTHY.train)),
     "OP1": replace(HEALTHY, optimizer=optax.adam(1.0)),
     "OP2": replace(HEALTHY, optimizer=optax.adam(3e-5)),
     "DA1": replace(HEALTHY, optimizer=optax.sgd(0.1), train=scaled(HEALTHY.train, 100), dev=scaled(HEALTHY.dev, 100)),

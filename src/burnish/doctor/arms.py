@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
+import numpy as np
 import optax
 from jaxtyping import Array, PyTree
 
@@ -25,11 +27,11 @@ class Arm:
     begin: Callable[[PyTree, Array], PyTree] | None = None  # other initial parameters, from those and a key
     subject: Callable[[Subject], Subject] | None = None
     average: float = 0.0  # share of the training, at its end, whose parameters are averaged: no part of a subject
+    inputs: Callable[[Any], Any] | None = None  # what is made of the inputs of any rows; twice is the same as once
 
     def program(self, subject: Subject) -> Subject:
-        """The subject that is trained, with `begin` in it; the change is left to the lab."""
-        made = subject if self.subject is None else self.subject(subject)
-        return made if self.begin is None else replace(made, init=_begun(made.init, self.begin))
+        """The subject that is trained, with `begin` and `inputs` in it; the change is left to the lab."""
+        return self._made(subject, inside=False)
 
     def cured(self, subject: Subject, *, inside: bool = False) -> Subject:
         """The subject with all of it for good.
@@ -39,7 +41,14 @@ class Arm:
             inside: Whether all of it is in the functions, so that a person can use them and the network takes rows as
                 they were. False: numbers and rows are changed, so that what is examined next sees them.
         """
-        return changed(self.program(subject), self.change, inside=inside)
+        return changed(self._made(subject, inside=inside), self.change, inside=inside)
+
+    def _made(self, subject: Subject, *, inside: bool) -> Subject:
+        made = subject if self.subject is None else self.subject(subject)
+        made = made if self.begin is None else replace(made, init=_begun(made.init, self.begin))
+        if self.inputs is None:
+            return made
+        return _inputs_inside(made, self.inputs) if inside else _rows(made, self.inputs)
 
 
 def combined(arms: Sequence[Arm]) -> Arm:
@@ -63,12 +72,18 @@ def combined(arms: Sequence[Arm]) -> Arm:
             given = given if arm.subject is None else arm.subject(given)
         return given
 
+    def inputs(x: Any) -> Any:
+        for arm in arms:
+            x = x if arm.inputs is None else arm.inputs(x)
+        return x
+
     return Arm(
         " and ".join(arm.name for arm in arms),
         change,
         begin if any(arm.begin for arm in arms) else None,
         subject if any(arm.subject for arm in arms) else None,
         max(arm.average for arm in arms),
+        inputs if any(arm.inputs for arm in arms) else None,
     )
 
 
@@ -90,7 +105,7 @@ def changed(subject: Subject, change: Change, *, inside: bool = False) -> Subjec
     scaled = made if same else _targets(made, change)
     if _is(change.shift, 0.0) and _is(change.scale, 1.0):
         return scaled
-    return _inputs_inside(scaled, change) if inside else _inputs(scaled, change)
+    return _inputs_inside(scaled, change.inputs) if inside else _inputs(scaled, change)
 
 
 def _is(value: object, usual: float) -> bool:
@@ -149,10 +164,16 @@ def _inputs(subject: Subject, change: Change) -> Subject:
     )
 
 
-def _inputs_inside(subject: Subject, change: Change) -> Subject:
+def _inputs_inside(subject: Subject, inputs: Callable[[Any], Any]) -> Subject:
     training = subject.apply_training
     return replace(
         subject,
-        apply=lambda params, x: subject.apply(params, change.inputs(x)),
-        apply_training=None if training is None else lambda params, x, key: training(params, change.inputs(x), key),
+        apply=lambda params, x: subject.apply(params, inputs(x)),
+        apply_training=None if training is None else lambda params, x, key: training(params, inputs(x), key),
     )
+
+
+def _rows(subject: Subject, inputs: Callable[[Any], Any]) -> Subject:
+    """The rows themselves: the functions, and so the compiled programs, stay."""
+    train, dev = (Rows(np.asarray(inputs(rows.x), rows.x.dtype), rows.y) for rows in (subject.train, subject.dev))
+    return replace(subject, train=train, dev=dev)

@@ -33,8 +33,8 @@ from burnish.stats import interval, paired
 MOST, IMPROVEMENTS = 12, 3
 # Proofs that depend on the optimiser, the order of rows or the length of the training.
 STEPS = ("NU4", "NU2", "NU3")
-# The proof that waits for the training, and so looks last.
-TRAINED = "NU7"
+# The proofs that wait for the training, and so look last.
+TRAINED = ("NU7", "NN8")
 # Standard errors by which an arm has to be ahead of another to gain more: about 95 %, as nothing is called a fault so.
 APART = 2.0
 # Share of what a general cure regains with which a special one is the cause: as of a repair in the examination.
@@ -164,7 +164,8 @@ class Course:
 
     def _try(self) -> bool:
         improvements = 0
-        self._tried[self.exam] = candidates(self.exam, {code for code, _ in self._named})
+        named = {one.finding.code for one in self.causes if one.finding.severity is not Severity.NOTE}
+        self._tried[self.exam] = candidates(self.exam, named)
         for one in self._tried[self.exam]:
             probed, sure = self.exam.confirm(one.probed, one.arms)
             if not sure:
@@ -172,6 +173,8 @@ class Course:
             fault = self.exam.faulty(probed, general=bool(one.general))
             for rule, trial in one.causes:
                 self._named.add((rule.code, trial.where))
+                # A note of the same code was of the rows alone, and says less.
+                self.causes = [each for each in self.causes if each.finding.code != rule.code]
                 alone = " Without any one of them most of it is lost." if one.others else ""
                 said = f"{trial.why} With {probed.arm.name} {self.exam.said(probed)}{alone}".strip()
                 severity = Severity.FAULT if fault and rule.severity is Severity.FAULT else Severity.LIMIT
@@ -207,7 +210,7 @@ def _looked(exam: Examination, *, of_network: bool) -> tuple[Found, ...]:
     rules = [rule for rule in PROOFS if (rule.code not in STEPS) == of_network]
     if not exam.first.finite:
         rules = [rule for rule in rules if rule.code == "NU4"]
-    rules.sort(key=lambda rule: rule.code == TRAINED)
+    rules.sort(key=lambda rule: rule.code in TRAINED)
     return tuple(found for rule in rules if rule.look for found in rule.look(exam))
 
 

@@ -43,7 +43,7 @@ PROBE_ALARMS = FALSE_ALARMS / 2
 # (Bonferroni). Rules that try the same arm are one family, cures tried together are one, and one that no signal calls
 # for leaves its part unused. Screening takes no part: what it lets through is judged on fresh starts, at a level that
 # allows for all arms, tried or not.
-PROBE_FAMILIES = 24
+PROBE_FAMILIES = 26
 # Starts that screen an arm, of cheap trainings and of others, and the first of them, after which one that gains nothing
 # is left.
 SCREENED, SCREENED_DEAR = 4, 2
@@ -390,7 +390,7 @@ class Examination:
         return probes.said(probed, task=self.subject.kind, whole=self.whole)
 
     def _lab(self, arm: Arm) -> Lab:
-        if arm.subject is None and arm.begin is None:
+        if arm.subject is None and arm.begin is None and arm.inputs is None:
             return self.lab
         if arm.name not in self._labs:
             self._labs[arm.name] = Lab(arm.program(self.subject), self.lab.programs)

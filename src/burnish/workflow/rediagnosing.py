@@ -180,7 +180,7 @@ def _tried(exam: Examination, others: set[str]) -> Iterator[tuple[Finding, Backg
         probed, sure = exam.confirm(one.probed, one.arms)
         if not sure:
             continue
-        fault = exam.faulty(probed, general=bool(one.rule.general)) and one.rule.severity is Severity.FAULT
+        fault = exam.faulty(probed, general=bool(one.general)) and one.rule.severity is Severity.FAULT
         said = f"{one.trial.why} With {probed.arm.name} {exam.said(probed)}".strip()
         severity = Severity.FAULT if fault else Severity.LIMIT
         gain = (probed.told.value, probed.told.low, probed.told.high)

@@ -29,6 +29,7 @@ from burnish.doctor.rules import (
 PROOFS: tuple[Rule, ...] = (
     *numerics.PROOFS,
     *data.PROOFS,
+    inputs.DA15,
     *outputs.PROOFS,
     *structure.PROOFS,
     *gradients.PROOFS,
@@ -37,6 +38,8 @@ PROOFS: tuple[Rule, ...] = (
 TRIALS: tuple[Rule, ...] = (
     inputs.DA13,
     outputs.NN14,
+    inputs.DA15,  # before the scale of inputs that it spoils
+    inputs.DA16,
     inputs.DA1,
     scales.NN5,  # before the weights' scale, which leaves no unit dead
     *initialisation.RULES,

@@ -1,17 +1,22 @@
-"""DA1 and DA13: inputs of unlike scales, and rows in an order that teaches one class at a time."""
+"""DA1, DA13, DA15, DA16: unlike scales, rows class by class, codes for missing values, values far from all others."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
+from burnish.data.columns import code_for_missing
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.rule import Rule, Trial
+from burnish.doctor.rules import data
+from burnish.doctor.subject import Rows, Subject
 
 # A condition number of the inputs' second moments, or a size, from which standardising is worth a probe. The probe
 # decides.
@@ -20,6 +25,11 @@ ILL_CONDITIONED, UNLIKE = 10.0, 3.0
 SMALL_EFFECT = 0.1
 # Chance with which a random order calls for a probe, which then decides.
 CALLED_FOR = 0.01
+# Interquartile ranges from the median beyond which a value calls for a probe, and at which it is clipped there: none of
+# a million normal values is clipped (6.7 standard deviations), and the probe decides.
+FAR_OUT, CLIPPED_AT = 50.0, 5.0
+# Columns that are named.
+NAMED = 5
 
 
 def _condition(x: np.ndarray) -> float:
@@ -80,6 +90,69 @@ def _counts(exam: Examination, steps: range) -> np.ndarray:
     return table
 
 
+def _codes(exam: Examination) -> Trial | None:
+    """Columns in which one number is far from all others, again and again: that number is filled."""
+    rows = exam.lab.gauge
+    if not _is_table(rows.x):
+        return None
+    columns = rows.x.T.astype(np.float64)
+    found = {place: code for place, column in enumerate(columns) if (code := code_for_missing(column)) is not None}
+    if not found:
+        return None
+    codes, means = np.full(rows.x.shape[1], np.nan, rows.x.dtype), np.zeros(rows.x.shape[1], rows.x.dtype)
+    for place, (value, _, _) in found.items():
+        codes[place], means[place] = value, columns[place][columns[place] != value].mean()
+
+    def filled(x: Any) -> Any:  # on the host, too, where a function of JAX would round to float32
+        return x * (x != codes) + means * (x == codes)
+
+    named = ", ".join(f"{value:g} in {count:,} rows of input {place}" for place, (value, count, _) in found.items())
+    return Trial(
+        f"Of {len(rows):,} training rows that were looked at a number far from all others stands in several: {named}.",
+        (Arm("the mean of the others in its place", inputs=filled),),
+        where=", ".join(f"input {place}" for place in found),
+    )
+
+
+def _is_table(x: np.ndarray) -> bool:
+    return x.ndim == 2 and np.issubdtype(x.dtype, np.floating) and bool(np.isfinite(x).all())
+
+
+def _outliers(exam: Examination) -> Trial | None:
+    """A few values so far out that they rule every mean of squares: inputs, or targets that are numbers."""
+    subject = exam.subject
+    arms, told = [], []
+    if _is_table(subject.train.x):
+        low, high, out = _fences(subject.train.x)
+        if out.any():
+            arms.append(Arm("inputs clipped to where the others lie", inputs=lambda x: x.clip(low, high)))
+            places = np.flatnonzero(out.any(axis=0))
+            named = ", ".join(f"input {place}" for place in places[:NAMED]) + ", …" * (len(places) > NAMED)
+            told.append(f"{int(out.any(axis=1).sum()):,} of {len(out):,} training rows ({named})")
+    y = subject.train.y
+    if subject.kind == "regression" and np.issubdtype(y.dtype, np.floating) and np.isfinite(y).all():
+        wide = y.reshape(len(y), -1)
+        lowest, highest, out = _fences(wide)
+        if out.any():
+            near = np.clip(wide, lowest, highest).reshape(y.shape).astype(y.dtype)
+            arms.append(Arm("training targets clipped to where the others lie", subject=_with_targets(near)))
+            told.append(f"the targets of {int(out.any(axis=1).sum()):,} of {len(out):,} training rows")
+    if not arms:
+        return None
+    return Trial(f"More than {FAR_OUT:g} interquartile ranges from the median lie {' and '.join(told)}.", tuple(arms))
+
+
+def _fences(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where values of each column are clipped, and which lie far out; a column without a spread has no fences."""
+    first, median, third = np.percentile(values, (25, 50, 75), axis=0).astype(values.dtype)
+    width = np.where(third > first, third - first, np.inf).astype(values.dtype)
+    return median - CLIPPED_AT * width, median + CLIPPED_AT * width, np.abs(values - median) > FAR_OUT * width
+
+
+def _with_targets(y: np.ndarray) -> Callable[[Subject], Subject]:
+    return lambda given: replace(given, train=Rows(given.train.x, y))
+
+
 DA1 = Rule(
     "DA1",
     "Inputs are not normalised",
@@ -103,4 +176,28 @@ DA13 = Rule(
     "The dev error is lower.",
     "Cramér, 1946 (V); Cohen, 1988 (small effect).",
     trial=_order,
+)
+DA15 = Rule(
+    "DA15",
+    "Some values are missing, or a number stands for them",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "A number far from all others, again and again, and a lower dev error with the mean of the others in its place; a "
+    "note of the rows alone, if it makes no difference.",
+    "Fill it from the training rows, with a flag that says where: a network takes -999 for a size.",
+    "The dev error of the whole training is lower.",
+    "Definition; the gap in interquartile ranges (Tukey, 1977).",
+    look=data.look_of("DA15"),
+    trial=_codes,
+)
+DA16 = Rule(
+    "DA16",
+    "A few values lie far from all others",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "Inputs or targets beyond 50 interquartile ranges from the median, and a lower dev error with them clipped at 5.",
+    "Find out what they are: a wrong unit, a slip of the keyboard. Mend them, clip, or take logarithms.",
+    "The dev error of the whole training is lower.",
+    "Tukey, 1977 (fences); the distances are choices.",
+    trial=_outliers,
 )

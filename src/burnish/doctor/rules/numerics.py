@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array
+from numpy.typing import NDArray
 
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import anatomy
@@ -24,6 +26,8 @@ from burnish.doctor.subject import Subject
 
 # Relative size up to which two float32 evaluations of the same thing differ by rounding alone.
 ROUNDING = 1e-3
+# The same for two costs of 64 rows, of which the same numbers are summed in another order.
+DEALT = 1e-5
 # A cost over twice the same rows against one over them once: a mean stays, a sum doubles.
 DOUBLED = 2.0
 # Outputs that a loss of logits has to bear: the exponential of 100 is beyond float32.
@@ -142,6 +146,46 @@ def _contaminated(exam: Examination) -> Iterable[Found]:
         yield NU7.found("The output of a row changes with the other rows of its batch, in evaluation mode.")
 
 
+def _mixed(exam: Examination) -> Iterable[Found]:
+    """Is the cost of a batch the same whichever of its rows has which of its targets? By random outputs."""
+    rows = exam.lab.gauge.take(slice(0, FEW))
+    shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    dealt = np.roll(rows.y, 1, axis=0)
+    if len(rows) < 2 or (dealt == rows.y).all():
+        return
+    z = np.random.default_rng(0).normal(size=(2, *shape))
+    if exam.subject.kind == "regression":
+        z = np.mean(rows.y, dtype=np.float64) + np.std(rows.y, dtype=np.float64) * z
+    cost = quick(lambda outputs, y: jnp.mean(exam.subject.loss(outputs, y)))
+    costs = [float(cost(one.astype(np.float32), y)) for one, y in ((z[0], rows.y), (z[0], dealt), (z[1], rows.y))]
+    here, there, elsewhere = costs
+    if not np.isfinite(costs).all() or abs(here - there) > DEALT * abs(here) or abs(here - elsewhere) <= DEALT * here:
+        return  # where it is the same for any outputs, too, it does not hang on them at all: another fault
+    yield NU7.found(
+        f"The cost is {here:.6g} whichever row of a batch has which target: outputs of shape {shape} and targets of "
+        f"shape {rows.y.shape} are compared all with all.",
+        remedy="Give both one shape: an axis of one output spreads over the rows (broadcasting).",
+        arm=Arm("outputs in the shape of the targets", subject=_reshaped) if _fits(exam, shape, rows.y) else None,
+    )
+
+
+def _fits(exam: Examination, shape: tuple[int, ...], y: NDArray[Any]) -> bool:
+    """Whether the loss bears outputs in the shape of the targets."""
+    if shape == y.shape or np.prod(shape) != np.prod(y.shape):
+        return False
+    found = jax.eval_shape(exam.subject.loss, jax.ShapeDtypeStruct(y.shape, np.float32), y)
+    return found.shape in ((), y.shape[:1])
+
+
+def _reshaped(subject: Subject) -> Subject:
+    return replace(subject, loss=lambda outputs, y: subject.loss(outputs.reshape(y.shape), y))
+
+
+def _touching(exam: Examination) -> Iterable[Found]:
+    yield from _mixed(exam)
+    yield from _contaminated(exam)
+
+
 def _sum(exam: Examination) -> Iterable[Found]:
     rows = exam.lab.gauge.take(slice(0, FEW))
     z = np.asarray(exam.lab.apply(exam.start.params, jnp.asarray(rows.x)))
@@ -211,11 +255,13 @@ NU7 = Rule(
     "Rows of a batch touch each other",
     Evidence.PROOF,
     Severity.FAULT,
-    "In evaluation, the output of a row changes with the others.",
-    "Look for an axis that is the batch's: softmax, a reshape, a mean; batch norm needs its running averages.",
+    "In evaluation, the output of a row changes with the others; or the cost of a batch is the same whichever of its "
+    "rows has which target.",
+    "Look for an axis that is the batch's: softmax, a reshape, a mean, outputs and targets of unlike shapes; batch "
+    "norm needs its running averages.",
     "It does not change.",
     "Definition.",
-    look=_contaminated,
+    look=_touching,
 )
 NU10 = Rule(
     "NU10",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
+from scipy import optimize
 
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import networks
@@ -16,6 +19,8 @@ from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import quick
 from burnish.doctor.rule import Found, Rule, Trial
+from burnish.doctor.subject import Subject
+from burnish.stats import interval
 
 # Rows of an exact test, and the relative size up to which float32 sums differ by rounding alone.
 FEW, ROUNDING = 64, 1e-3
@@ -73,6 +78,58 @@ def reach(exam: Examination) -> Reach | None:
 
 
 def _mismatch(exam: Examination) -> Iterable[Found]:
+    yield from _bounds(exam)
+    yield from _other_names(exam)
+
+
+def _other_names(exam: Examination) -> Iterable[Found]:
+    """Does the trained network give its answers, which the loss approves of, under other names of classes?
+
+    Worse than knowing nothing by the error, better by the loss, and right with classes renamed: no training that fails
+    looks so.
+    """
+    if exam.subject.kind != "classification" or not exam.followed.finite or exam.subject.train.y.ndim != 1:
+        return
+    rows, params = exam.lab.gauge, exam.followed.end.params
+    loss, wrong = float(exam.lab.losses(params, rows).mean()), exam.lab.errors(params, rows)
+    error = interval.proportion(float(wrong.sum()), float(len(wrong)))
+    if loss > HALF * exam.uninformed or error.low <= exam.uninformed_error:
+        return
+    outputs = exam.lab.outputs(params, rows).reshape(len(rows), -1)
+    single = outputs.shape[1] == 1
+    said = (outputs[:, 0] > 0).astype(int) if single else outputs.argmax(axis=1)
+    table = np.zeros((2, 2) if single else (outputs.shape[1],) * 2, int)
+    np.add.at(table, (rows.y, said), 1)
+    _, names = optimize.linear_sum_assignment(-table)
+    left = float(np.mean(said != names[rows.y]))
+    if left > HALF * error.value:
+        return
+    pairs = ", ".join(f"{code} → {name}" for code, name in enumerate(names) if code != name)
+    yield NN8.found(
+        f"On rows that it learned from the loss is {loss:.2g}, where knowing nothing has {exam.uninformed:.2g}, and "
+        f"{error.value:.0%} of the answers are wrong; {left:.1%} are if classes go by other names ({pairs}).",
+        remedy="Let the loss and whoever reads the outputs number the classes alike.",
+        arm=Arm("outputs under the names of the targets", subject=partial(_renamed, names=names, single=single)),
+    )
+
+
+def _renamed(subject: Subject, names: np.ndarray, single: bool) -> Subject:
+    """Output c is what was output names[c], for all but the loss; a single logit has its sign turned."""
+    own = np.argsort(names)
+
+    def outward(outputs: Array) -> Array:
+        return -outputs if single else outputs[:, names]
+
+    training = subject.apply_training
+    return replace(
+        subject,
+        apply=lambda params, x: outward(subject.apply(params, x)),
+        apply_training=None if training is None else lambda params, x, key: outward(training(params, x, key)),
+        loss=lambda outputs, y: subject.loss(-outputs if single else outputs[:, own], y),
+    )
+
+
+def _bounds(exam: Examination) -> Iterable[Found]:
     far = exam.once("reach", lambda: reach(exam))
     if exam.subject.kind == "classification":
         yield from _class_outputs(exam, far)
@@ -157,7 +214,8 @@ NN8 = Rule(
     "Output and loss do not go together",
     Evidence.PROOF,
     Severity.FAULT,
-    "The outputs are too few, or stay within bounds in which the loss cannot come near 0, or the targets do not lie.",
+    "The outputs are too few, or stay within bounds in which the loss cannot come near 0, or the targets do not lie; "
+    "or the loss falls, and the answers are those of other classes.",
     "Pair them: softmax cross-entropy of logits, sigmoid cross-entropy of one logit, squared error of a free number.",
     "The first loss is near the entropy of the targets, and the last one lower.",
     "Definition of the losses.",

@@ -20,6 +20,9 @@ from burnish.doctor.subject import Subject
 LOWER, HIGHER, FINER = (0.3, 0.1, 0.01), (3.0, 10.0, 100.0), 3.0
 # Steps of a training below which more of them, not larger ones, are what it wants. A choice.
 FEW_STEPS = 100
+# How much smaller steps of the second half are than those of the first tenth where a decay comes too soon: half of a
+# cosine, which is usual, leaves 0.15 of them, and gradients that vanish as the rows are learned some more.
+SHRUNK = 0.01
 # Share of the training over which steps grow; a usual one.
 WARM_UP = 0.1
 # Share of the steps that have to be clipped for it to be worth a probe (Godbole et al., Tuning Playbook, 2023).
@@ -50,7 +53,16 @@ def _too_low(exam: Examination) -> Trial | None:
     """
     if exam.subject.steps < FEW_STEPS or not exam.whole:
         return None
-    return Trial("", tuple(_rate(factor) for factor in HIGHER))
+    return Trial(_shrunk(exam), tuple(_rate(factor) for factor in HIGHER))
+
+
+def _shrunk(exam: Examination) -> str:
+    """That the steps have become much smaller half way already, where they have."""
+    ratio = exam.followed.trace.update_ratio
+    first, half = (float(np.median(part)) for part in (ratio[: len(ratio) // 10], ratio[len(ratio) // 2 :]))
+    if not half < SHRUNK * first:
+        return ""
+    return f"In the second half of the training a step is {half / first:.1g} times one of the first tenth."
 
 
 def _finer(best: Arm) -> tuple[Arm, ...]:
@@ -141,7 +153,7 @@ OP2 = Rule(
     Severity.FAULT,
     "The training has 100 steps and more, and three, ten or a hundred times the rate reaches a lower dev error by its "
     "end.",
-    "A higher learning rate, or more epochs.",
+    "A higher learning rate, or more epochs; a decay that takes the whole training.",
     "The dev error of the whole training is lower.",
     "Smith, 2017 (range test), with common random numbers.",
     trial=_too_low,
