@@ -11,7 +11,7 @@ import pytest
 
 from burnish.doctor import anatomy, networks
 from burnish.doctor import null as nulls
-from burnish.doctor.arms import Arm, changed
+from burnish.doctor.arms import Arm, changed, for_rows_as_they_were, together
 from burnish.doctor.examination import NOTHING_CHANGED, Examination, TimeUp
 from burnish.doctor.gauges import Gauger
 from burnish.doctor.lab import Change, Lab, _stepwise, _stretch
@@ -31,6 +31,9 @@ NUMBERS = replace(
 )
 
 
+TANH = subjects.perceptron((8, 6, 4), jnp.tanh)[1]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("subject", "change"),
@@ -47,10 +50,40 @@ def test_a_cure_for_good_is_what_was_tried(subject, change):
     end, _ = tried.train(tried.start(), subject.steps, change=change)
     errors = tried.errors(end.params, subject.dev, change)
 
-    for inside in (False, True):
-        cured = Lab(changed(subject, change, inside=inside))
+    arm = Arm("it", change)
+    for_good = arm.cured(subject)
+    for cured in (Lab(for_good), Lab(for_rows_as_they_were(subject, [arm], for_good))):
         again, _ = cured.train(cured.start(), subject.steps)
         np.testing.assert_allclose(cured.errors(again.params, cured.subject.dev), errors, rtol=2e-3, atol=1e-4)
+
+
+SPOILT = Rows(SMALL.train.x * 50 + 3, SMALL.train.y)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arms",
+    [
+        # The second sees inputs as the first has made them.
+        (Arm("standardised", nulls.standardising(SPOILT)), Arm("clipped", inputs=lambda x: x.clip(-1, 1))),
+        # The second puts another network, or optimiser, in the place of the one that the first changed.
+        (Arm("standardised", nulls.standardising(SPOILT)), Arm("tanh", subject=lambda s: replace(s, apply=TANH))),
+        (Arm("a tenth", Change(rate=0.1)), Arm("SGD", subject=lambda s: replace(s, optimizer=optax.sgd(0.5)))),
+    ],
+)
+def test_what_is_handed_back_is_the_training_that_was_judged(arms):
+    """On rows as they were it does what the cured training does on its own."""
+    first = replace(SMALL, train=SPOILT, dev=Rows(SMALL.dev.x * 50 + 3, SMALL.dev.y))
+    judged = together(arms, first)
+    errors = []
+    for subject in (judged, for_rows_as_they_were(first, arms, judged)):
+        lab = Lab(subject)
+        end, _ = lab.train(lab.start(), subject.steps)
+        errors.append(lab.losses(end.params, subject.dev))
+
+    np.testing.assert_array_equal(subject.dev.x, first.dev.x)
+    assert subject.rate == 1.0
+    np.testing.assert_allclose(errors[0], errors[1], rtol=2e-3, atol=1e-4)
 
 
 def test_another_start_follows_the_key_of_the_training():

@@ -31,24 +31,28 @@ class Arm:
 
     def program(self, subject: Subject) -> Subject:
         """The subject that is trained, with `begin` and `inputs` in it; the change is left to the lab."""
-        return self._made(subject, inside=False)
-
-    def cured(self, subject: Subject, *, inside: bool = False) -> Subject:
-        """The subject with all of it for good.
-
-        Args:
-            subject: To cure.
-            inside: Whether all of it is in the functions, so that a person can use them and the network takes rows as
-                they were. False: numbers and rows are changed, so that what is examined next sees them.
-        """
-        return changed(self._made(subject, inside=inside), self.change, inside=inside)
-
-    def _made(self, subject: Subject, *, inside: bool) -> Subject:
         made = subject if self.subject is None else self.subject(subject)
         made = made if self.begin is None else replace(made, init=_begun(made.init, self.begin))
-        if self.inputs is None:
-            return made
-        return _inputs_inside(made, self.inputs) if inside else _rows(made, self.inputs)
+        return made if self.inputs is None else _rows(made, self.inputs)
+
+    def cured(self, subject: Subject) -> Subject:
+        """The subject with all of it for good: in its functions, numbers and rows."""
+        return changed(self.program(subject), self.change)
+
+    @property
+    def moves_inputs(self) -> bool:
+        """Whether inputs become others."""
+        return self.inputs is not None or _moves(self.change)
+
+    def made_of_inputs(self, x: Any) -> Any:
+        """Inputs as the cured training sees them."""
+        x = x if self.inputs is None else self.inputs(x)
+        return self.change.inputs(x) if _moves(self.change) else x
+
+    @property
+    def without_inputs(self) -> Arm:
+        """All that it does besides."""
+        return replace(self, inputs=None, change=self.change._replace(shift=0.0, scale=1.0))
 
 
 def combined(arms: Sequence[Arm]) -> Arm:
@@ -91,45 +95,65 @@ def _begun(init: Callable[[Array], PyTree], begin: Callable[[PyTree, Array], PyT
     return lambda key: begin(init(key), jax.random.fold_in(key, START_FOLD))
 
 
-def together(arms: Sequence[Arm], subject: Subject, *, inside: bool = False) -> Subject:
+def together(arms: Sequence[Arm], subject: Subject) -> Subject:
     """One after the other."""
     for arm in arms:
-        subject = arm.cured(subject, inside=inside)
+        subject = arm.cured(subject)
     return subject
 
 
-def changed(subject: Subject, change: Change, *, inside: bool = False) -> Subject:
-    """The subject with what a change says in it: inside its functions, or in its numbers and rows."""
-    made = _penalised(_steps(subject, change, inside=inside), change, inside=inside)
+def for_rows_as_they_were(first: Subject, arms: Sequence[Arm], cured: Subject) -> Subject:
+    """The cured training in functions alone, so that a person can use them and the network takes rows as they were.
+
+    Args:
+        first: Before any cure.
+        arms: That cured it, in order.
+        cured: What they made of it.
+    """
+    rows = together([arm.without_inputs for arm in arms], first)
+    made = replace(cured, train=rows.train, dev=rows.dev, augment=rows.augment)
+    moving = [arm for arm in arms if arm.moves_inputs]
+    return _inputs_inside(_numbers_inside(made), moving) if moving else _numbers_inside(made)
+
+
+def changed(subject: Subject, change: Change) -> Subject:
+    """The subject with what a change says in it, in its numbers and rows where it can be."""
+    made = _steps(subject, change)
+    if subject.penalty is not None:
+        made = replace(made, penalised=subject.penalised * change.penalty)
     same = _is(change.target_shift, 0.0) and _is(change.target_scale, 1.0)
     scaled = made if same else _targets(made, change)
-    if _is(change.shift, 0.0) and _is(change.scale, 1.0):
-        return scaled
-    return _inputs_inside(scaled, change.inputs) if inside else _inputs(scaled, change)
+    return _inputs(scaled, change) if _moves(change) else scaled
+
+
+def _moves(change: Change) -> bool:
+    return not (_is(change.shift, 0.0) and _is(change.scale, 1.0))
 
 
 def _is(value: object, usual: float) -> bool:
     return isinstance(value, float) and value == usual
 
 
-def _penalised(subject: Subject, change: Change, *, inside: bool) -> Subject:
-    own = subject.penalty
-    if change.penalty == 1.0 or own is None:
-        return subject
-    if not inside:
-        return replace(subject, penalised=subject.penalised * change.penalty)
-    return replace(subject, penalty=(lambda params: change.penalty * own(params)) if change.penalty else None)
-
-
-def _steps(subject: Subject, change: Change, *, inside: bool) -> Subject:
+def _steps(subject: Subject, change: Change) -> Subject:
     """Learning rate, warm-up and decay, after whatever the optimiser makes of a gradient."""
     if (change.rate, change.warm_up, change.decay) == (1.0, 0.0, 0.0):
         return subject
-    if not inside and change.rate > 0 and (change.warm_up, change.decay) == (0.0, 0.0):
+    if change.rate > 0 and (change.warm_up, change.decay) == (0.0, 0.0):
         return replace(subject, rate=subject.rate * change.rate)
     total = subject.steps
     factor = optax.scale_by_schedule(lambda step: change.factor(step, total))
     return replace(subject, optimizer=optax.chain(subject.optimizer, factor))
+
+
+def _numbers_inside(subject: Subject) -> Subject:
+    """The rate in the optimiser, and what the penalty is times in the penalty."""
+    own, factor = subject.penalty, subject.penalised
+    made = subject
+    if subject.rate != 1.0:
+        made = replace(made, optimizer=optax.chain(subject.optimizer, optax.scale(subject.rate)), rate=1.0)
+    if own is not None and factor != 1.0:
+        made = replace(made, penalty=(lambda params: factor * own(params)) if factor else None, penalised=1.0)
+    return made
 
 
 def _targets(subject: Subject, change: Change) -> Subject:
@@ -164,12 +188,18 @@ def _inputs(subject: Subject, change: Change) -> Subject:
     )
 
 
-def _inputs_inside(subject: Subject, inputs: Callable[[Any], Any]) -> Subject:
-    training = subject.apply_training
+def _inputs_inside(subject: Subject, arms: Sequence[Arm]) -> Subject:
+    def inputs(x: Any) -> Any:
+        for arm in arms:
+            x = arm.made_of_inputs(x)
+        return x
+
+    training, gradient = subject.apply_training, subject.gradient
     return replace(
         subject,
         apply=lambda params, x: subject.apply(params, inputs(x)),
         apply_training=None if training is None else lambda params, x, key: training(params, inputs(x), key),
+        gradient=None if gradient is None else lambda params, x, y, key: gradient(params, inputs(x), y, key),
     )
 
 

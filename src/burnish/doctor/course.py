@@ -21,7 +21,7 @@ import numpy as np
 from burnish.diagnosis.budget import practical_size
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor import joint
-from burnish.doctor.arms import Arm, together
+from burnish.doctor.arms import Arm, for_rows_as_they_were
 from burnish.doctor.examination import FRESH, LOOKS, NOTHING_CHANGED, OF_STEPS, PRACTICAL_SHARE, Examination
 from burnish.doctor.probes import Probed, compare
 from burnish.doctor.rule import Found, Rule, Trial
@@ -129,7 +129,7 @@ class Course:
     @property
     def repaired(self) -> Subject | None:
         """The training with all cures in it, for rows as they were; None: nothing was cured."""
-        return together(self.arms, self.first.subject, inside=True) if self.arms else None
+        return for_rows_as_they_were(self.first.subject, self.arms, self.exam.subject) if self.arms else None
 
     def _prove(self) -> bool:
         found = [
