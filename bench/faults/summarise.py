@@ -45,12 +45,14 @@ class Judged:
 
 
 def judge(case: Case, record: Record) -> Judged:
-    """The doctor's findings against what was planted. Failures and broken runs found nothing."""
+    """The doctor's findings against what was planted. Failures and broken runs found nothing, and are alarms."""
     findings = record.get("findings", [])
     faults = [one for one in findings if one["severity"] == "fault"]
     expected = [one for one in findings if one["severity"] != "fault" and one["code"] in case.right]
     named = tuple(one["code"] for one in (*faults, *expected))
     wrong = tuple(one for one in faults if one["code"] not in case.right)
+    if failed := record.get("failed") or record.get("broken"):
+        wrong += ({"code": "no answer", "evidence": failed},)
     return _judged(case, named, wrong)
 
 

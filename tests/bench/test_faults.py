@@ -78,6 +78,7 @@ def test_a_broken_examination_found_nothing():
     judged = summarise.judge(case(("NN1",)), {"broken": "killed"})
 
     assert (judged.found, judged.causes, judged.first) == (False, 0.0, False)
+    assert len(summarise.judge(case(), {"findings": [], "failed": "ValueError"}).wrong) == 1
 
 
 def test_a_worker_that_breaks_is_a_record_for_each_run_that_it_left(tmp_path):

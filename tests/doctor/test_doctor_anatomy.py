@@ -81,6 +81,16 @@ def test_an_activation_can_be_put_in_the_place_of_another():
     np.testing.assert_array_equal(replaced, other(params, X))
 
 
+def test_what_is_computed_again_for_the_gradient_is_seen():
+    """`jax.checkpoint` changes when layers are computed, and not that there are any."""
+    init, apply = subjects.perceptron((8, 6, 4))
+    params, x = init(jax.random.key(0)), jnp.ones((3, 8))
+    outputs, seen = anatomy.follow(jax.checkpoint(apply), params, x)
+
+    assert len(seen.z) == 2
+    np.testing.assert_allclose(outputs, apply(params, x), rtol=1e-6)
+
+
 def test_a_network_in_a_loop_is_opaque():
     def apply(params, x):
         return jax.lax.scan(lambda h, w: (jnp.tanh(h @ w), None), x, params)[0]

@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 
+from burnish.doctor.counting import operations
 from burnish.doctor.lab import STRETCH, Change, Lab
 from burnish.doctor.subject import Rows
 from burnish.errors import ConfigError
@@ -100,3 +101,10 @@ def test_what_cannot_be_trained_is_refused(changes, words):
 
     assert words in str(refused.value)
     assert len(str(refused.value).splitlines()) == 3
+
+
+def test_a_mini_batch_larger_than_the_rows_costs_what_the_rows_cost():
+    small = subjects.subject(train=subjects.clusters(40))
+    params = small.init(jax.random.key(0))
+
+    assert operations(replace(small, batch_size=100_000), params) == operations(replace(small, batch_size=40), params)

@@ -23,6 +23,9 @@ def updates(optimizer, params=PARAMS, gradients=GRADIENTS):
         (optax.adam(0.1), False),
         (optax.adamw(0.1, weight_decay=0.5), True),
         (optax.chain(optax.add_decayed_weights(0.1), optax.sgd(0.1)), True),
+        (optax.adamw(optax.linear_schedule(0.0, 0.1, 50), weight_decay=0.5), True),
+        (optax.adam(optax.linear_schedule(0.0, 0.1, 50)), False),
+        (optax.set_to_zero(), False),
     ],
 )
 def test_decay_is_what_shrinks_parameters_without_a_gradient(optimizer, expected):

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 PRODUCTS = ("dot_general", "conv_general_dilated")
-INLINED = ("pjit", "jit", "closed_call", "core_call")
+INLINED = ("pjit", "jit", "closed_call", "core_call", "remat2")
 # Primitives that squash: the input of each is what saturates.
 SQUASHING = ("tanh", "logistic")
 # Types with too few digits, or too small a range, to train in throughout.
@@ -187,7 +187,8 @@ class _Walk:
         name = equation.primitive.name
         if name in INLINED:
             inner = equation.params.get("jaxpr") or equation.params["call_jaxpr"]
-            return self.run(inner.jaxpr, inner.consts, inputs)
+            closed = hasattr(inner, "consts")  # what is recomputed for the gradient (`jax.checkpoint`) is not
+            return self.run(inner.jaxpr if closed else inner, inner.consts if closed else (), inputs)
         if (name == "custom_vjp_call" and self.edit.plain) or (name == "custom_jvp_call" and self.edit.single):
             inner = equation.params["call_jaxpr"]
             return self.run(inner.jaxpr, inner.consts, inputs)

@@ -18,9 +18,9 @@ def operations(subject: Subject, params: PyTree) -> float:
     Those of the network on a mini-batch, as the compiler counts them, forward and backward. It counts what is in a loop
     once, so that each parameter's product with each row is the least.
     """
-    kind = jnp.asarray(subject.train.x[:0]).dtype
-    rows = jax.ShapeDtypeStruct((subject.batch_size, *subject.train.x.shape[1:]), kind)
+    size = min(subject.batch_size, len(subject.train))
+    rows = jax.ShapeDtypeStruct((size, *subject.train.x.shape[1:]), jnp.asarray(subject.train.x[:0]).dtype)
     counted = jax.jit(lambda params, x: subject.apply(params, x)).lower(params, rows).cost_analysis() or {}
     parameters = sum(leaf.size for leaf in jax.tree.leaves(params))
-    forward = max(OF_A_PARAMETER * parameters * subject.batch_size, float(counted.get("flops", 0.0)))
+    forward = max(OF_A_PARAMETER * parameters * size, float(counted.get("flops", 0.0)))
     return (1 + BACKWARD) * forward * subject.steps

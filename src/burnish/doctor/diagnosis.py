@@ -15,7 +15,10 @@ from burnish.doctor.rules import RULES
 from burnish.doctor.subject import Rows, Subject
 
 SCHEMA_VERSION = 2
-LOOKED = f"Nothing found by {len(RULES)} rules, whose probes are held to {FALSE_ALARMS:.0%} false alarms in all."
+LOOKED = (
+    f"Nothing found by {len(RULES)} rules, whose probes and tests of rows are held to {FALSE_ALARMS:.0%} false alarms "
+    "in all."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ def examine(exam: Examination, began: float) -> Diagnosis:
         time.monotonic() - began,
         tuple(background for _, background in told),
         course.repaired,
-        course.exam.error if course.arms else None,
+        course.exam.fresh_error if course.arms else None,
     )
 
 

@@ -119,7 +119,7 @@ class Examination:
         if old.train is not new.train or old.dev is not new.dev:
             return
         same = all(getattr(old, name) == getattr(new, name) for name in NETWORK)
-        kept = [name for name in after._known if name == OF_ROWS or (same and name != OF_STEPS)]
+        kept = [name for name in after._known if name == OF_ROWS or (same and not name.startswith(OF_STEPS))]
         self._known = {name: after._known[name] for name in kept}
         if same and "null" in vars(after):
             vars(self)["null"] = after.null
@@ -245,7 +245,16 @@ class Examination:
     @cached_property
     def error(self) -> float:
         """Dev error of this training, a mean over starts: misclassification rate, or RMSE."""
-        errors = [self.trained(NOTHING_CHANGED, seed).errors.mean() for seed in self.screening]
+        return self._error(self.screening)
+
+    @cached_property
+    def fresh_error(self) -> float:
+        """The same over starts by which nobody has chosen."""
+        return self._error(range(FRESH, FRESH + LOOKS[0]))
+
+    def _error(self, seeds: Sequence[int]) -> float:
+        self.train_ahead((NOTHING_CHANGED,), seeds)
+        errors = [self.trained(NOTHING_CHANGED, seed).errors.mean() for seed in seeds]
         return float(np.mean(errors if self.subject.kind == "classification" else np.sqrt(errors)))
 
     @cached_property

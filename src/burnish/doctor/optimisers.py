@@ -19,6 +19,8 @@ PARTS = (1e-6, 1e-5, 1.0)
 ROUNDING = 1e-2
 # A clipped update is at most this share of what it would have been.
 CLIPPED = 0.5
+# Updates of nothing at the start of a training after which an optimiser is taken to do nothing at all.
+WAITED = 200
 # Updates of which a memory is told: a momentum of 0.99 still has 0.9 of its first answer after ten.
 ANSWERS = 4
 
@@ -61,7 +63,12 @@ def _still(tree: PyTree) -> PyTree:
 
 def decays(optimizer: Answers) -> bool:
     """Whether parameters shrink without any gradient: decoupled weight decay (Loshchilov and Hutter 2019)."""
-    updates, _ = optimizer.to(_still(optimizer.params))
+    state, ones = optimizer.state, jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), optimizer.params)
+    for _ in range(WAITED):
+        if norm(optimizer.to(ones, state)[0]) > 0:
+            break
+        _, state = optimizer.to(_still(optimizer.params), state)  # warm-up from 0, or gradients that are gathered
+    updates, _ = optimizer.to(_still(optimizer.params), state)
     return cosine(updates, optimizer.params) < -(1 - ROUNDING)
 
 

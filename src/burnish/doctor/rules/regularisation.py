@@ -98,7 +98,7 @@ BV7 = Rule(
     "Regularisation as a whole is too strong",
     Evidence.PROBE,
     Severity.FAULT,
-    "Training without penalty, dropout and augmentation reaches a lower dev error than leaving out any one of them.",
+    "Training without penalty, dropout and augmentation reaches a lower dev error.",
     "Less of each, beginning with the one that gains most.",
     "The dev error of the whole training is lower.",
     "Geman, Bienenstock and Doursat, 1992.",

@@ -189,7 +189,7 @@ OP8 = Rule(
     "The optimiser is weak",
     Evidence.PROBE,
     Severity.FAULT,
-    "Adam, at the best of four rates, reaches a lower dev error than any rate of the present optimiser that was tried.",
+    "Adam, at the best of four rates, reaches a lower dev error than the present optimiser at its own.",
     "Adam, or SGD with momentum, and its learning rate tuned.",
     "The dev error of the whole training is lower.",
     "Kingma and Ba, 2015; Choi et al., 2019 (each at its own best rate).",
