@@ -32,7 +32,7 @@ from burnish.stats import interval, paired
 # Causes after which nothing more is looked for, and how often of them is room for improvement.
 MOST, IMPROVEMENTS = 12, 3
 # Proofs that depend on the optimiser, the order of rows or the length of the training.
-STEPS = ("NU4", "NU2", "NU3")
+STEPS = ("NU4", "NU2", "NU3", "NN1")
 # The proofs that wait for the training, and so look last.
 TRAINED = ("NU7", "NN8")
 # Standard errors by which an arm has to be ahead of another to gain more: about 95 %, as nothing is called a fault so.
@@ -240,7 +240,8 @@ def _ranked(exam: Examination, found: list[Candidate]) -> list[Candidate]:
 
 
 def _screened(exam: Examination, rule: Rule, trial: Trial) -> Iterator[Candidate]:
-    probed = [exam.screen(arm) for arm in trial.arms]
+    thorough = bool(trial.why) and not rule.generality(trial)
+    probed = [exam.screen(arm, thorough=thorough) for arm in trial.arms]
     good = [one for one in probed if exam.promising(one) and (one.fit_gain > 0 or not trial.optimises)]
     if not good:
         return

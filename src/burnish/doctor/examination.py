@@ -43,7 +43,7 @@ PROBE_ALARMS = FALSE_ALARMS / 2
 # (Bonferroni). Rules that try the same arm are one family, cures tried together are one, and one that no signal calls
 # for leaves its part unused. Screening takes no part: what it lets through is judged on fresh starts, at a level that
 # allows for all arms, tried or not.
-PROBE_FAMILIES = 26
+PROBE_FAMILIES = 27
 # Starts that screen an arm, of cheap trainings and of others, and the first of them, after which one that gains nothing
 # is left.
 SCREENED, SCREENED_DEAR = 4, 2
@@ -98,7 +98,7 @@ class Examination:
         after: Examination | None = None,
         threads: int | None = None,
     ) -> None:
-        subject.check()
+        subject = subject.understood()
         self.subject, self.baseline_error = subject, baseline_error
         self.lab: Lab = Lab(subject, None if after is None else after.lab.programs)
         self.gauger: Gauger = Gauger(self.lab)
@@ -342,10 +342,10 @@ class Examination:
         """
         self.train_ahead((NOTHING_CHANGED, *arms), self.glance)
 
-    def screen(self, arm: Arm) -> Probed:
-        """The arm on a few starts."""
+    def screen(self, arm: Arm, *, thorough: bool = False) -> Probed:
+        """The arm on a few starts; thorough: on all of them, as what spoils one start may spare the first ones."""
         first = self.probe(arm, self.glance, paired.ALPHA)
-        return self.probe(arm, self.screening, paired.ALPHA) if self.promising(first) else first
+        return self.probe(arm, self.screening, paired.ALPHA) if thorough or self.promising(first) else first
 
     def confirm(self, screened: Probed, arms: int) -> tuple[Probed, bool]:
         """The arm against doing nothing on fresh starts, and whether it gained for sure and by a size that matters.

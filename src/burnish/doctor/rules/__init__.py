@@ -30,6 +30,7 @@ PROOFS: tuple[Rule, ...] = (
     *numerics.PROOFS,
     *data.PROOFS,
     inputs.DA15,
+    inputs.DA16,
     *outputs.PROOFS,
     *structure.PROOFS,
     *gradients.PROOFS,
@@ -37,6 +38,7 @@ PROOFS: tuple[Rule, ...] = (
 )
 TRIALS: tuple[Rule, ...] = (
     inputs.DA13,
+    outputs.NN8,
     outputs.NN14,
     inputs.DA15,  # before the scale of inputs that it spoils
     inputs.DA16,

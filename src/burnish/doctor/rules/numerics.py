@@ -34,6 +34,8 @@ DOUBLED = 2.0
 LARGE = (100.0, 1000.0)
 # Draws of the weights for which the outputs have to be the same on all rows.
 DRAWS = 3
+# Columns that are named.
+NAMED = 5
 
 
 def _not_finite(exam: Examination) -> Iterable[Found]:
@@ -203,6 +205,31 @@ def _input_ignored(exam: Examination) -> Iterable[Found]:
     found = [np.asarray(exam.lab.apply(exam.right_draw(draw), x)) for draw in range(DRAWS)]
     if len(x) > 1 and all(np.ptp(one, axis=0).max() == 0 for one in found) and not all((o == 1).all() for o in found):
         yield NU8.found(f"The outputs are the same on {len(x)} rows, in {DRAWS} draws of the weights.")
+    elif (columns := _ignored_columns(exam, np.asarray(x))).size:
+        named = ", ".join(f"input {place}" for place in columns[:NAMED]) + ", …" * (len(columns) > NAMED)
+        yield NU8.found(
+            f"The outputs do not change with {len(columns)} of {x.shape[1]} inputs ({named}), in {DRAWS} draws of the "
+            "weights.",
+            where=named,
+            severity=Severity.FAULT if 2 * len(columns) > x.shape[1] else Severity.LIMIT,
+        )
+
+
+def _ignored_columns(exam: Examination, x: NDArray[Any]) -> NDArray[np.integer]:
+    """Inputs without a slope in any draw, and whose values, made others, leave the outputs as they were to the bit."""
+    if x.ndim != 2 or x.shape[1] < 2 or not np.issubdtype(x.dtype, np.floating) or not np.isfinite(x).all():
+        return np.empty(0, int)
+    draws = [exam.right_draw(draw) for draw in range(DRAWS)]
+    outputs = [np.asarray(exam.lab.apply(params, x)) for params in draws]
+    weights = np.random.default_rng(0).normal(size=outputs[0].shape)  # the sum of some outputs is always 1
+    slopes = quick(jax.grad(lambda rows, params: jnp.sum(weights * exam.subject.apply(params, rows))))
+    still = np.all([np.abs(np.asarray(slopes(x, params))).max(axis=0) == 0 for params in draws], axis=0)
+    if not still.any():
+        return np.empty(0, int)
+    changed = np.where(still, 2 * x + 1, x).astype(x.dtype)  # what is rounded has no slope either
+    if any((exam.lab.apply(params, changed) != before).any() for params, before in zip(draws, outputs, strict=True)):
+        return np.empty(0, int)
+    return np.flatnonzero(still)
 
 
 def _key_ignored(exam: Examination) -> Iterable[Found]:
@@ -279,7 +306,7 @@ NU8 = Rule(
     "The inputs are ignored",
     Evidence.PROOF,
     Severity.FAULT,
-    "The outputs are the same on all rows, whatever the weights.",
+    "The outputs are the same on all rows, whatever the weights; or they do not change with some of the inputs.",
     "Follow the inputs through apply: what is computed from them does not reach the outputs.",
     "Outputs differ from row to row.",
     "Definition.",

@@ -97,7 +97,7 @@ def _other_names(exam: Examination) -> Iterable[Found]:
         return
     outputs = exam.lab.outputs(params, rows).reshape(len(rows), -1)
     single = outputs.shape[1] == 1
-    said = (outputs[:, 0] > 0).astype(int) if single else outputs.argmax(axis=1)
+    said = (outputs[:, 0] > exam.subject.parting).astype(int) if single else outputs.argmax(axis=1)
     table = np.zeros((2, 2) if single else (outputs.shape[1],) * 2, int)
     np.add.at(table, (rows.y, said), 1)
     _, names = optimize.linear_sum_assignment(-table)
@@ -192,6 +192,14 @@ def _number_outputs(exam: Examination, far: Reach) -> Iterable[Found]:
         )
 
 
+def _one_sided(exam: Examination) -> Trial | None:
+    """An activation on the output whose bound the loss can live with: ReLU before softmax, say."""
+    far = exam.once("reach", lambda: reach(exam))
+    if far is None or np.isinf([far.low, far.high]).all() or far.low == far.high:
+        return None
+    return Trial(f"The outputs stay {far}, whatever the weights.", (LAST_LAYER,))
+
+
 def _target_scale(exam: Examination) -> Trial | None:
     subject = exam.subject
     if subject.kind != "regression" or not np.issubdtype(subject.train.y.dtype, np.floating):
@@ -215,11 +223,13 @@ NN8 = Rule(
     Evidence.PROOF,
     Severity.FAULT,
     "The outputs are too few, or stay within bounds in which the loss cannot come near 0, or the targets do not lie; "
-    "or the loss falls, and the answers are those of other classes.",
+    "or the loss falls, and the answers are those of other classes. Or the outputs are bounded, and the dev error is "
+    "lower without the bound.",
     "Pair them: softmax cross-entropy of logits, sigmoid cross-entropy of one logit, squared error of a free number.",
     "The first loss is near the entropy of the targets, and the last one lower.",
     "Definition of the losses.",
     look=_mismatch,
+    trial=_one_sided,
 )
 NN14 = Rule(
     "NN14",
