@@ -10,8 +10,10 @@ gradient with respect to them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -24,6 +26,9 @@ PRODUCTS = ("dot_general", "conv_general_dilated")
 INLINED = ("pjit", "jit", "closed_call", "core_call", "remat2")
 # Primitives that squash: the input of each is what saturates.
 SQUASHING = ("tanh", "logistic")
+# Primitives that carry a rule of differentiation, and where the files are whose rules are JAX's own.
+OWN_RULES = ("custom_vjp_call", "custom_jvp_call")
+JAX_FILES = str(Path(jax.__file__).parent) + os.sep
 # Types with too few digits, or too small a range, to train in throughout.
 HALVES = ("float16", "bfloat16")
 # What a value goes through and still is the pre-activation of its layer.
@@ -75,7 +80,7 @@ class Edit:
 
     replace: Replace | None = None  # from name and input of a squashing function to what takes its place; None: nothing
     activate: bool = False  # max(0, ·) where a layer follows another with nothing between them
-    plain: bool = False  # JAX's own derivatives in the place of `custom_vjp`
+    plain: bool = False  # JAX's own derivatives in the place of the person's own rules
     single: bool = False  # float32 in the place of half precision
 
 
@@ -122,6 +127,11 @@ def edited(function: Callable[..., Any], edit: Edit) -> Callable[..., Any]:
 def primitives(function: Callable[..., Any], *arguments: Any) -> set[str]:
     """Names of all that a function does, and the types that its values have: "custom_vjp_call", "float16"."""
     return _primitives(jax.make_jaxpr(function)(*arguments).jaxpr)
+
+
+def own_rules(function: Callable[..., Any], *arguments: Any) -> bool:
+    """Whether a function holds a `custom_vjp` or `custom_jvp` that is not one of JAX's own, such as that of ReLU."""
+    return any(_own_rule(equation) for equation in _equations(jax.make_jaxpr(function)(*arguments).jaxpr))
 
 
 def repeatable(function: Callable[..., Any], *arguments: Any) -> bool:
@@ -189,7 +199,7 @@ class _Walk:
             inner = equation.params.get("jaxpr") or equation.params["call_jaxpr"]
             closed = hasattr(inner, "consts")  # what is recomputed for the gradient (`jax.checkpoint`) is not
             return self.run(inner.jaxpr if closed else inner, inner.consts if closed else (), inputs)
-        if (name == "custom_vjp_call" and self.edit.plain) or (name == "custom_jvp_call" and self.edit.single):
+        if (self.edit.plain and _own_rule(equation)) or (name == "custom_jvp_call" and self.edit.single):
             inner = equation.params["call_jaxpr"]
             return self.run(inner.jaxpr, inner.consts, inputs)
         if name in PRODUCTS and self.edit.activate and (place := _weights(inputs)) is not None:
@@ -279,13 +289,27 @@ def _single_type(parameter: Any) -> Any:
 def _primitives(jaxpr: Any) -> set[str]:
     """Names of all that a jaxpr does, and of its values' types, inner ones included."""
     found = set()
-    for equation in jaxpr.eqns:
+    for equation in _equations(jaxpr):
         found.add(equation.primitive.name)
         found.update(str(variable.aval.dtype) for variable in equation.outvars if hasattr(variable.aval, "dtype"))
-        for inner in equation.params.values():
-            if isinstance(inner, core.ClosedJaxpr):
-                found |= _primitives(inner.jaxpr)
     return found
+
+
+def _equations(jaxpr: Any) -> Iterator[Any]:
+    """All equations of a jaxpr, those of loops, branches and inner functions included."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for inner in equation.params.values():
+            for one in inner if isinstance(inner, tuple | list) else (inner,):
+                if isinstance(one, core.ClosedJaxpr | core.Jaxpr):
+                    yield from _equations(getattr(one, "jaxpr", one))
+
+
+def _own_rule(equation: Any) -> bool:
+    """Whether an equation has a rule of differentiation that somebody wrote outside JAX."""
+    if equation.primitive.name not in OWN_RULES:
+        return False
+    return not str(equation.params["call_jaxpr"].jaxpr.debug_info.func_filename).startswith(JAX_FILES)
 
 
 def _weights(inputs: Sequence[_Value]) -> int | None:

@@ -42,7 +42,7 @@ class Gauge:
     weight: Floats  # root mean square of θ, an entry a leaf
     dead: Floats  # share of rectified units with no gradient on any row; nan where nothing rectifies
     saturated: Floats  # share of squashed units saturated on nearly all rows; nan where nothing squashes
-    twins: Floats  # largest share of units of a layer that all say the same on every row
+    twins: Floats  # largest share of units of a layer that all say, and are told, the same on every row
     loss: float  # mean over the rows
     finite: bool
 
@@ -57,9 +57,9 @@ class Gauger:
     def __init__(self, lab: Lab) -> None:
         self.lab, subject = lab, lab.subject
         self._read = lab.programs.of(("gauge", subject.apply, subject.loss), lambda: quick(partial(_read, subject)))
-        self._pre_outputs = lab.programs.of(
-            ("pre-outputs", subject.apply),
-            lambda: quick(lambda params, x: anatomy.follow(subject.apply, params, x)[1].z[-1]),
+        self._pre_activations = lab.programs.of(
+            ("pre-activations", subject.apply),
+            lambda: quick(lambda params, x: anatomy.follow(subject.apply, params, x)[1].z),
         )
 
     @cached_property
@@ -68,9 +68,9 @@ class Gauger:
         subject = self.lab.subject
         return anatomy.layers(subject.apply, self.lab.start().params, jnp.asarray(self.lab.gauge.x))
 
-    def pre_outputs(self, params: PyTree, x: Array) -> Array:
-        """The last layer's pre-activations, before whatever is done to the outputs."""
-        return self._pre_outputs(params, x)
+    def pre_activations(self, params: PyTree, x: Array) -> list[Array]:
+        """Those of each layer; the last are the outputs before whatever is done to them."""
+        return self._pre_activations(params, x)
 
     def rectified_apply(self, params: PyTree, x: Array) -> Array:
         """The same network with max(0, ·) in the place of what squashes."""
@@ -128,7 +128,7 @@ def _read(subject: Any, params: PyTree, x: Array, y: Array) -> dict[str, Any]:
         "weight": jnp.array([_rms(p) for p in jax.tree.leaves(params)]),
         "dead": jnp.array([(_by_unit(d) == 0).all(axis=0).mean() for d in deltas]),
         "saturated": jnp.array([_saturated(name) for name in squashed]),
-        "twins": jnp.array([_twins(one) for one in z]),
+        "twins": jnp.array([_twins(one, told) for one, told in zip(z, deltas, strict=True)]),
     }
 
 
@@ -156,14 +156,23 @@ def _saturated(given: Array | None) -> Array:
     return ((slope < SATURATED_SLOPE).mean(axis=0) >= SATURATED_ROWS).mean()
 
 
-def _twins(z: Array) -> Array:
+def _twins(z: Array, delta: Array) -> Array:
     """Largest group of units that agree on every row, as a share of all; a unit alone is a group of one.
 
-    Units are told apart by two random combinations of the rows' values: equal units give equal sums, unequal ones
-    almost never do.
+    They agree in what they say and in what they are told: units of equal pre-activations and unlike gradients part in
+    the first step, as in a residual branch whose last matrix begins as zero.
     """
-    wide = _by_unit(z)
+    same = _alike(z) & _alike(delta)
+    return same.mean(axis=1).max()
+
+
+def _alike(values: Array) -> Array:
+    """Which units have the same value on every row as which, shape (units, units).
+
+    They are told apart by two random combinations of the rows' values: equal units give equal sums, unequal ones almost
+    never do.
+    """
+    wide = _by_unit(values)
     scale = jnp.maximum(_rms(wide), jnp.finfo(jnp.float32).tiny)
     mixed = jax.random.normal(jax.random.key(0), (2, wide.shape[0])) @ (wide / scale) / jnp.sqrt(wide.shape[0])
-    near = (jnp.abs(mixed[:, :, None] - mixed[:, None, :]) < 1e-5).all(axis=0)
-    return near.mean(axis=1).max()
+    return (jnp.abs(mixed[:, :, None] - mixed[:, None, :]) < 1e-5).all(axis=0)

@@ -64,7 +64,7 @@ def plain(subject: Subject) -> Subject:
 
 
 def _without_own_rules(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
-    if "custom_vjp_call" not in anatomy.primitives(function, *arguments):
+    if not anatomy.own_rules(function, *arguments):
         return function
     return anatomy.edited(function, anatomy.Edit(plain=True))
 

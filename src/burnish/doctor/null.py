@@ -65,6 +65,25 @@ def rightly_initialised(layers: Sequence[Layer], params: PyTree, key: Array, *, 
     return jax.tree.unflatten(tree, made)
 
 
+def drawn_at_random(layers: Sequence[Layer], params: PyTree, key: Array) -> PyTree:
+    """The same tree with every number drawn: weights rightly, and to all else normal numbers added.
+
+    No scale stays 0 and no bias, so that what is nothing at the start on purpose is something here. Vectors move by 1,
+    other arrays by their own root mean square, or as weights of their fan-in where they are 0.
+    """
+    leaves, tree = jax.tree.flatten(rightly_initialised(layers, params, key))
+    weights = {layer.leaf for layer in layers}
+    made = []
+    for place, leaf in enumerate(leaves):
+        if place not in weights and jnp.issubdtype(leaf.dtype, jnp.floating):
+            size = jnp.sqrt(jnp.mean(jnp.square(leaf))) if leaf.ndim > 1 else 0.0
+            by = jnp.where(size > 0, size, max(1.0, np.prod(leaf.shape[:-1])) ** -0.5)
+            drawn = jax.random.normal(jax.random.fold_in(key, len(leaves) + place), leaf.shape)
+            leaf = leaf + (by * drawn).astype(leaf.dtype)
+        made.append(leaf)
+    return jax.tree.unflatten(tree, made)
+
+
 def _normal(layers: Sequence[Layer], leaves: Sequence[Array], key: Array) -> dict[int, Array]:
     """Standard normal numbers for each layer's weights, by leaf: those of one shape together, which compiles once."""
     alike: dict[tuple[int, ...], list[int]] = {}
@@ -97,6 +116,12 @@ def drawing(gauger: Gauger) -> Callable[[PyTree, Array], PyTree]:
     """`rightly_initialised` for this network, compiled."""
     layers = gauger.layers
     return gauger.lab.programs.of(("right draw", layers), lambda: quick(partial(rightly_initialised, layers)))
+
+
+def drawing_all(gauger: Gauger) -> Callable[[PyTree, Array], PyTree]:
+    """`drawn_at_random` for this network, compiled."""
+    layers = gauger.layers
+    return gauger.lab.programs.of(("random draw", layers), lambda: quick(partial(drawn_at_random, layers)))
 
 
 def draw(gauger: Gauger, params: PyTree) -> Null:

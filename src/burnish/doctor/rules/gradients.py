@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.diagnosis.gradient_check import check_gradients
 from burnish.diagnosis.gradient_reading import Verdict
-from burnish.diagnosis.gradient_record import GradientCheck
+from burnish.diagnosis.gradient_record import GradientCheck, LeafCheck
 from burnish.doctor import anatomy, networks, optimisers
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
@@ -29,6 +30,8 @@ OPPOSITE = -0.999
 UNDERFLOW = 1e-20
 # Updates of an optimiser that are looked at.
 LOOKED_AT = 20
+# Primitives whose derivative in JAX is not the slope of what they compute.
+HOLDING = {"stop_gradient", "round", "sign", "floor", "ceil", "argmax", "argmin"}
 # Leaves that one sentence names.
 NAMED = 3
 
@@ -76,7 +79,11 @@ def _wrong_leaves(exam: Examination) -> GradientCheck | ConfigError:
 
 
 def _wrong_gradient(exam: Examination) -> Iterable[Found]:
-    """Some leaves, or all in another way than by their sign: that is the next rule's."""
+    """Some leaves, or all in another way than by their sign: that is the next rule's.
+
+    A fault where a rule of differentiation is wrong, or a gradient that was handed over. What JAX's own derivatives
+    make of `stop_gradient` and rounding differs from the cost's slopes too, and is often meant to.
+    """
     checked = exam.once("gradient check", lambda: _wrong_leaves(exam))
     if isinstance(checked, ConfigError):
         finding = Finding("NU1", "The gradient could not be checked", Severity.NOTE, str(checked.what), checked.remedy)
@@ -85,14 +92,76 @@ def _wrong_gradient(exam: Examination) -> Iterable[Found]:
     wrong = [leaf for leaf in checked.leaves if leaf.verdict is Verdict.WRONG]
     if not wrong or exam.once("reversed", lambda: _reversed(exam)):
         return
-    leaf = max(wrong, key=lambda one: one.distance)
+    mended, hidden = _mended(exam), _hidden(exam)
+    faulty = [
+        leaf
+        for leaf in wrong
+        if not np.isfinite(leaf.distance) or ((leaf.name in mended or hidden) and not _stands_in(leaf))
+    ]
+    if faulty:
+        curable = any(leaf.name in mended for leaf in faulty)
+        yield NU1.found(_off(faulty, checked), where=_worst(faulty).name, arm=OWN_DERIVATIVES if curable else None)
+    if meant := [leaf for leaf in wrong if leaf not in faulty]:
+        yield _meant(meant, checked, ruled=_worst(meant).name in mended)
+
+
+def _worst(leaves: Sequence[LeafCheck]) -> LeafCheck:
+    return max(leaves, key=lambda one: one.distance)
+
+
+def _off(leaves: Sequence[LeafCheck], checked: GradientCheck) -> str:
+    """Which leaves, and how far the worst of them is off."""
+    leaf = _worst(leaves)
     at = "" if leaf.index is None else f", {leaf.analytic:.4g} against {leaf.numeric:.4g} at {list(leaf.index)}"
-    yield NU1.found(
-        f"{len(wrong)} of {len(checked.leaves)} leaves: {_listed([one.name for one in wrong])}. The gradient of "
-        f"{leaf.name} is {leaf.distance:.2g} off its differences{at}. {leaf.hint}".strip(),
-        where=leaf.name,
-        arm=OWN_DERIVATIVES,
+    return (
+        f"{len(leaves)} of {len(checked.leaves)} leaves: {_listed([one.name for one in leaves])}. The gradient of "
+        f"{leaf.name} is {leaf.distance:.2g} off its differences{at}. {leaf.hint}".strip()
     )
+
+
+def _stands_in(leaf: LeafCheck) -> bool:
+    """Whether there is a gradient where the cost has none: nobody could learn through rounding without one."""
+    return leaf.distance > 1 - ROUNDING and abs(leaf.numeric) < ROUNDING * abs(leaf.analytic)
+
+
+def _mended(exam: Examination) -> set[str]:
+    """Leaves whose gradient is another by JAX's own derivatives, at the start or at rightly drawn weights."""
+    _, gradient = _small_cost(exam)
+    plain = quick(lambda params: _true_gradient(exam, params))
+    found = set()
+    for params in (exam.start.params, exam.right_draw(0)):
+        used, true = (jax.device_get(jax.tree_util.tree_leaves_with_path(one(params))) for one in (gradient, plain))
+        for (path, one), (_, other) in zip(used, true, strict=True):
+            size = np.linalg.norm(one) + np.linalg.norm(other)
+            if not np.linalg.norm(one - other) <= ROUNDING * size:  # true of nan
+                found.add(jax.tree_util.keystr(path))
+    return found
+
+
+def _hidden(exam: Examination) -> bool:
+    """Whether the network has a rule of the person's own where it cannot be taken out, and nothing else could be why.
+
+    The loss is not looked at: a cross-entropy holds the largest of its logits.
+    """
+    outputs = networks.plain(exam.subject).outputs
+    arguments = (exam.start.params, jnp.asarray(exam.lab.gauge.x[:2]), jax.random.key(0))
+    return anatomy.own_rules(outputs, *arguments) and not anatomy.primitives(outputs, *arguments) & HOLDING
+
+
+def _meant(leaves: Sequence[LeafCheck], checked: GradientCheck, *, ruled: bool) -> Found:
+    """A note on what is probably meant so."""
+    why = "Rounding or `stop_gradient` is probably why, as no rule of differentiation is known to be wrong."
+    if ruled:
+        why = "A gradient of its own stands in where the cost is flat, as a straight-through estimator does."
+    finding = Finding(
+        "NU1",
+        "A gradient is not the cost's slope",
+        Severity.NOTE,
+        f"{_off(leaves, checked)} {why}",
+        "Nothing where it is meant so; else look for `stop_gradient`, rounding or argmax behind the leaf.",
+        where=_worst(leaves).name,
+    )
+    return Found(finding, Evidence.SIGNAL)
 
 
 def _ascent(exam: Examination) -> Iterable[Found]:
@@ -113,29 +182,64 @@ def _ascent(exam: Examination) -> Iterable[Found]:
 
 
 def _frozen(exam: Examination) -> Iterable[Found]:
-    """Leaves that no initialisation gives a gradient, and leaves that the optimiser leaves where they are.
+    """Leaves that no draw of the parameters gives a gradient, and leaves that the optimiser leaves where they are.
 
     A gradient may also be zero because every unit before it is dead, or too small to change a float: other causes.
     """
-    names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(exam.start.params)]
-    never = np.max([gauge.gradient for gauge in exam.null.gauges], axis=0) == 0
-    largest, state = np.zeros(len(names)), exam.start.optimizer
-    for _ in range(LOOKED_AT):  # on the same gradient: warm-up may begin with none
-        updates, state = exam.answers.to(exam.gradient, state)
-        largest = np.maximum(largest, [np.abs(leaf).max() for leaf in jax.device_get(jax.tree.leaves(updates))])
-    still = [
-        bool((np.abs(g) > UNDERFLOW).any()) and not u > 0
-        for g, u in zip(jax.tree.leaves(exam.gradient), largest, strict=True)
-    ]
-    disconnected = [name for name, found in zip(names, never, strict=True) if found]
-    frozen = [name for name, found in zip(names, still, strict=True) if found]
+    disconnected, alone = _disconnected(exam), _left_alone(exam)
     if disconnected:
         yield NU3.found(
-            f"The cost does not depend on {_listed(disconnected)}: no gradient in {nulls.DRAWS} draws of the weights.",
+            f"The cost does not depend on {_listed(disconnected)}, or not so that it can be learned: the gradient is 0 "
+            f"in {nulls.DRAWS} random draws of all parameters, and all through the training.",
             where=disconnected[0],
         )
-    if frozen:
-        yield NU3.found(f"The optimiser leaves {_listed(frozen)} alone, whatever the gradient.", where=frozen[0])
+    if alone:
+        yield NU3.found(
+            f"The optimiser leaves {_listed(alone)} alone: with a gradient they did not change by a single bit in "
+            f"{exam.subject.steps:,} steps.",
+            where=alone[0],
+        )
+
+
+def _disconnected(exam: Examination) -> list[str]:
+    """Names of leaves without any gradient but that of a penalty."""
+    start, subject = exam.start.params, exam.subject
+    gauges = (*exam.null.gauges, *exam.followed.gauges)
+    silent = np.max([gauge.gradient for gauge in gauges], axis=0) == 0
+    if subject.gradient is not None:
+        silent &= [not np.any(leaf) for leaf in jax.tree.leaves(exam.gradient)]
+    if silent.any():
+        # Weights alone were drawn above, and a branch times a scale of 0 had no gradient whatever they were.
+        rows, key = exam.lab.gauge, jax.random.key(0)
+        x, y = jnp.asarray(rows.x), jnp.asarray(rows.y)
+        gradient = quick(jax.grad(lambda params: subject.objective(params, x, y, key, 0.0)))
+        draw = nulls.drawing_all(exam.gauger)
+        for number in range(nulls.DRAWS):
+            drawn = jax.device_get(gradient(draw(start, jax.random.key(number))))
+            silent &= [not np.any(leaf) for leaf in jax.tree.leaves(drawn)]
+    return _named(exam, silent)
+
+
+def _left_alone(exam: Examination) -> list[str]:
+    """Names of leaves with a gradient that nothing comes of in the whole training.
+
+    It may gather gradients over many steps, or begin with a learning rate of 0: the first updates say little.
+    """
+    if not exam.followed.finite:
+        return []
+    largest, state = np.zeros(len(jax.tree.leaves(exam.gradient))), exam.start.optimizer
+    for _ in range(LOOKED_AT):
+        updates, state = exam.answers.to(exam.gradient, state)
+        largest = np.maximum(largest, [np.abs(leaf).max() for leaf in jax.device_get(jax.tree.leaves(updates))])
+    given = [bool((np.abs(leaf) > UNDERFLOW).any()) for leaf in jax.tree.leaves(exam.gradient)]
+    ends = (jax.device_get(jax.tree.leaves(params)) for params in (exam.start.params, exam.followed.end.params))
+    same = [bool((one == other).all()) for one, other in zip(*ends, strict=True)]
+    return _named(exam, np.array(given) & ~(largest > 0) & np.array(same))
+
+
+def _named(exam: Examination, chosen: NDArray[np.bool_]) -> list[str]:
+    paths = jax.tree_util.tree_leaves_with_path(exam.start.params)
+    return [jax.tree_util.keystr(path) for (path, _), one in zip(paths, chosen, strict=True) if one]
 
 
 def _listed(names: list[str]) -> str:
@@ -156,7 +260,8 @@ NU1 = Rule(
     "A gradient is wrong",
     Evidence.PROOF,
     Severity.FAULT,
-    "In float64, the gradient of a leaf is off the cost's central differences, at several steps and two points.",
+    "In float64, the gradient of a leaf is off the cost's central differences, at several steps and two points, by a "
+    "rule of differentiation or a gradient of the person's own. Without one it is a note: `stop_gradient` or rounding.",
     "Replace the own rule of differentiation by JAX's, or mend it.",
     "The check passes.",
     "Dennis and Schnabel, 1983, section 5.6.",
@@ -178,7 +283,7 @@ NU3 = Rule(
     "Parameters never move",
     Evidence.PROOF,
     Severity.FAULT,
-    "No initialisation gives a leaf a gradient, or the optimiser does not move it where it has one.",
+    "No draw of the parameters gives a leaf a gradient, or the whole training does not move it where it has one.",
     "Connect it to the output, unfreeze it, or leave it out of the parameters.",
     "It moves.",
     "Definition.",

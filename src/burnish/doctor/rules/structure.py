@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import anatomy, networks
+from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.rule import Found, Rule, Trial
@@ -21,48 +23,67 @@ from burnish.doctor.subject import Subject
 TWINS = 0.5
 # Rows of an exact test, and the relative size up to which float32 sums differ by rounding alone.
 FEW, ROUNDING = 64, 1e-3
+# Standard deviations from 0, on either side, to which a network is looked at for a bend: beyond where biases of 1 lie.
+FAR = 10.0
 # Units of a layer below which a network may be too small; how much wider it is tried, and how wide at least.
 NARROW, WIDER, WIDE = 16, 4, 32
 
 
 def _twins(exam: Examination) -> Iterable[Found]:
-    hidden = list(zip(exam.gauger.layers, exam.first.twins, strict=True))[:-1]
+    """Units that are one before the first step and after the last.
+
+    What only begins alike parts within a few steps: a branch whose last matrix is zero, beside a way through.
+    """
+    later = [gauge for gauge in exam.followed.gauges[1:] if gauge.finite]
+    if not later:
+        return
+    hidden = list(zip(exam.gauger.layers, np.minimum(exam.first.twins, later[-1].twins), strict=True))[:-1]
     equal = [(layer, share) for layer, share in hidden if layer.units > 1 and share > TWINS]
     if equal:
         layer, share = equal[0]
         others = f", and so it is in {len(equal) - 1} more" if len(equal) > 1 else ""
         yield NN1.found(
-            f"{share:.0%} of the {layer.units} units of {layer.name} say the same on every row before the first step"
-            f"{others}; they get the same updates, and stay one unit.",
+            f"{share:.0%} of the {layer.units} units of {layer.name} say the same on every row, before the first step "
+            f"and when they have been trained{others}; they get the same updates, and stay one unit.",
             where=layer.name,
             arm=right_start(exam),
         )
 
 
 def _linear(exam: Examination) -> Iterable[Found]:
-    """Whether the last layer's outputs are an affine function of the inputs: f(a) + f(b) = f(c) + f(a + b − c)."""
+    """Whether every layer's pre-activations are affine in the inputs, near the rows and far from them.
+
+    Rows far from 0 on one side, such as years, may lie where no unit changes its sign, and tiny ones where tanh is a
+    line. So rows are made too that lie on all sides of 0, and parameters are drawn at random, biases included.
+    """
     layers = exam.gauger.layers
     x = exam.lab.gauge.x[: 3 * FEW]
     if len(layers) < 2 or not jnp.issubdtype(x.dtype, jnp.floating) or len(x) < 3:
         return
-    third = len(x) // 3
-    a, b, c = x[:third], x[third : 2 * third], x[2 * third : 3 * third]
-
-    # Rightly drawn: a network whose units are all dead or saturated would be linear too.
-    params = exam.right_draw(0)
-
-    def last(rows: Any) -> Any:
-        return np.asarray(exam.gauger.pre_outputs(params, rows))
-
-    left, right = last(a) + last(b), last(c) + last(a + b - c)
-    varies, size = float(np.abs(last(a) - last(b)).max()), float(np.abs(left).max())
-    if varies < ROUNDING * size:
-        return  # rounding is all that could be seen
-    if np.isfinite(left).all() and float(np.abs(left - right).max()) < ROUNDING * varies:
+    sides = np.where(np.arange(len(x)) % 2, FAR, -FAR).astype(x.dtype).reshape(-1, *(1,) * (x.ndim - 1))
+    wide = sides * nulls.standardising(exam.subject.train).inputs(x)
+    # At random: a network whose units are all dead or saturated would be linear too.
+    params = nulls.drawing_all(exam.gauger)(exam.start.params, jax.random.key(0))
+    if _affine(exam, params, x) and _affine(exam, params, wide):
         yield NN7.found(
             f"All {len(layers)} layers together are one linear map: outputs at sums of rows are the sums of outputs.",
             arm=Arm("max(0, ·) between the layers", subject=_activated),
         )
+
+
+def _affine(exam: Examination, params: Any, x: Any) -> bool:
+    """Whether f(a) + f(b) = f(c) + f(a + b − c) for each layer's pre-activations; False where rounding hides it."""
+    third = len(x) // 3
+    a, b, c = x[:third], x[third : 2 * third], x[2 * third : 3 * third]
+    for at_a, at_b, at_c, at_sum in zip(
+        *(jax.device_get(exam.gauger.pre_activations(params, rows)) for rows in (a, b, c, a + b - c)), strict=True
+    ):
+        left, right = at_a + at_b, at_c + at_sum
+        varies, size = float(np.abs(at_a - at_b).max()), float(np.abs(left).max())
+        seen = np.isfinite(left).all() and varies >= ROUNDING * size
+        if not (seen and float(np.abs(left - right).max()) < ROUNDING * varies):
+            return False
+    return True
 
 
 def _activated(subject: Subject) -> Subject:
@@ -92,7 +113,8 @@ NN1 = Rule(
     "Units are equal from the start",
     Evidence.PROOF,
     Severity.FAULT,
-    "More than half of a hidden layer's units give the same pre-activation on every row before the first step.",
+    "More than half of a hidden layer's units give the same pre-activation and get the same gradient on every row, "
+    "before the first step and after the last.",
     "Draw the initial weights at random: He before rectifiers, LeCun or Glorot otherwise.",
     "As many distinct units as the layer is wide.",
     "Rumelhart, Hinton and Williams, 1986 (symmetry breaking).",
@@ -103,7 +125,7 @@ NN7 = Rule(
     "The network is linear",
     Evidence.PROOF,
     Severity.FAULT,
-    "The last layer's outputs at sums of rows are the sums of its outputs.",
+    "Each layer's outputs at sums of rows are the sums of its outputs, at the rows and on all sides of 0.",
     "Put an activation (ReLU, GELU) between the layers.",
     "The train loss falls.",
     "Definition of an affine map.",
