@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import jax
@@ -14,8 +14,12 @@ from jaxtyping import Array, PyTree
 from numpy.typing import NDArray
 
 from burnish import errors
+from burnish.doctor import targets
 
 Task = Literal["classification", "regression"]
+
+# Kinds of NumPy types that JAX does not compute with: objects, text, bytes, dates.
+NO_NUMBERS = "OUSmM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,12 @@ class Subject:
         augment: `augment(x, key) -> x`, on each mini-batch. None: nothing is changed.
         penalty: `penalty(params)`: what regularisation adds to the mean loss.
         gradient: `gradient(params, x, y, key)`: a tree like params; None: `jax.grad` of mean loss plus penalty.
-        task: None: classification where the targets are whole numbers of an integer type.
+        task: None: classification where the targets are whole numbers of an integer type, booleans, one-hot rows, or 0
+            and 1 that the loss takes for classes.
         seed: Of the first training; further ones count on from there.
         rate: Times the updates: a number, so that a cured training needs no program of its own.
         penalised: Times the penalty, likewise.
+        threshold: Of a single output, above which it says the second of two classes; None: `understood` asks the loss.
     """
 
     init: Callable[[Array], PyTree]
@@ -74,13 +80,20 @@ class Subject:
     seed: int = 0
     rate: float = 1.0
     penalised: float = 1.0
+    threshold: float | None = None
 
     @property
     def kind(self) -> Task:
-        """The task, given or told by the targets' type."""
+        """The task, given or told by the targets' type; `understood` looks closer, and gives it."""
         if self.task is not None:
             return self.task
-        return "classification" if np.issubdtype(self.train.y.dtype, np.integer) else "regression"
+        whole = self.train.y.dtype == np.bool_ or np.issubdtype(self.train.y.dtype, np.integer)
+        return "classification" if whole else "regression"
+
+    @property
+    def parting(self) -> float:
+        """The threshold of a single output; that of a logit as long as nobody asked."""
+        return targets.LOGIT if self.threshold is None else self.threshold
 
     @property
     def per_epoch(self) -> int:
@@ -109,21 +122,58 @@ class Subject:
         return jax.vmap(lambda z, t: jnp.mean(self.loss(z[None], t[None])))(outputs, y)
 
     def row_errors(self, outputs: NDArray[np.floating], y: NDArray[Any]) -> NDArray[np.float64]:
-        """0 or 1 for classes, the squared error for numbers; shape (rows,). One output of two classes is a logit."""
+        """0 or 1 for classes, the squared error for numbers; shape (rows,). For a subject that is `understood`."""
         if self.kind == "regression":
             wide = np.asarray(outputs, np.float64).reshape(len(y), -1) - np.asarray(y, np.float64).reshape(len(y), -1)
             return np.square(wide).mean(axis=1)
         flat = np.asarray(outputs).reshape(len(y), -1)
-        said = np.argmax(flat, axis=1) if flat.shape[1] > 1 else (flat[:, 0] > 0).astype(int)
+        said = np.argmax(flat, axis=1) if flat.shape[1] > 1 else (flat[:, 0] > self.parting).astype(int)
         return (said != np.asarray(y).reshape(len(y))).astype(np.float64)
 
-    def check(self) -> None:
-        """Refuse what cannot be trained at all.
+    def understood(self) -> Subject:
+        """The same with classes as whole numbers from 0 on, whatever form the targets have; the loss gets its own form.
 
         Raises:
-            ConfigError: Shapes disagree, or a function fails on its arguments; the message says which.
+            ConfigError: As of `check`.
         """
+        outputs = self._outputs()
+        if self.threshold is not None:
+            return self
+        reading = self._reading(outputs)
+        found = replace(self, task=reading.task, threshold=reading.threshold)
+        if reading.codes is None or (original := reading.original) is None:
+            return found
+        train, dev = reading.codes
+        gradient, loss = self.gradient, self.loss
+        return replace(
+            found,
+            loss=lambda outputs, y: loss(outputs, original(y)),
+            gradient=None if gradient is None else lambda params, x, y, key: gradient(params, x, original(y), key),
+            train=Rows(self.train.x, train),
+            dev=Rows(self.dev.x, dev),
+        )
+
+    def check(self, *, judged: bool = True) -> None:
+        """Refuse what cannot be trained at all.
+
+        Args:
+            judged: Whether errors are told, so that targets and outputs have to be in a form that has some.
+
+        Raises:
+            ConfigError: Shapes disagree, a function fails on its arguments, or targets and outputs are in a form that
+                is not judged; the message says which.
+        """
+        outputs = self._outputs()
+        if judged and self.threshold is None:
+            self._reading(outputs)
+
+    def _reading(self, outputs: jax.ShapeDtypeStruct) -> targets.Reading:
+        return targets.read(targets.Asked(self.train.y, self.dev.y, outputs.shape, self.row_losses), self.task)
+
+    def _outputs(self) -> jax.ShapeDtypeStruct:
+        """Shape and type of the outputs of a few rows, once all functions were tried on them."""
         for part, rows in (("training", self.train), ("dev", self.dev)):
+            _numeric(part, rows)
             if len(rows.x) != len(rows.y) or len(rows) == 0:
                 raise errors.ConfigError(
                     f"There are {len(rows.x)} {part} inputs and {len(rows.y)} targets.",
@@ -152,6 +202,18 @@ class Subject:
                 f"loss(outputs, y) has the shape {found.shape} for {few} rows.",
                 "It is one number for each row, or one number.",
                 "Sum over the outputs of a row, or take the mean.",
+            )
+        return jax.ShapeDtypeStruct(outputs.shape, outputs.dtype)
+
+
+def _numeric(part: str, rows: Rows) -> None:
+    """Refuse what is no array of numbers: a dictionary, strings, dates."""
+    for name, values in (("inputs", rows.x), ("targets", rows.y)):
+        if values.ndim == 0 or values.dtype.kind in NO_NUMBERS:
+            raise errors.ConfigError(
+                f"The {part} {name} are an array of type {values.dtype} and shape {values.shape}.",
+                "Inputs and targets are one array of numbers each, and its first axis is the row.",
+                "Give several arrays as columns of one, and classes as whole numbers from 0 on.",
             )
 
 
