@@ -228,6 +228,19 @@ def test_a_loss_that_numbers_the_classes_otherwise(shift, expected):
     assert found(replace(HEALTHY, loss=lambda z, y: subjects.cross_entropy(z, (y + shift) % 4)), "NN8") == expected
 
 
+def test_a_loss_over_the_axis_of_the_rows():
+    """Softmax of a column in the place of softmax of a row."""
+    wrong = replace(HEALTHY, loss=lambda z, y: -jnp.take_along_axis(jax.nn.log_softmax(z, axis=0), y[:, None], 1)[:, 0])
+    (rule,) = [rule for rule in RULES if rule.code == "NU7"]
+
+    assert next(iter(rule.look(Examination(wrong)))).finding.evidence.startswith("The loss of a row changes")
+
+
+@pytest.mark.slow
+def test_a_target_far_smaller_than_the_first_outputs_is_not_scaled():
+    assert found(regression(1e-4, epochs=3), "NN14") == ["NN14"]
+
+
 @pytest.mark.parametrize(
     ("apply", "expected"),
     [

@@ -22,7 +22,7 @@ from burnish.doctor.lab import Lab, quick
 from burnish.doctor.rule import Found, Rule
 from burnish.doctor.rules.initialisation import right_start
 from burnish.doctor.rules.outputs import FEW, Reach, reach
-from burnish.doctor.subject import Subject
+from burnish.doctor.subject import Rows, Subject
 
 # Relative size up to which two float32 evaluations of the same thing differ by rounding alone.
 ROUNDING = 1e-3
@@ -39,18 +39,25 @@ NAMED = 5
 
 
 def _not_finite(exam: Examination) -> Iterable[Found]:
-    """Rows first, then the cost at the start, then a training on the way: that one is a symptom, and no cause yet."""
-    for name, values in (("input", exam.subject.train.x), ("target", exam.subject.train.y)):
-        if np.issubdtype(values.dtype, np.floating) and (rows := _bad_rows(values)).size:
-            yield NU4.found(
-                f"{len(rows)} of {len(values):,} training rows hold {name}s that are no finite numbers; "
-                f"the first is row {rows[0]}.",
-                where=f"row {rows[0]}",
-                remedy="Drop or impute these rows.",
-                arm=Arm("the rows that are finite", subject=_finite_rows),
-            )
-            return
-    if exam.first.finite and exam.followed.finite:
+    """Rows first, then the cost at the start, then a training on the way: that one is a symptom, and no cause yet.
+
+    A network, or a loss, that fills in what is missing has finite outputs and losses of these rows: nothing is wrong with them.
+    """
+    well = exam.first.finite and exam.followed.finite
+    for part, rows in (("training", exam.subject.train), ("dev", exam.subject.dev)):
+        learned = part == "training"
+        for name, values in (("input", rows.x), ("target", rows.y)):
+            places = _bad_rows(values)
+            if places.size and (_lost(exam, rows.take(places)) or (learned and not well)):
+                yield NU4.found(
+                    f"{len(places)} of {len(rows):,} {part} rows hold {name}s that are no finite numbers; "
+                    f"the first is row {places[0]}.",
+                    where=f"row {places[0]}" if learned else f"dev row {places[0]}",
+                    remedy="Drop or impute these rows.",
+                    arm=Arm("the rows that are finite", subject=_finite_rows) if learned else None,
+                )
+                return
+    if well:
         return
     when = "in training" if exam.first.finite else "before the first step"
     if (far := _unguarded(exam)) is not None:
@@ -67,14 +74,21 @@ def _not_finite(exam: Examination) -> Iterable[Found]:
         yield _diverged(exam)
 
 
+def _lost(exam: Examination, rows: Rows) -> bool:
+    """Whether some of these rows have no finite outputs, or no finite loss."""
+    found = (exam.lab.outputs(exam.start.params, rows), exam.lab.losses(exam.start.params, rows))
+    return not all(np.isfinite(values).all() for values in found)
+
+
 def _bad_rows(values: np.ndarray) -> np.ndarray:
+    if not jnp.issubdtype(values.dtype, jnp.floating):
+        return np.array([], int)
     return np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
 
 
 def _finite_rows(subject: Subject) -> Subject:
     x, y = subject.train.x, subject.train.y
-    floats = [values for values in (x, y) if np.issubdtype(values.dtype, np.floating)]
-    bad = np.unique(np.concatenate([_bad_rows(values) for values in floats]))
+    bad = np.unique(np.concatenate([_bad_rows(values) for values in (x, y)]))
     return replace(subject, train=subject.train.take(np.setdiff1d(np.arange(len(y)), bad)))
 
 
@@ -183,7 +197,22 @@ def _reshaped(subject: Subject) -> Subject:
     return replace(subject, loss=lambda outputs, y: subject.loss(outputs.reshape(y.shape), y))
 
 
+def _touching_losses(exam: Examination) -> Iterable[Found]:
+    """Does the loss of a row, where there is one for each, change with the outputs of others?"""
+    rows = exam.lab.gauge.take(slice(0, FEW))
+    shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    z = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    others = np.concatenate([z[:1], z[1:][::-1] * 1.5 + 0.1]).astype(np.float32)
+    loss = quick(exam.subject.loss)
+    if len(rows) < 2 or jax.eval_shape(loss, z, rows.y).shape != (len(rows),):
+        return
+    own, beside = (float(loss(one, rows.y)[0]) for one in (z, others))
+    if abs(own - beside) > ROUNDING * max(abs(own), abs(beside)):
+        yield NU7.found("The loss of a row changes with the outputs of the other rows of its batch.")
+
+
 def _touching(exam: Examination) -> Iterable[Found]:
+    yield from _touching_losses(exam)
     yield from _mixed(exam)
     yield from _contaminated(exam)
 
@@ -282,8 +311,8 @@ NU7 = Rule(
     "Rows of a batch touch each other",
     Evidence.PROOF,
     Severity.FAULT,
-    "In evaluation, the output of a row changes with the others; or the cost of a batch is the same whichever of its "
-    "rows has which target.",
+    "In evaluation, the output of a row changes with the others, or its loss does; or the cost of a batch is the same "
+    "whichever of its rows has which target.",
     "Look for an axis that is the batch's: softmax, a reshape, a mean, outputs and targets of unlike shapes; batch "
     "norm needs its running averages.",
     "It does not change.",

@@ -32,7 +32,8 @@ FREE = 30.0
 # less than half of that.
 STUCK, HALF = 0.05, 0.5
 # A standard deviation, or a distance of the mean from 0 in those of the network's first outputs, beyond which a target
-# asks the network to grow first. The probe decides.
+# asks the network to grow first; or how much smaller it is than they, so that the network has to shrink. The probe
+# decides.
 FAR = 10.0
 
 LAST_LAYER = Arm("the last layer's values as outputs", subject=networks.bare)
@@ -207,7 +208,8 @@ def _target_scale(exam: Examination) -> Trial | None:
     y = np.asarray(subject.train.y, np.float64)
     outputs = exam.lab.outputs(exam.start.params, exam.lab.gauge).astype(np.float64)
     spread = max(float(outputs.std()), 1.0)
-    if not np.isfinite(y).all() or max(abs(float(y.mean())), float(y.std())) < FAR * spread:
+    far = max(abs(float(y.mean())), float(y.std())) >= FAR * spread
+    if not np.isfinite(y).all() or not (far or 0 < FAR * float(y.std()) <= float(outputs.std())):
         return None
     change = nulls.standardising(subject.train, targets=True)
     return Trial(
@@ -236,7 +238,8 @@ NN14 = Rule(
     "The target is not scaled",
     Evidence.PROBE,
     Severity.FAULT,
-    "Targets far from the network's first outputs, and a lower error after as many steps on standardised targets.",
+    "Targets far from the network's first outputs, or far smaller, and a lower error after as many steps on "
+    "standardised targets.",
     "Standardise the targets on the training rows, and undo it for predictions.",
     "The error in the target's own unit is lower.",
     "LeCun, Bottou, Orr and Müller, Efficient BackProp, 1998, section 4.5.",
