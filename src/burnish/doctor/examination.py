@@ -24,7 +24,7 @@ from burnish.diagnosis.budget import (
     floor,
     practical_size,
 )
-from burnish.doctor import counting, following, optimisers, probes, simple
+from burnish.doctor import counting, following, ignorance, optimisers, probes, simple
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.following import Followed
@@ -176,21 +176,13 @@ class Examination:
 
     @cached_property
     def uninformed(self) -> float:
-        """Mean loss of the best constant output on the dev rows: the entropy of the class shares, or the variance."""
-        y = self.subject.dev.y
-        if self.subject.kind == "classification":
-            _, counts = np.unique(y, return_counts=True)
-            shares = counts / counts.sum()
-            return float(-(shares * np.log(shares)).sum())
-        return float(np.var(np.asarray(y, np.float64)))
+        """Mean loss of the best constant outputs on rows that it learns from, by its own loss; nan: none has one."""
+        return ignorance.uninformed(self.lab, self.start.params)
 
     @cached_property
     def uninformed_error(self) -> float:
-        """Error of the best constant answer on the dev rows: misclassification rate, or the standard deviation."""
-        y = self.subject.dev.y
-        if self.subject.kind == "classification":
-            return float(1 - np.unique(y, return_counts=True)[1].max() / len(y))
-        return float(np.std(np.asarray(y, np.float64)))
+        """Error of the best constant answer on the dev rows: misclassification rate, or RMSE."""
+        return ignorance.error(self.subject)
 
     @property
     def followed(self) -> Followed:
@@ -391,7 +383,8 @@ class Examination:
         if probed.told.low <= (self.practical if self.whole else PRACTICAL_SHARE * probed.control):
             return False
         gained, left = probed.told.value, probed.control - probed.told.value
-        most = self.uninformed_error if self.whole else self.uninformed
+        numbers = self.subject.kind == "regression"  # whose short probes are compared by squared errors
+        most = self.uninformed_error if self.whole else self.uninformed_error**2 if numbers else self.uninformed
         return (not general and gained > FAULTY_ERROR * probed.control) or gained > FAULTY_SKILL * (most - left) > 0
 
     def said(self, probed: Probed) -> str:

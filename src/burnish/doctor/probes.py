@@ -13,6 +13,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.doctor import ignorance
 from burnish.doctor.arms import Arm
 from burnish.doctor.lab import Lab, Training
 from burnish.doctor.subject import Task
@@ -66,12 +67,14 @@ def train(lab: Lab, arm: Arm, seed: int, *, steps: int, uninformed: float) -> Tr
         arm: What to change.
         seed: Of the start and the order of rows.
         steps: Of the training.
-        uninformed: Loss without a look at the inputs.
+        uninformed: Loss without a look at the inputs; of numbers the squared error counts, and that of knowing nothing.
+            Where neither is a positive number, ten times 1 is the worst.
     """
     params = _ended(lab, arm, seed, steps)
     subject = lab.subject
     rows, numbers = subject.dev, subject.kind == "regression"
-    worst = WORST * uninformed
+    worst = WORST * (ignorance.spread(subject) if numbers else uninformed)
+    worst = worst if 0 < worst < np.inf else WORST
     errors = _bounded(lab.errors(params, rows, arm.change), worst if numbers else 1.0)
     losses = errors if numbers else _bounded(lab.losses(params, rows, arm.change), worst)
     fit = (lab.errors if numbers else lab.losses)(params, lab.gauge, arm.change)

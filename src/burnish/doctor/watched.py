@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, PyTree
 from numpy.typing import NDArray
 
+from burnish import errors
+from burnish.doctor import ignorance
 from burnish.doctor import null as nulls
 from burnish.doctor.anatomy import Layer
 from burnish.doctor.gauges import Gauge, Gauger
@@ -31,6 +31,7 @@ class Watched:
     gauger: Gauger
     start: PyTree
     end: PyTree  # None: the loop gave these arrays away, and they are gone
+    judged: bool = True  # whether targets and outputs are in a form that is understood
 
     @property
     def subject(self) -> Subject:
@@ -69,17 +70,8 @@ class Watched:
         return float(self.gauger.lab.losses(self.start, self.gauger.lab.gauge, change).mean())
 
     def uninformed(self, change: Change = NOTHING) -> float:
-        """Mean loss of the best constant outputs, by the loop's own loss; nan where its outputs have another form.
-
-        Class shares as logits for classes, the mean for numbers: what a network can say without a look at the inputs.
-        """
-        rows = self.gauger.lab.gauge
-        outputs = jax.eval_shape(self.subject.apply, self.start, jnp.asarray(rows.x))
-        y = np.asarray(change.targets(jnp.asarray(rows.y)))
-        constant = _constant(y, outputs.shape, self.subject.kind)
-        if constant is None:
-            return float("nan")
-        return float(np.mean(self.subject.row_losses(jnp.asarray(constant), jnp.asarray(y))))
+        """Mean loss of the best constant outputs, by the loop's own loss; nan where its outputs have another form."""
+        return ignorance.uninformed(self.gauger.lab, self.start, change) if self.judged else float("nan")
 
 
 def of(
@@ -95,28 +87,23 @@ def of(
     Args:
         apply: The network.
         loss: For each row, or their mean.
-        batches: Rows that the loop saw.
+        batches: Rows that the loop saw; those of another form than the first ones are left out.
         params: Before and after; None for those that are gone.
         task: None: told by the targets' type.
 
     Raises:
         ConfigError: The network or the loss fails on these rows; the message says which.
     """
-    x, y = (np.concatenate([batch[place] for batch in batches])[:GAUGE_ROWS] for place in (0, 1))
+    alike = [
+        batch for batch in batches if all(a.shape[1:] == b.shape[1:] for a, b in zip(batch, batches[0], strict=True))
+    ]
+    x, y = (np.concatenate([batch[place] for batch in alike])[:GAUGE_ROWS] for place in (0, 1))
     start, end = params
     rows = Rows(x, y)
     # Nothing is trained: the optimiser stands where one has to stand.
     subject = Subject(lambda _: start, apply, loss, optax.identity(), rows, rows, task=task)
-    subject.check()
-    return Watched(Gauger(Lab(subject)), start, end)
-
-
-def _constant(y: NDArray[Any], shape: tuple[int, ...], task: Task) -> NDArray[np.float32] | None:
-    if task == "regression":
-        mean = np.asarray(y, np.float64).mean(axis=0)
-        return np.broadcast_to(mean, shape).astype(np.float32) if np.shape(mean) in ((), shape[1:]) else None
-    if y.ndim != 1 or len(shape) != 2 or y.min() < 0 or y.max() >= max(2, shape[1]):
-        return None
-    shares = (np.bincount(y, minlength=max(2, shape[1])) + 0.5) / (len(y) + 0.5 * max(2, shape[1]))
-    logits = np.log(shares) if shape[1] > 1 else np.log(shares[1:] / shares[:1])
-    return np.broadcast_to(logits, shape).astype(np.float32)
+    subject.check(judged=False)
+    try:
+        return Watched(Gauger(Lab(subject.understood())), start, end)
+    except errors.ConfigError:  # several targets for each row, say: layers and scales are looked at all the same
+        return Watched(Gauger(Lab(subject)), start, end, judged=False)

@@ -38,7 +38,7 @@ EARLY, AS_LOW = 0.3, 0.02
 def _cannot_fit(exam: Examination) -> Iterable[Found]:
     """A few rows, the network as in evaluation, no penalty, no augmentation: any network learns them by heart."""
     subject = exam.subject
-    if not exam.followed.finite or exam.followed.train_loss[-1] < POOR * exam.uninformed:
+    if not exam.followed.finite or not exam.followed.train_loss[-1] >= POOR * exam.uninformed:
         return
     few = exam.lab.gauge.take(slice(0, ROWS))
     alone = replace(
@@ -73,7 +73,7 @@ def _modes(exam: Examination) -> tuple[Floats, Floats] | None:
 def _harmful_in_training(exam: Examination) -> Iterable[Found]:
     """What training has and evaluation has not takes most of what the network knows, on rows that it learned from."""
     modes = exam.once(OF_MODES, lambda: _modes(exam))
-    if modes is None:
+    if modes is None or not np.isfinite(exam.uninformed):
         return
     trained, evaluated = modes
     known = max(exam.uninformed - float(evaluated.mean()), PRACTICAL_SHARE * exam.uninformed)
@@ -100,9 +100,12 @@ def _other_in_evaluation(exam: Examination) -> Iterable[Found]:
 
 def _done_early(exam: Examination) -> Iterable[Found]:
     followed = exam.followed
-    if not followed.finite or followed.dev_loss[0] <= followed.dev_loss.min() * (1 + AS_LOW):
+    if not followed.finite or not np.isfinite(followed.dev_loss).all():
         return
-    low = followed.dev_loss <= followed.dev_loss.min() * (1 + AS_LOW)
+    lowest = float(followed.dev_loss.min())
+    low = followed.dev_loss <= lowest + AS_LOW * abs(lowest)
+    if low[0]:
+        return
     done = int(followed.steps[int(np.argmax(low))])
     if done < EARLY * exam.subject.steps:
         yield OP16.found(

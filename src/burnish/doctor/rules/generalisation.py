@@ -21,7 +21,7 @@ FEWEST = 20
 
 
 def _budget(exam: Examination) -> Iterable[Found]:
-    if exam.followed.finite:
+    if exam.followed.finite and np.isfinite(exam.lab.errors(exam.followed.end.params, exam.subject.dev)).all():
         yield from (Found(one, Evidence.TEST) for one in bias_variance.verdict(exam.budget))
 
 

@@ -41,7 +41,7 @@ NAMED = 5
 def _not_finite(exam: Examination) -> Iterable[Found]:
     """Rows first, then the cost at the start, then a training on the way: that one is a symptom, and no cause yet.
 
-    A network, or a loss, that fills in what is missing has finite outputs and losses of these rows: nothing is wrong with them.
+    A network that fills in what is missing has finite outputs and losses of these rows: nothing is wrong with them.
     """
     well = exam.first.finite and exam.followed.finite
     for part, rows in (("training", exam.subject.train), ("dev", exam.subject.dev)):

@@ -61,11 +61,14 @@ def _weak_slice(exam: Examination) -> Iterator[Finding]:
     x = np.asarray(dev.x)
     if x.ndim != 2 or x.shape[1] > MOST_COLUMNS or not np.issubdtype(x.dtype, np.number) or not exam.followed.finite:
         return
+    errors = exam.lab.errors(exam.followed.end.params, dev)
+    if not np.isfinite(errors).all():
+        return
     yield from slices.weak(
         np.where(np.isfinite(x), x, np.nan).astype(np.float64),
         [f"input {place}" for place in range(x.shape[1])],
         [None] * x.shape[1],
-        exam.lab.errors(exam.followed.end.params, dev),
+        errors,
         statistic="rmse" if numbers else "error",
         practical=exam.practical,
         alpha=_alpha("BV12"),
