@@ -11,6 +11,7 @@ from subjects import clusters, cross_entropy, perceptron
 
 from burnish import errors
 from burnish.diagnosis.finding import Severity
+from burnish.doctor import watched
 from burnish.doctor.monitor import Monitor
 
 
@@ -322,3 +323,37 @@ def test_parameters_that_were_given_away_are_missed_and_nothing_else():
         w = step(w)
 
     assert monitor.diagnosis().ok
+
+
+@pytest.mark.slow
+def test_batches_that_are_padded_to_their_own_longest_row_are_watched():
+    """Layers are looked at on those as long as the first ones."""
+    params = {"e": 0.3 * jax.random.normal(jax.random.key(0), (50, 8)), "w": jnp.ones((8, 3))}
+    rng = np.random.default_rng(0)
+    monitor = Monitor(lambda p, x: p["e"][x].mean(axis=1) @ p["w"], cross_entropy, params=params)
+    for step, length in enumerate((10, 12, 10, 9)):
+        batch = (rng.integers(0, 50, (8, length)), rng.integers(0, 3, 8))
+        monitor.record(step, params=params, loss=1.0, batch=batch)
+
+    assert monitor.diagnosis().ok
+
+
+@pytest.mark.parametrize(
+    ("form", "loss", "judged", "options"),
+    [
+        (lambda y: (y > 1) * 1.0, optax.sigmoid_binary_cross_entropy, True, {"task": "classification"}),
+        (lambda y: (y > 1) * 1.0, optax.sigmoid_binary_cross_entropy, True, {}),
+        (lambda y: y > 1, optax.sigmoid_binary_cross_entropy, True, {}),
+        (lambda y: np.stack([y, y], axis=1), lambda z, y: jnp.square(z[:, None] - y).mean(axis=1), False, {}),
+    ],
+)
+def test_targets_of_all_forms_are_watched(form, loss, judged, options):
+    """What knowing nothing costs is known where one can tell what the targets are, and missed elsewhere."""
+    apply, params = made((8, 1))
+    rows = clusters(64)
+    seen = watched.of(
+        lambda p, x: apply(p, x)[:, 0], loss, [(rows.x, form(rows.y))], (params, params), **{"task": None} | options
+    )
+
+    assert seen.judged is judged
+    assert np.isfinite(seen.uninformed()) == judged

@@ -37,7 +37,8 @@ class Monitor:
         loss: `loss(outputs, y)`, one number for each row or their mean; None: likewise.
         params: The initial parameters. None: those of the first call of `record`, a step later.
         frozen: Beginnings of names of parameters that are meant to stay as they are, such as "['encoder']".
-        task: None: classification where targets are of an integer type.
+        task: None: told by the targets and the loss, as `burnish.diagnose` does. Where neither tells, what rests on the
+            cost of knowing nothing is not looked for.
 
     >>> import jax, jax.numpy as jnp
     >>> def cost(w, x):
