@@ -24,6 +24,8 @@ FLAGGED_LEVELS = 20
 # Columns beyond which distances and trees look at principal components: pictures have hundreds of alike columns.
 WIDE = 100
 COMPONENTS = 50
+# Share of the largest second moment below which one is rounding: float64 through a sum of squares.
+RANK = 1e-12
 # L2 penalty of the linear model, in rows: little, and enough where columns repeat each other.
 RIDGE_ROWS = 1.0
 # Neighbours that vote: ten vote alike where one in ten labels is wrong.
@@ -70,9 +72,17 @@ def encoder(x: Floats, kinds: Sequence[Kind]) -> Encoder:
     wide = plain.encode(x)
     if wide.shape[1] <= WIDE:
         return plain
-    values, axes = np.linalg.eigh(wide.T @ wide)
-    best = np.argsort(-values)[:COMPONENTS]
-    return Encoder(plain.mean, plain.deviation, plain.flags, plain.numbers, axes[:, best])
+    return Encoder(plain.mean, plain.deviation, plain.flags, plain.numbers, _principal_axes(wide))
+
+
+def _principal_axes(wide: Floats) -> Floats:
+    """Of the largest second moments, shape (columns, at most COMPONENTS), by whichever of rows and columns are fewer."""
+    if wide.shape[1] <= wide.shape[0]:
+        values, axes = np.linalg.eigh(wide.T @ wide)
+        return axes[:, np.argsort(-values)[:COMPONENTS]]
+    values, sides = np.linalg.eigh(wide @ wide.T)
+    best = [place for place in np.argsort(-values)[:COMPONENTS] if values[place] > RANK * values[-1]]
+    return wide.T @ sides[:, best] / np.sqrt(values[best])
 
 
 def varies(column: Floats) -> bool:
