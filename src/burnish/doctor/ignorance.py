@@ -55,7 +55,7 @@ def error(subject: Subject) -> float:
     y = subject.dev.y
     if subject.kind == "classification":
         return float(1 - np.unique(y, return_counts=True)[1].max() / len(y))
-    return float(np.sqrt(np.var(np.asarray(y, np.float64), axis=0).mean()))
+    return float(np.sqrt(np.nanvar(np.asarray(y, np.float64), axis=0).mean()))
 
 
 def spread(subject: Subject) -> float:

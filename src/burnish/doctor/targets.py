@@ -167,7 +167,7 @@ def _classes(asked: Asked) -> Reading:
         table = np.array((low, high), known)
         train, dev = ((y == high).astype(np.int32) for y in (asked.train, asked.dev))
         return Reading("classification", threshold, (train, dev), lambda codes: jnp.asarray(table)[codes])
-    if jnp.issubdtype(dtype, jnp.integer):
+    if all(jnp.issubdtype(y.dtype, jnp.integer) for y in (asked.train, asked.dev)):
         return Reading("classification", threshold)
     train, dev = (y.astype(np.int32) for y in (asked.train, asked.dev))
     return Reading("classification", threshold, (train, dev), lambda codes: codes.astype(known))
