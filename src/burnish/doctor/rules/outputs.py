@@ -94,7 +94,7 @@ def _other_names(exam: Examination) -> Iterable[Found]:
     rows, params = exam.lab.gauge, exam.followed.end.params
     loss, wrong = float(exam.lab.losses(params, rows).mean()), exam.lab.errors(params, rows)
     error = interval.proportion(float(wrong.sum()), float(len(wrong)))
-    if loss > HALF * exam.uninformed or error.low <= exam.uninformed_error:
+    if not loss <= HALF * exam.uninformed or error.low <= exam.uninformed_error:
         return
     outputs = exam.lab.outputs(params, rows).reshape(len(rows), -1)
     single = outputs.shape[1] == 1
