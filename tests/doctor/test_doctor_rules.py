@@ -14,7 +14,7 @@ from burnish.doctor import course
 from burnish.doctor import null as nulls
 from burnish.doctor.diagnosis import diagnose
 from burnish.doctor.examination import PROBE_FAMILIES, Examination
-from burnish.doctor.rules import RULES, TRIALS, scales
+from burnish.doctor.rules import RULES, TRIALS, outputs, scales
 from burnish.doctor.subject import Rows
 from doctor import subjects
 
@@ -251,6 +251,21 @@ def test_a_target_far_smaller_than_the_first_outputs_is_not_scaled():
 )
 def test_inputs_that_never_reach_the_outputs(apply, expected):
     assert found(replace(HEALTHY, apply=apply), "NU8") == expected
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        replace(HEALTHY, loss=lambda z, y: -subjects.cross_entropy(z, y)),
+        regression(loss=lambda z, y: -jnp.mean(jnp.square(z - y))),
+    ],
+)
+def test_a_loss_that_is_lower_where_answers_are_wrong(subject):
+    (rule,) = [rule for rule in RULES if rule.code == "NN8"]
+    found = next(iter(rule.look(Examination(subject))))
+
+    assert "makes the answers worse" in found.finding.evidence
+    assert not list(outputs._turned(Examination(found.arm.cured(subject))))
 
 
 def test_bounded_outputs_that_cannot_reach_their_targets():

@@ -76,7 +76,7 @@ def encoder(x: Floats, kinds: Sequence[Kind]) -> Encoder:
 
 
 def _principal_axes(wide: Floats) -> Floats:
-    """Of the largest second moments, shape (columns, at most COMPONENTS), by whichever of rows and columns are fewer."""
+    """Of the largest second moments, shape (columns, at most COMPONENTS): by rows, where these are fewer."""
     if wide.shape[1] <= wide.shape[0]:
         values, axes = np.linalg.eigh(wide.T @ wide)
         return axes[:, np.argsort(-values)[:COMPONENTS]]

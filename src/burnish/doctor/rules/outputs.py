@@ -24,6 +24,8 @@ from burnish.stats import interval
 
 # Rows of an exact test, and the relative size up to which float32 sums differ by rounding alone.
 FEW, ROUNDING = 64, 1e-3
+# How sure a made-up answer is, as a probability or as a logit, and classes beyond which none are made up.
+SURE, MOST_CLASSES = 0.9, 100
 # How much larger the last layer's weights are made to see how far the outputs reach; what is bounded stays the same.
 ENLARGED = (1e2, 1e4)
 # An output beyond which any loss of logits is as near to 0 as it can be: exp(−30) is 1e-13.
@@ -79,8 +81,46 @@ def reach(exam: Examination) -> Reach | None:
 
 
 def _mismatch(exam: Examination) -> Iterable[Found]:
+    yield from _turned(exam)
     yield from _bounds(exam)
     yield from _other_names(exam)
+
+
+def _turned(exam: Examination) -> Iterable[Found]:
+    """Is the loss of right answers higher than that of wrong ones? Asked by made-up answers: no training is."""
+    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
+    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    loss = quick(subject.row_losses)
+    if subject.kind == "classification":
+        width = int(np.prod(shape[1:]))
+        if rows.y.ndim != 1 or not 1 < width <= MOST_CLASSES or int(rows.y.max()) >= width:
+            return
+        answers = np.full((width, width), (1 - SURE) / (width - 1)) + (SURE - (1 - SURE) / (width - 1)) * np.eye(width)
+        losses = [loss(np.tile(answer, (len(rows), 1)).astype(np.float32), rows.y) for answer in answers]
+        table = np.array(losses, np.float64).T  # rows, classes that are said
+        own = np.eye(width, dtype=bool)[rows.y]
+        right, wrong = table[own], table[~own].reshape(len(rows), -1)
+    else:
+        if int(np.prod(shape)) != rows.y.size:
+            return
+        away = float(np.std(rows.y)) or 1.0
+        right, *others = (
+            np.asarray(loss((rows.y + off).reshape(shape).astype(np.float32), rows.y), np.float64)
+            for off in (0.0, away, -away)
+        )
+        wrong = np.stack(others, axis=1)
+    if not (np.isfinite(right).all() and np.isfinite(wrong).all() and (right > wrong.max(axis=1)).all()):
+        return
+    yield NN8.found(
+        f"The loss of right answers is {right.mean():.3g}, that of wrong ones {wrong.mean():.3g}: what lowers it makes "
+        "the answers worse.",
+        remedy="Turn its sign.",
+        arm=Arm("the loss with its sign turned", subject=_turned_round),
+    )
+
+
+def _turned_round(subject: Subject) -> Subject:
+    return replace(subject, loss=lambda outputs, y: -subject.loss(outputs, y))
 
 
 def _other_names(exam: Examination) -> Iterable[Found]:
@@ -225,8 +265,8 @@ NN8 = Rule(
     Evidence.PROOF,
     Severity.FAULT,
     "The outputs are too few, or stay within bounds in which the loss cannot come near 0, or the targets do not lie; "
-    "or the loss falls, and the answers are those of other classes. Or the outputs are bounded, and the dev error is "
-    "lower without the bound.",
+    "or the loss falls, and the answers are those of other classes, or wrong ones are cheaper. Or the outputs are "
+    "bounded, and the dev error is lower without the bound.",
     "Pair them: softmax cross-entropy of logits, sigmoid cross-entropy of one logit, squared error of a free number.",
     "The first loss is near the entropy of the targets, and the last one lower.",
     "Definition of the losses.",
