@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 
+from burnish.doctor.diagnosis import diagnose
 from burnish.doctor.lab import Lab
 from burnish.doctor.subject import Rows, Subject
 from burnish.errors import ConfigError
@@ -230,3 +231,25 @@ def test_inputs_that_are_no_array_are_refused():
 
     with pytest.raises(ConfigError, match="dev inputs are an array of type object"):
         replace(subject, dev=both).check()
+
+
+HEALTHY = {
+    "probability": (by_probability, probability, SINGLE, real),
+    "signs": (lambda z, y: jnp.log1p(jnp.exp(-y * z)), lambda z: z[:, 0], SINGLE, signs),
+    "one-hot": (optax.softmax_cross_entropy, lambda z: z, PAIR, lambda y: np.eye(2, dtype=np.float32)[y]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_healthy_training_has_no_fault_whatever_form_its_targets_have(name):
+    loss, outputs, network, form = HEALTHY[name]
+    given = training(form, loss, network=network, outputs=outputs)
+    found = diagnose(
+        given.init, given.apply, given.loss, given.optimizer,
+        *((part.x, part.y) for part in (rows(600, 0, form), rows(600, 1, form))),
+        batch_size=32, epochs=15,
+    )  # fmt: skip
+
+    assert found.ok, str(found)
+    assert found.dev_error == pytest.approx(0.16, abs=0.03), "that of the best border between the two"
