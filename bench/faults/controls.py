@@ -10,6 +10,7 @@ import numpy as np
 import optax
 import plants
 from cases import Case, Plant
+from designs import DESIGNS
 from jobs import JOBS, mixture_rows
 
 from burnish.doctor.subject import Rows
@@ -112,4 +113,4 @@ VARIANTS = (
     _control("J1", "batches of 16", plants.settings(batch_size=16, rate=0.05)),
 )
 
-CONTROLS = (*NAMED, *VARIANTS)
+CONTROLS = (*NAMED, *VARIANTS, *DESIGNS)

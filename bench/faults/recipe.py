@@ -21,6 +21,7 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "relu": jax.nn.relu,
     "tanh": jnp.tanh,
     "sigmoid": jax.nn.sigmoid,
+    "gelu": jax.nn.gelu,
     "linear": lambda z: z,
 }
 OPTIMIZERS: dict[str, Callable[[float], optax.GradientTransformation]] = {
@@ -67,7 +68,7 @@ class Recipe:
     after: tuple[Callable[[Subject], Subject], ...] = ()  # changes of the subject itself
 
     def subject(self) -> Subject:
-        """The training as its writer would describe it."""
+        """The training as its writer would describe it, with its outputs read as the doctor reads them."""
         found = Subject(
             init=self._init,
             apply=self._apply,
@@ -84,7 +85,7 @@ class Recipe:
         )
         for change in self.after:
             found = change(found)
-        return found
+        return found.understood()
 
     @property
     def judged(self) -> Rows:
