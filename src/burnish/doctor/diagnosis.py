@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from burnish import errors
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor.course import Cause, Course
 from burnish.doctor.examination import FALSE_ALARMS, Examination
@@ -15,6 +17,8 @@ from burnish.doctor.rules import RULES
 from burnish.doctor.subject import Rows, Subject
 
 SCHEMA_VERSION = 2
+# Options that are whole numbers, and numbers of a subject that cures alone set.
+WHOLE, OF_CURES = ("batch_size", "epochs", "seed"), ("rate", "penalised")
 LOOKED = (
     f"Nothing found by {len(RULES)} rules, whose probes and tests of rows are held to {FALSE_ALARMS:.0%} false alarms "
     "in all."
@@ -141,9 +145,45 @@ def diagnose(
         ConfigError: It cannot be trained at all; the message says which function or array is why.
     """
     began = time.monotonic()
-    learned, held_out = (Rows(np.asarray(x), np.asarray(y)) for x, y in (train, dev))
+    _check(optimizer, options)
+    learned, held_out = _rows("train", train), _rows("dev", dev)
     subject = Subject(init, apply, loss, optimizer, learned, held_out, **options)
     return examine(Examination(subject, baseline_error=baseline_error), began)
+
+
+def _check(optimizer: Any, options: dict[str, Any]) -> None:
+    if not (callable(getattr(optimizer, "init", None)) and callable(getattr(optimizer, "update", None))):
+        raise errors.ConfigError(
+            f"The optimizer is {optimizer!r}.",
+            "It is an optax transformation, learning rate and all.",
+            "Give optax.adam(1e-3), say, or what your own loop uses.",
+        )
+    known = [one.name for one in fields(Subject) if one.default is not MISSING and one.name not in OF_CURES]
+    for name, value in options.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise errors.ConfigError(
+                f"There is no option {name!r}.",
+                f"Options are {', '.join(known)}.",
+                f"Perhaps {near[0]!r} is meant." if near else "Leave it out.",
+            )
+        if name in WHOLE and not isinstance(value, (int, np.integer)):
+            raise errors.ConfigError(
+                f"{name} is {value!r}.", "It is a whole number.", "Give the number that your own loop uses."
+            )
+
+
+def _rows(name: str, part: Any) -> Rows:
+    try:
+        x, y = part
+    except (TypeError, ValueError) as error:
+        found = f"{len(part)} things" if hasattr(part, "__len__") else repr(part)
+        raise errors.ConfigError(
+            f"{name} holds {found}.",
+            "It is a pair: inputs, and the target of each row.",
+            f"Give {name}=(x, y).",
+        ) from error
+    return Rows(np.asarray(x), np.asarray(y))
 
 
 def examine(exam: Examination, began: float) -> Diagnosis:
