@@ -272,6 +272,11 @@ FINISHED: dict[str, tuple[bytes, tuple[str, ...], tuple[str, ...]]] = {
         (),
         ("Column 'a' is kept as text: 10 of its 120 values are no numbers, such as 'oops'", "Column 'a' is left out"),
     ),
+    "amounts with a currency": (
+        tables.with_cells({row: f"${row + 1}.50" for row in range(120)}),
+        (),
+        ("Column 'a' is kept as text: its values look like numbers, but for signs or commas in them, such as '$1.50'",),
+    ),
     "one row of a class": (
         tables.table([*tables.rows(labels=True), "0.1,0.2,0.3,red,maybe"]),
         (),

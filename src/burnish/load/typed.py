@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish import errors
-from burnish.data import table
+from burnish.data import dressed, table
 
 # Cells that say "no value", in any case and any space around them: what R, pandas, SQL, Weka and spreadsheets write.
 MISSING = ("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "?", "-", ".", "<na>", "nat")
@@ -315,6 +315,13 @@ def _date_or_text(cells: _Cells, points: _Counts) -> Typed:
             cells,
             f"Column {cells.name!r} is kept as text:"
             f" {others} of its {points.present} values are no numbers, such as {example!r}.",
+        )
+    if cells.row(f"count_if(regexp_full_match(v, {quoted(dressed.PATTERN)}))")[0] == points.present:
+        [(_, example)] = cells.where("NOT absent(v)", limit=1)
+        return _text(
+            cells,
+            f"Column {cells.name!r} is kept as text: its values look like numbers, but for signs or commas in them, "
+            f"such as {example!r}. Write them with digits and a decimal point alone to have them read.",
         )
     return _text(cells)
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.data.dressed import dressed
 from burnish.data.kinds import Profile
 from burnish.data.table import Column, Kind, Physical
 from burnish.errors import ConfigError, DataError
@@ -160,6 +161,12 @@ def _check_varies(column: Column, distinct: int) -> None:
 
 
 def _identifier(column: Column, distinct: int, rows: int) -> DataError:
+    if column.physical is Physical.TEXT and dressed(column.levels):
+        return DataError(
+            f"Target {column.name!r} is text, and looks like numbers.",
+            f"Its values have signs or commas in them, such as {column.levels[0]!r}.",
+            "Write them with digits and a decimal point alone.",
+        )
     return DataError(
         f"Target {column.name!r} names the rows; it is an identifier.",
         f"It has {distinct} distinct values in {rows} rows, so no value can be learnt from others.",
