@@ -289,7 +289,7 @@ NU4 = Rule(
     "The numbers are not finite",
     Evidence.PROOF,
     Severity.FAULT,
-    "An input, in training or dev, that the network does not fill in, a target, the cost or the gradient is not finite.",
+    "An input, also of dev, that the network does not fill in, a target, the cost or the gradient is not finite.",
     "Clean the rows; guard logarithms and divisions; a lower learning rate or gradient clipping.",
     "The same batch again is finite.",
     "Definition.",
