@@ -30,7 +30,6 @@ PROOFS: tuple[Rule, ...] = (
     *numerics.PROOFS,
     *data.PROOFS,
     inputs.DA15,
-    inputs.DA16,
     *outputs.PROOFS,
     *structure.PROOFS,
     *gradients.PROOFS,

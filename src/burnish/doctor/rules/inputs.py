@@ -195,11 +195,9 @@ DA16 = Rule(
     "A few values lie far from all others",
     Evidence.PROBE,
     Severity.FAULT,
-    "Inputs or targets beyond 50 interquartile ranges from the median, and a lower dev error with them clipped at 5; a "
-    "note where the upper end of a tail index lies below 2 and one row in a hundred holds a quarter of the squares.",
+    "Inputs or targets beyond 50 interquartile ranges from the median, and a lower dev error with them clipped at 5.",
     "Find out what they are: a wrong unit, a slip of the keyboard. Mend them, clip, or take logarithms.",
     "The dev error of the whole training is lower.",
-    "Tukey, 1977 (fences); Hill, 1975 (tail index); the distances are choices.",
-    look=data.look_of("DA16"),
+    "Tukey, 1977 (fences); the distances are choices.",
     trial=_outliers,
 )
