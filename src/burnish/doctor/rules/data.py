@@ -58,4 +58,5 @@ def _rule(given: DataRule) -> Rule:
 
 
 DEV_AS_TRAIN = Arm("dev inputs on the training rows' scale", subject=_dev_as_train)
+# DA15 is asked of the training, too, and so has a rule of its own beside the other inputs'.
 PROOFS = tuple(_rule(rule) for rule in register.RULES if rule.code in CODES and rule.code != "DA15")

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from burnish.data.columns import code_for_missing
+from burnish.data.observation import listed
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
@@ -28,8 +29,6 @@ CALLED_FOR = 0.01
 # Interquartile ranges from the median beyond which a value calls for a probe, and at which it is clipped there: none of
 # a million normal values is clipped (6.7 standard deviations), and the probe decides.
 FAR_OUT, CLIPPED_AT = 50.0, 5.0
-# Columns that are named.
-NAMED = 5
 
 
 def _condition(x: np.ndarray) -> float:
@@ -106,11 +105,11 @@ def _codes(exam: Examination) -> Trial | None:
     def filled(x: Any) -> Any:  # on the host, too, where a function of JAX would round to float32
         return x * (x != codes) + means * (x == codes)
 
-    named = ", ".join(f"{value:g} in {count:,} rows of input {place}" for place, (value, count, _) in found.items())
+    named = listed([f"{value:g} in {count:,} rows of input {place}" for place, (value, count, _) in found.items()])
     return Trial(
         f"Of {len(rows):,} training rows that were looked at a number far from all others stands in several: {named}.",
         (Arm("the mean of the others in its place", inputs=filled),),
-        where=", ".join(f"input {place}" for place in found),
+        where=listed([f"input {place}" for place in found]),
     )
 
 
@@ -126,8 +125,7 @@ def _outliers(exam: Examination) -> Trial | None:
         low, high, out = _fences(subject.train.x)
         if out.any():
             arms.append(Arm("inputs clipped to where the others lie", inputs=lambda x: x.clip(low, high)))
-            places = np.flatnonzero(out.any(axis=0))
-            named = ", ".join(f"input {place}" for place in places[:NAMED]) + ", …" * (len(places) > NAMED)
+            named = listed([f"input {place}" for place in np.flatnonzero(out.any(axis=0))])
             told.append(f"{int(out.any(axis=1).sum()):,} of {len(out):,} training rows ({named})")
     y = subject.train.y
     if subject.kind == "regression" and np.issubdtype(y.dtype, np.floating) and np.isfinite(y).all():

@@ -13,6 +13,7 @@ import optax
 from jaxtyping import Array
 from numpy.typing import NDArray
 
+from burnish.data.observation import listed
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import anatomy
 from burnish.doctor.arms import Arm
@@ -34,8 +35,6 @@ DOUBLED = 2.0
 LARGE = (100.0, 1000.0)
 # Draws of the weights for which the outputs have to be the same on all rows.
 DRAWS = 3
-# Columns that are named.
-NAMED = 5
 
 
 def _not_finite(exam: Examination) -> Iterable[Found]:
@@ -175,7 +174,11 @@ def _mixed(exam: Examination) -> Iterable[Found]:
     cost = quick(lambda outputs, y: jnp.mean(exam.subject.loss(outputs, y)))
     costs = [float(cost(one.astype(np.float32), y)) for one, y in ((z[0], rows.y), (z[0], dealt), (z[1], rows.y))]
     here, there, elsewhere = costs
-    if not np.isfinite(costs).all() or abs(here - there) > DEALT * abs(here) or abs(here - elsewhere) <= DEALT * here:
+    if (
+        not np.isfinite(costs).all()
+        or abs(here - there) > DEALT * abs(here)
+        or DEALT * abs(here) >= abs(here - elsewhere)
+    ):
         return  # where it is the same for any outputs, too, it does not hang on them at all: another fault
     yield NU7.found(
         f"The cost is {here:.6g} whichever row of a batch has which target: outputs of shape {shape} and targets of "
@@ -235,7 +238,7 @@ def _input_ignored(exam: Examination) -> Iterable[Found]:
     if len(x) > 1 and all(np.ptp(one, axis=0).max() == 0 for one in found) and not all((o == 1).all() for o in found):
         yield NU8.found(f"The outputs are the same on {len(x)} rows, in {DRAWS} draws of the weights.")
     elif (columns := _ignored_columns(exam, np.asarray(x))).size:
-        named = ", ".join(f"input {place}" for place in columns[:NAMED]) + ", …" * (len(columns) > NAMED)
+        named = listed([f"input {place}" for place in columns])
         yield NU8.found(
             f"The outputs do not change with {len(columns)} of {x.shape[1]} inputs ({named}), in {DRAWS} draws of the "
             "weights.",
