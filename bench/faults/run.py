@@ -21,7 +21,7 @@ from controls import CONTROLS
 import summarise
 from faults import FAULTS
 
-# A minute on two cores: proofs, a probe and its repair, and two healthy runs. Tests run them at every change.
+# Under two minutes on two cores: proofs, a probe and its repair, and two healthy runs. Tests run them at every change.
 SMOKE = (
     "J5 zero weights",
     "J9 softmax twice",
