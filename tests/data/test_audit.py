@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from burnish.data import audit, columns, copies, kinds, observation, split
+from burnish.data import audit, columns, copies, giveaway, kinds, observation, split
 from burnish.data.table import Column, Physical, Table
 
 PLAIN = split.Plan()
@@ -193,6 +193,37 @@ def test_a_thousand_columns_are_tried_in_seconds():
 
     assert time.process_time() - start < 4
     assert "DA10" not in codes(found)
+
+
+@pytest.mark.parametrize(("rows", "share"), [(60, 0.5), (200, 0.5), (200, 0.15), (4_000, 0.03)])
+def test_columns_of_chance_cost_no_trees_however_few_the_rows(monkeypatch, rows, share):
+    tried = []
+    whole = giveaway._by_number
+    monkeypatch.setattr(giveaway, "_by_number", lambda *given: (tried.append(1), whole(*given))[1])
+    rng = np.random.default_rng(rows)
+    classes = (np.arange(rows) < share * rows).astype(int)
+    columns = {f"x{n}": rng.normal(size=rows) for n in range(200)}
+    found = look(classes, **columns, y=classes)
+
+    assert len(tried) <= 0.05 * 2 * len(columns)
+    assert "DA10" not in codes(found)
+
+
+@pytest.mark.parametrize("kind", ["rare", "missing", "steps"])
+def test_a_leak_among_columns_of_chance_is_named(kind):
+    """A class of 3 % with a little noise; the gaps alone; a whole number whose every value is of one class."""
+    rng = np.random.default_rng(5)
+    rows = 3_000
+    classes = (rng.random(rows) < (0.03 if kind == "rare" else 0.4)).astype(int)
+    leak = {
+        "rare": classes + 0.1 * rng.normal(size=rows),
+        "missing": np.where(classes == 1, np.nan, rng.normal(size=rows)),
+        "steps": 2.0 * rng.integers(0, 60, rows) + classes,
+    }[kind]
+    chance = {f"x{n}": rng.normal(size=rows) for n in range(5)}
+    found = look(classes, **chance, leak=leak, y=classes)
+
+    assert (named(found, "DA10").severity, named(found, "DA10").where) == ("fault", "leak")
 
 
 def test_an_easy_task_is_no_leak():

@@ -33,7 +33,8 @@ def unlike_scales(rows: Rows, alpha: float) -> Iterator[Finding]:
     The steps are exact: in the eigenvectors of the second moments each direction of curvature λ has moved by
     1 − (1 − λ / λ_max)^steps of the way, with the largest stable learning rate but for a factor of two.
     """
-    numbers = [place for place in rows.numbers if models.varies(rows.x_train[:, place])]
+    varying = set(models.varying(rows.x_train))
+    numbers = [place for place in rows.numbers if place in varying]
     if rows.prepared or len(rows.y_train) < FEWEST_ROWS or not numbers:
         return
     rng = np.random.default_rng([rows.seed, 1])

@@ -59,7 +59,7 @@ def _hanging(rows: Rows) -> Iterable[Finding]:
     rng = np.random.default_rng([rows.seed, 10])
     picked = some(len(rows.y_train), rows.most_rows, rng)
     x, y = rows.x_train[picked], rows.y_train[picked]
-    every = np.array([place for place in range(x.shape[1]) if models.varies(x[:, place])], dtype=np.intp)
+    every = np.array(models.varying(x), dtype=np.intp)
     if not FEWEST_COLUMNS <= len(every) <= models.WIDE or len(y) < giveaway.FEWEST_ROWS:
         return
     codes, numbered = np.unique(y, return_inverse=True)

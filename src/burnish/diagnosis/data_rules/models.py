@@ -59,7 +59,7 @@ class Encoder:
 
 def encoder(x: Floats, kinds: Sequence[Kind]) -> Encoder:
     """Fits an encoder on rows of shape (rows, columns)."""
-    varied = [place for place in range(x.shape[1]) if varies(x[:, place])]
+    varied = varying(x)
     numbers = tuple(place for place in varied if kinds[place] is not Kind.CATEGORY)
     flags = []
     for place in varied:
@@ -75,6 +75,12 @@ def encoder(x: Floats, kinds: Sequence[Kind]) -> Encoder:
     return Encoder(plain.mean, plain.deviation, plain.flags, plain.numbers, _principal_axes(wide))
 
 
+def varying(x: Floats) -> list[int]:
+    """The places of the columns that have two different values."""
+    low, high = np.fmin.reduce(x, axis=0), np.fmax.reduce(x, axis=0)  # NaN where a column has no value
+    return [int(place) for place in np.flatnonzero(low < high)]
+
+
 def _principal_axes(wide: Floats) -> Floats:
     """Of the largest second moments, shape (columns, at most COMPONENTS): by rows, where these are fewer."""
     if wide.shape[1] <= wide.shape[0]:
@@ -83,12 +89,6 @@ def _principal_axes(wide: Floats) -> Floats:
     values, sides = np.linalg.eigh(wide @ wide.T)
     best = [place for place in np.argsort(-values)[:COMPONENTS] if values[place] > RANK * values[-1]]
     return wide.T @ sides[:, best] / np.sqrt(values[best])
-
-
-def varies(column: Floats) -> bool:
-    """Whether a column has two different values."""
-    known = column[~np.isnan(column)]
-    return len(known) > 0 and bool(known.min() < known.max())
 
 
 Predict = Callable[[Floats, Floats, Floats, int], Floats]  # encoded rows to fit, their truth, rows to predict, seed
