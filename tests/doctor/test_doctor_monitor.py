@@ -203,6 +203,14 @@ def test_saturated_units_are_a_note():
 
 
 @pytest.mark.slow
+def test_most_of_a_layer_dead_is_more_than_a_note():
+    apply, params = made((8, 32, 32, 4))
+    found = loop(apply, params, optimizer=optax.sgd(30.0), steps=60).diagnosis()
+
+    assert {("NN5", Severity.LIMIT)} <= {(one.code, one.severity) for one in found.findings}
+
+
+@pytest.mark.slow
 def test_raw_inputs_and_raw_targets_are_told_apart():
     rows = clusters(600)
     raw = type(rows)(rows.x * 100 + 500, rows.y)
@@ -313,6 +321,46 @@ def test_trees_that_are_not_alike_and_steps_that_fall_are_refused():
         monitor.record(4, params={"a": jnp.ones(3)})
 
 
+def test_gradients_of_other_parameters_are_refused():
+    monitor = Monitor()
+    monitor.record(0, params={"w": jnp.ones((3, 2))}, grads={"w": jnp.ones((3, 2))})
+
+    with pytest.raises(errors.ConfigError, match=r"grads has an array of shape \(2, 3\) where .*'w'.* has \(3, 2\)"):
+        monitor.record(1, params={"w": jnp.ones((3, 2))}, grads={"w": jnp.ones((2, 3))})
+
+
+def test_how_outputs_go_with_the_loss_is_asked_without_a_training():
+    """Softmax twice; (n, 1) against (n,), where each row is compared with the targets of all."""
+    apply, params = made()
+    twice = loop(lambda p, x: jax.nn.softmax(apply(p, x)), params, steps=30).diagnosis()
+    rows = clusters(200)
+    number = type(rows)(rows.x, rows.x[:, 0] + rows.x[:, 1])
+    spread = loop(*made((8, 16, 1)), rows=number, loss=lambda z, y: jnp.mean(jnp.square(z - y)), steps=30).diagnosis()
+
+    assert faults(twice) == ["NN8"]
+    assert "takes them for logits" in twice.findings[0].evidence
+    assert "NU7" in faults(spread)
+
+
+def test_what_was_not_looked_for_is_said_with_what_was_missing():
+    apply, params = made()
+    bare = Monitor()
+    bare.record(0, params=params)
+    whole = loop(apply, params, steps=30, dev=clusters(100)).diagnosis()
+
+    assert whole.left_out == ()
+    assert "Not looked at" not in str(whole)
+    said = str(bare.diagnosis())
+    for part in (
+        "apply and loss were not handed over",
+        "no grads were",
+        "0 were recorded, and it takes 24",
+        "no dev loss",
+    ):
+        assert part in said
+    assert len(bare.diagnosis().document()["left_out"]) == 4
+
+
 def test_parameters_that_were_given_away_are_missed_and_nothing_else():
     """A step that donates its arguments deletes what the monitor saw last: the layers after it are then not read."""
     monitor = Monitor(lambda w, x: x @ w, lambda z, y: jnp.square(z - y)[:, 0])
@@ -355,5 +403,5 @@ def test_targets_of_all_forms_are_watched(form, loss, judged, options):
         lambda p, x: apply(p, x)[:, 0], loss, [(rows.x, form(rows.y))], (params, params), **{"task": None} | options
     )
 
-    assert seen.judged is judged
+    assert (seen.exam is not None) is judged
     assert np.isfinite(seen.uninformed()) == judged

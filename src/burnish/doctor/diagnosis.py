@@ -49,6 +49,7 @@ class Diagnosis:
     repaired: Subject | None = None  # the training with all repairs in it; None: there was nothing to repair from here
     repaired_error: float | None = None  # its dev error, as `dev_error`
     looked: str = LOOKED  # what is said where nothing was found
+    left_out: tuple[str, ...] = ()  # what was not looked for, and what was missing for it
 
     @property
     def ok(self) -> bool:
@@ -66,6 +67,7 @@ class Diagnosis:
             "dev_error": self.dev_error if np.isfinite(self.dev_error) else None,
             "repaired_error": self.repaired_error,
             "seconds": round(self.seconds, 1),
+            "left_out": list(self.left_out),
         }
 
     @property
@@ -85,6 +87,8 @@ class Diagnosis:
             lines += _beside(background) if background else []
         if self.repaired_error is not None:
             lines.append(f"With all repairs the dev error is {self.repaired_error:.4g}: `repaired` is that training.")
+        if self.left_out:
+            lines += ["Not looked at:", *(f"    {one}" for one in self.left_out)]
         return "\n".join(lines)
 
 

@@ -31,6 +31,9 @@ VANISHED = EXPLODED = 1e3
 TOO_LARGE = 3.0
 # Shares of a layer's units beyond those of right draws: dead, saturated.
 DEAD, SATURATED = 0.10, 0.30
+# A share of a layer's units beyond which what is left is another network than was asked for: a limit, below it a note,
+# as they may be spare. A choice.
+MOST = 0.5
 # What may have become of units: the gauge's name for it, its least share, and how it is told.
 UNITS = (
     ("dead", DEAD, "NN5", "Units have died", "have no gradient on any", "A lower learning rate, leaky ReLU or GELU."),
@@ -163,7 +166,7 @@ def _inputs_alone(change: Change) -> Change:
 
 
 def _units(seen: Watched, alpha: float) -> Iterable[Finding]:
-    """NN5, NN6: dead and saturated units after the latest step, beyond right draws'. Notes: they may be spare."""
+    """NN5, NN6: dead and saturated units after the latest step, beyond right draws'."""
     end = seen.last
     if end is None or not end.finite:
         return
@@ -181,7 +184,7 @@ def _units(seen: Watched, alpha: float) -> Iterable[Finding]:
                 yield Finding(
                     code,
                     title,
-                    Severity.NOTE,
+                    Severity.LIMIT if low > normal + MOST else Severity.NOTE,
                     f"{share:.0%} of the {layer.units} units of {layer.name} {said} of {rows:,} rows; of right draws "
                     f"at most {normal:.0%}.",
                     remedy,

@@ -68,6 +68,7 @@ class Monitor:
         self._count = self._looks = self._kept = self._rows = 0
         self._places: tuple[int, ...] = ()  # of the trainable leaves
         self._leaves = 0  # with those that are not
+        self._shapes: tuple[tuple[int, ...], ...] = ()  # of the trainable ones
         self._step = -1
         self._batches: list[tuple[np.ndarray, np.ndarray]] = []
         self._start: PyTree = None if params is None else jax.tree.map(_copy, params)
@@ -154,6 +155,7 @@ class Monitor:
             math.nan,
             time.monotonic() - self._began,
             tuple(Background(by) for _, by in found),
+            left_out=tuple(trace_rules.left_out(self._traces, seen, network=None not in (self._apply, self._loss))),
             looked="Nothing found in the traces of the loop. Whether another way of training would be better, only "
             "`burnish.diagnose` with the parts of the training can try.",
         )
@@ -182,6 +184,7 @@ class Monitor:
                 "Hand over the tree that the step returned.",
             )
         self._traces.names = traces.names(params)
+        self._shapes = tuple(np.shape(leaf) for leaf in self._trainable("params", params))
         self._start = jax.tree.map(_copy, params) if self._start is None else self._start
 
     def _trainable(self, name: str, tree: PyTree) -> list[Array]:
@@ -193,7 +196,15 @@ class Monitor:
                 "Gradients and updates are trees like the parameters, the same at every step.",
                 "Hand over whole trees.",
             )
-        return [leaves[place] for place in self._places]
+        found = [leaves[place] for place in self._places]
+        for leaf, shape, of in zip(found, self._shapes, self._traces.names, strict=False):  # none before the first step
+            if np.shape(leaf) != shape:
+                raise errors.ConfigError(
+                    f"{name} has an array of shape {np.shape(leaf)} where the parameter {of or 'itself'} has {shape}.",
+                    "Gradients and updates are trees like the parameters, the same at every step.",
+                    "Hand over the trees of these very parameters.",
+                )
+        return found
 
     def _read(self, step: int, params: PyTree, gradients: Sequence[Array] | None, updates: PyTree) -> None:
         leaves = self._trainable("params", params)

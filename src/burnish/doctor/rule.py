@@ -39,6 +39,8 @@ class Rule(Described):
     """One problem that a network can have. It looks by itself, or says what has to be tried."""
 
     look: Callable[[Examination], Iterable[Found]] | None = None
+    # What of `look` is asked of the network and its loss alone, without a step of training: of watched loops, too.
+    untrained: Callable[[Examination], Iterable[Found]] | None = None
     trial: Callable[[Examination], Trial | None] | None = None
     finer: Callable[[Arm], tuple[Arm, ...]] | None = None  # further arms, near the best one of the trial
     general: int = 0  # 1: its cure does some good to much, 2: to nearly everything, and says little of the cause

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from burnish.diagnosis import training
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor import layer_rules
+from burnish.doctor.rules import UNTRAINED
 from burnish.doctor.traces import Traces
 from burnish.doctor.watched import Watched
 from burnish.stats import multiplicity
@@ -61,10 +62,41 @@ def look(
     dead = {} if seen is None else layer_rules.dead(seen)
     for proofs in (_unfinite(traces), _idle(traces, frozen, dead), _unapplied(traces), _uphill(traces)):
         yield from ((one, Evidence.PROOF) for one in proofs)
+    if seen is not None and seen.exam is not None and seen.first.finite:
+        yield from ((one.finding, one.by) for ask in UNTRAINED for one in ask(seen.exam))
     if seen is not None:
         yield from ((one, Evidence.TEST) for one in layer_rules.look(seen, alpha))
     if traces.unfinite is None:
         yield from ((one, Evidence.SIGNAL) for one in _curve(traces, seen, stopped_early))
+
+
+def left_out(traces: Traces, seen: Watched | None, *, network: bool) -> Iterator[str]:
+    """What is not looked for, and what it would take.
+
+    Args:
+        traces: Of the loop.
+        seen: Its network; None: none to look at.
+        network: Whether the network and its loss were handed over.
+    """
+    if seen is None:
+        missing = "no batch (x, y) of one array each was recorded" if network else "apply and loss were not handed over"
+        yield f"layers, and how the outputs go with the loss: {missing}"
+    else:
+        if seen.exam is None:
+            yield "how the outputs go with the loss: targets and outputs are in no form that is understood"
+        if not seen.layers:
+            yield "layers: none could be seen in the network's trace"
+        elif seen.end is None:
+            yield "layers at the end: the step took the parameters away (donated buffers)"
+    if not traces.batches:
+        yield "parameters without a gradient: no grads were recorded"
+    elif not any(math.isfinite(one.cosine) for one in traces.readings):
+        yield "whether updates go downhill: no updates were recorded"
+    known = int(np.isfinite(traces.losses).sum())
+    if known < STRETCHES:
+        yield f"the shape of the loss: {known} were recorded, and it takes {STRETCHES}"
+    if not traces.dev:
+        yield "learning by heart, and when to stop: no dev loss was handed over"
 
 
 def _unfinite(traces: Traces) -> Iterable[Finding]:

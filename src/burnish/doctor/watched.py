@@ -16,6 +16,7 @@ from burnish import errors
 from burnish.doctor import ignorance
 from burnish.doctor import null as nulls
 from burnish.doctor.anatomy import Layer
+from burnish.doctor.examination import Examination
 from burnish.doctor.gauges import Gauge, Gauger
 from burnish.doctor.lab import GAUGE_ROWS, NOTHING, Change, Lab
 from burnish.doctor.subject import Rows, Subject, Task
@@ -31,7 +32,7 @@ class Watched:
     gauger: Gauger
     start: PyTree
     end: PyTree  # None: the loop gave these arrays away, and they are gone
-    judged: bool = True  # whether targets and outputs are in a form that is understood
+    exam: Examination | None = None  # None: targets and outputs are in no form that is understood
 
     @property
     def subject(self) -> Subject:
@@ -71,7 +72,7 @@ class Watched:
 
     def uninformed(self, change: Change = NOTHING) -> float:
         """Mean loss of the best constant outputs, by the loop's own loss; nan where its outputs have another form."""
-        return ignorance.uninformed(self.gauger.lab, self.start, change) if self.judged else float("nan")
+        return float("nan") if self.exam is None else ignorance.uninformed(self.gauger.lab, self.start, change)
 
 
 def of(
@@ -104,6 +105,7 @@ def of(
     subject = Subject(lambda _: start, apply, loss, optax.identity(), rows, rows, task=task)
     subject.check(judged=False)
     try:
-        return Watched(Gauger(Lab(subject.understood())), start, end)
+        exam = Examination(subject, threads=1)
     except errors.ConfigError:  # several targets for each row, say: layers and scales are looked at all the same
-        return Watched(Gauger(Lab(subject)), start, end, judged=False)
+        return Watched(Gauger(Lab(subject)), start, end)
+    return Watched(exam.gauger, start, end, exam)

@@ -101,6 +101,9 @@ class Document(_Record):
     dev_error: float | None = Field(description="Of the training as it is; null where nobody measured it.")
     repaired_error: float | None = Field(default=None, description="With all repairs; null where there were none.")
     seconds: float
+    left_out: list[str] = Field(
+        default=[], description="Of a watched loop: what was not looked for, and what was missing for it."
+    )
     examined: str | None = Field(default=None, description="Of a run: what was trained again, and what not.")
     history: HistoryRecord | None = None
 

@@ -63,4 +63,6 @@ READINGS: tuple[Rule, ...] = (
     *fitting.NOTES,
     *endings.NOTES,
 )
+# What a network and its loss are asked without a step of training, in watched loops too.
+UNTRAINED = tuple(rule.untrained for rule in PROOFS if rule.untrained is not None)
 RULES: tuple[Rule, ...] = tuple(dict.fromkeys((*PROOFS, *TRIALS, *READINGS)))

@@ -214,9 +214,13 @@ def _touching_losses(exam: Examination) -> Iterable[Found]:
         yield NU7.found("The loss of a row changes with the outputs of the other rows of its batch.")
 
 
-def _touching(exam: Examination) -> Iterable[Found]:
+def _in_the_loss(exam: Examination) -> Iterable[Found]:
     yield from _touching_losses(exam)
     yield from _mixed(exam)
+
+
+def _touching(exam: Examination) -> Iterable[Found]:
+    yield from _in_the_loss(exam)
     yield from _contaminated(exam)
 
 
@@ -235,7 +239,11 @@ def _input_ignored(exam: Examination) -> Iterable[Found]:
     """Outputs that are the same on every row, whatever the weights, but not at 1: that is softmax of one unit."""
     x = jnp.asarray(exam.lab.gauge.x[:FEW])
     found = [np.asarray(exam.lab.apply(exam.right_draw(draw), x)) for draw in range(DRAWS)]
-    if len(x) > 1 and all(np.ptp(one, axis=0).max() == 0 for one in found) and not all((o == 1).all() for o in found):
+    if (
+        (x != x[:1]).any()
+        and all(np.ptp(one, axis=0).max() == 0 for one in found)
+        and not all((o == 1).all() for o in found)
+    ):
         yield NU8.found(f"The outputs are the same on {len(x)} rows, in {DRAWS} draws of the weights.")
     elif (columns := _ignored_columns(exam, np.asarray(x))).size:
         named = listed([f"input {place}" for place in columns])
@@ -308,6 +316,7 @@ NU6 = Rule(
     "Two evaluations are identical.",
     "Definition.",
     look=_not_repeatable,
+    untrained=_not_repeatable,
 )
 NU7 = Rule(
     "NU7",
@@ -321,6 +330,7 @@ NU7 = Rule(
     "It does not change.",
     "Definition.",
     look=_touching,
+    untrained=_in_the_loss,
 )
 NU10 = Rule(
     "NU10",
@@ -332,6 +342,7 @@ NU10 = Rule(
     "The ratio is 1.",
     "Definition.",
     look=_sum,
+    untrained=_sum,
 )
 NU8 = Rule(
     "NU8",
@@ -343,6 +354,7 @@ NU8 = Rule(
     "Outputs differ from row to row.",
     "Definition.",
     look=_input_ignored,
+    untrained=_input_ignored,
 )
 NU9 = Rule(
     "NU9",

@@ -80,9 +80,13 @@ def reach(exam: Examination) -> Reach | None:
     )
 
 
-def _mismatch(exam: Examination) -> Iterable[Found]:
+def _made_up(exam: Examination) -> Iterable[Found]:
     yield from _turned(exam)
     yield from _bounds(exam)
+
+
+def _mismatch(exam: Examination) -> Iterable[Found]:
+    yield from _made_up(exam)
     yield from _other_names(exam)
 
 
@@ -271,6 +275,7 @@ NN8 = Rule(
     "The first loss is near the entropy of the targets, and the last one lower.",
     "Definition of the losses.",
     look=_mismatch,
+    untrained=_made_up,
     trial=_one_sided,
 )
 NN14 = Rule(

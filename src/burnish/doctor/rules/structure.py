@@ -130,6 +130,7 @@ NN7 = Rule(
     "The train loss falls.",
     "Definition of an affine map.",
     look=_linear,
+    untrained=_linear,
 )
 NN10 = Rule(
     "NN10",
