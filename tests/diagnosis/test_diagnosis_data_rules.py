@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn import datasets
 
 from burnish import errors
 from burnish.diagnosis.data_rules import duplicates, register, rows
@@ -108,6 +109,29 @@ def test_wrong_training_labels_are_told_beside_right_dev_labels():
     [seen] = found(replace(base, y_train=y), "DA17")
 
     assert "1" in seen.evidence
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.2, 0.4])
+def test_a_class_that_is_often_called_another_is_told_from_classes_that_overlap(share):
+    """Digits: some 5s are said to be 3s, in training and dev alike, so that dev shows nothing."""
+    x, digit = datasets.load_digits(return_X_y=True)
+    y = np.where((digit == 5) & (np.random.default_rng(5).random(len(digit)) < share), 3, digit)
+    seen = found(rows.of(x[:1300], y[:1300], x[1300:], y[1300:]), "DA17")
+
+    assert [one.where for one in seen] == ([] if share == 0 else ["3"])
+    assert all("look like class '5'" in one.evidence for one in seen)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rare", [0.5, 0.2])
+@pytest.mark.parametrize("apart", [1.0, 2.0, 3.0])
+def test_classes_that_overlap_have_no_wrong_labels(apart, rare):
+    rng = np.random.default_rng(int(10 * apart))
+    y = (rng.random(2_000) < rare).astype(int)
+    x = rng.normal(size=(len(y), 6)) + apart * y[:, None] * (np.arange(6) == 0)
+
+    assert found(rows.of(x[:1500], y[:1500], x[1500:], y[1500:]), "DA17") == []
 
 
 @pytest.mark.slow
