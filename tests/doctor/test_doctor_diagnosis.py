@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import optax
 import pytest
 
 from burnish import errors
@@ -20,6 +21,12 @@ SMALL = subjects.subject(train=subjects.clusters(40), dev=subjects.clusters(20, 
         ({"dev": None}, "dev holds None", "dev=(x, y)"),
         ({"epochs": "3"}, "epochs is '3'", "your own loop"),
         ({"batch_size": None}, "batch_size is None", "your own loop"),
+        ({"frozen": "encoder"}, "begins with 'encoder'", "as written there"),
+        (
+            {"init": lambda key: {"net": SMALL.init(key), "step": jax.numpy.int32(0)}, "apply": None},
+            "The parameter ['step'] is of type int32",
+            "out of params",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_told_in_three_lines(changes, what, remedy):
@@ -32,6 +39,27 @@ def test_what_cannot_be_used_is_told_in_three_lines(changes, what, remedy):
 
     assert what in raised.value.what
     assert remedy in raised.value.remedy
+
+
+@pytest.mark.slow
+def test_classes_numbered_from_one_are_told_as_such():
+    """JAX gives such a row a loss that is no number: what is wrong are the numbers of the classes."""
+    train, dev = ((rows.x, rows.y + 1) for rows in (SMALL.train, SMALL.dev))
+    found = diagnose(SMALL.init, SMALL.apply, SMALL.loss, SMALL.optimizer, train, dev, epochs=1)
+
+    assert "A target says class 4, and there are 4 outputs, from 0 on." in found.findings[0].evidence
+    assert found.findings[0].remedy == "Number the classes from 0."
+
+
+@pytest.mark.slow
+def test_an_optimiser_may_ask_for_the_loss():
+    waiting = optax.chain(optax.adam(3e-3), optax.contrib.reduce_on_plateau(patience=5))
+    found = diagnose(
+        SMALL.init, SMALL.apply, SMALL.loss, waiting, (SMALL.train.x, SMALL.train.y), (SMALL.dev.x, SMALL.dev.y),
+        epochs=8,
+    )  # fmt: skip
+
+    assert found.ok
 
 
 def test_whole_numbers_may_be_of_numpy():

@@ -94,6 +94,7 @@ def test_a_leaf_that_a_late_optimiser_leaves_alone_is_named():
 
     assert found.finding.where == "[1]['b']"
     assert "not change by a single bit in 190 steps" in found.finding.evidence
+    assert looked(replace(HEALTHY, optimizer=partly, frozen=("[1]['b']",)), "NU3") == []
 
 
 def far(rows, mean, spread):

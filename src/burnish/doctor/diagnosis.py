@@ -14,7 +14,7 @@ from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor.course import Cause, Course
 from burnish.doctor.examination import FALSE_ALARMS, Examination
 from burnish.doctor.rules import RULES
-from burnish.doctor.subject import Rows, Subject
+from burnish.doctor.subject import Rows, Subject, beginnings
 
 SCHEMA_VERSION = 2
 # Options that are whole numbers, and numbers of a subject that cures alone set.
@@ -142,14 +142,15 @@ def diagnose(
         train: Inputs and targets that it learns from; the first axis is the row.
         dev: The same that it does not learn from.
         baseline_error: What is achievable, as an error; None: not known.
-        options: `batch_size`, `epochs`, `shuffle`, `apply_training`, `augment`, `penalty`, `gradient`, `task`, `seed`:
-            see `Subject`.
+        options: `batch_size`, `epochs`, `shuffle`, `apply_training`, `augment`, `penalty`, `gradient`, `task`,
+            `frozen`, `seed`: see `Subject`.
 
     Raises:
         ConfigError: It cannot be trained at all; the message says which function or array is why.
     """
     began = time.monotonic()
     _check(optimizer, options)
+    options["frozen"] = beginnings(options.get("frozen", ()))
     learned, held_out = _rows("train", train), _rows("dev", dev)
     subject = Subject(init, apply, loss, optimizer, learned, held_out, **options)
     return examine(Examination(subject, baseline_error=baseline_error), began)

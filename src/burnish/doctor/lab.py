@@ -20,7 +20,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int32, PyTree
 from numpy.typing import NDArray
 
-from burnish.doctor import anatomy
+from burnish.doctor import anatomy, optimisers
 from burnish.doctor.subject import Rows, Subject
 
 # Rows on which arms are compared and scales are read: the least with which a unit that never fires is one with 95 %
@@ -156,7 +156,7 @@ class Lab:
         self._init = made.of(("init", init), lambda: _drawing(init, subject.seed))
         self._state = made.of(("state", optimizer), lambda: quick(optimizer.init))
         # One update by the optimiser, of gradients, state and parameters; not times the subject's own rate.
-        self.update = made.of(("update", optimizer), lambda: quick(optimizer.update))
+        self.update = made.of(("update", optimizer), lambda: quick(partial(optimisers.update, optimizer)))
         # Outputs on a few rows, in evaluation mode.
         self.apply = made.of(("apply", subject.apply), lambda: quick(subject.apply))
 
@@ -325,7 +325,7 @@ def _step(
     value, gradients = jax.value_and_grad(cost)(params)
     if subject.gradient is not None:
         gradients = subject.gradient(params, inputs, targets, once)
-    updates, optimizer = subject.optimizer.update(gradients, optimizer, params)
+    updates, optimizer = optimisers.update(subject.optimizer, gradients, optimizer, params, value)
     factor = change.factor(span.begin + place, span.total)
     updates = jax.tree.map(lambda u: (u * factor).astype(u.dtype), updates)
     ratio = optax.tree.norm(updates) / jnp.maximum(optax.tree.norm(params), jnp.finfo(jnp.float32).tiny)

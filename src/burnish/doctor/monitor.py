@@ -21,7 +21,7 @@ from burnish import errors
 from burnish.doctor import trace_rules, traces, watched
 from burnish.doctor.diagnosis import Background, Diagnosis
 from burnish.doctor.lab import GAUGE_ROWS
-from burnish.doctor.subject import Task
+from burnish.doctor.subject import Task, beginnings
 from burnish.doctor.traces import Line, Reading, Traces
 from burnish.doctor.watched import Watched
 
@@ -58,11 +58,11 @@ class Monitor:
         loss: Callable[[Array, Array], Array] | None = None,
         *,
         params: PyTree = None,
-        frozen: Sequence[str] = (),
+        frozen: str | Sequence[str] = (),
         task: Task | None = None,
     ) -> None:
         self._began = time.monotonic()
-        self._apply, self._loss, self._frozen, self._task = apply, loss, tuple(frozen), task
+        self._apply, self._loss, self._frozen, self._task = apply, loss, beginnings(frozen), task
         self._traces = Traces()
         self._held: list[tuple[int, Line]] = []
         self._count = self._looks = self._kept = self._rows = 0
@@ -80,10 +80,10 @@ class Monitor:
         loss: Callable[[Array, Array], Array],
         *,
         params: PyTree = None,
-        frozen: Sequence[str] = (),
+        frozen: str | Sequence[str] = (),
     ) -> None:
         """Say what the network is, as `Monitor` itself takes it, to a monitor that was made elsewhere."""
-        self._apply, self._loss, self._frozen = apply, loss, tuple(frozen)
+        self._apply, self._loss, self._frozen = apply, loss, beginnings(frozen)
         self._start = None if params is None else jax.tree.map(_copy, params)
 
     def record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 from numpy.typing import NDArray
 
 # Parts of a gradient, from one so small that nothing clips it, to itself.
@@ -39,7 +40,22 @@ class Answers(NamedTuple):
 
 def of(optimizer: optax.GradientTransformation, params: PyTree) -> Answers:
     """An optimiser that nobody has asked anything yet."""
-    return Answers(jax.jit(optimizer.update), optimizer.init(params), params)
+    return Answers(jax.jit(partial(update, optimizer)), optimizer.init(params), params)
+
+
+def update(
+    optimizer: optax.GradientTransformation, gradients: PyTree, state: Any, params: PyTree, value: Array | float = 1.0
+) -> tuple[PyTree, Any]:
+    """One update by an optimiser, which may want the loss of the mini-batch: `optax.contrib.reduce_on_plateau` does.
+
+    Args:
+        optimizer: To update by.
+        gradients: A tree like the parameters.
+        state: Of the optimiser.
+        params: Before the update.
+        value: That loss; of a made-up gradient any number.
+    """
+    return optax.with_extra_args_support(optimizer).update(gradients, state, params, value=value)
 
 
 def norm(tree: PyTree) -> float:
@@ -74,12 +90,13 @@ def decays(optimizer: Answers) -> bool:
 
 def without_decay(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
     """The same optimiser, told that all parameters are 0: nothing to decay."""
+    wide = optax.with_extra_args_support(optimizer)
 
     def update(gradients: PyTree, state: Any, params: PyTree | None = None, **more: Any) -> tuple[PyTree, Any]:
         zeros = None if params is None else jax.tree.map(jnp.zeros_like, params)
-        return optimizer.update(gradients, state, zeros, **more)
+        return wide.update(gradients, state, zeros, **more)
 
-    return optax.GradientTransformation(optimizer.init, update)
+    return optax.GradientTransformationExtraArgs(wide.init, update)
 
 
 def clipping(optimizer: Answers, gradients: PyTree) -> float | None:
@@ -98,12 +115,13 @@ def clipping(optimizer: Answers, gradients: PyTree) -> float | None:
 
 def unclipped(optimizer: optax.GradientTransformation, part: float) -> optax.GradientTransformation:
     """The same optimiser, given so small a part of each gradient that nothing clips it, and its updates enlarged."""
+    wide = optax.with_extra_args_support(optimizer)
 
     def update(gradients: PyTree, state: Any, params: PyTree | None = None, **more: Any) -> tuple[PyTree, Any]:
-        updates, state = optimizer.update(jax.tree.map(lambda g: g * part, gradients), state, params, **more)
+        updates, state = wide.update(jax.tree.map(lambda g: g * part, gradients), state, params, **more)
         return jax.tree.map(lambda u: u / part, updates), state
 
-    return optax.GradientTransformation(optimizer.init, update)
+    return optax.GradientTransformationExtraArgs(wide.init, update)
 
 
 def momentum(optimizer: Answers, gradients: PyTree) -> tuple[float, float] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -57,6 +57,7 @@ class Subject:
         gradient: `gradient(params, x, y, key)`: a tree like params; None: `jax.grad` of mean loss plus penalty.
         task: None: classification where the targets are whole numbers of an integer type, booleans, one-hot rows, or 0
             and 1 that the loss takes for classes.
+        frozen: Beginnings of names of parameters that are meant to stay as they are, such as "['encoder']".
         seed: Of the first training; further ones count on from there.
         rate: Times the updates: a number, so that a cured training needs no program of its own.
         penalised: Times the penalty, likewise.
@@ -77,6 +78,7 @@ class Subject:
     penalty: Callable[[PyTree], Array] | None = None
     gradient: Callable[[PyTree, Array, Array, Array], PyTree] | None = None
     task: Task | None = None
+    frozen: tuple[str, ...] = ()
     seed: int = 0
     rate: float = 1.0
     penalised: float = 1.0
@@ -189,6 +191,7 @@ class Subject:
         few = min(len(self.train), 4)
         x, y = jnp.asarray(self.train.x[:few]), jnp.asarray(self.train.y[:few])
         params = _shape("init(key)", self.init, jax.random.key(0))
+        _trainable(params, self.frozen)
         outputs = _shape("apply(params, x)", self.apply, params, x)
         if not getattr(outputs, "shape", ()) or outputs.shape[0] != few:
             raise errors.ConfigError(
@@ -214,6 +217,30 @@ def _numeric(part: str, rows: Rows) -> None:
                 f"The {part} {name} are an array of type {values.dtype} and shape {values.shape}.",
                 "Inputs and targets are one array of numbers each, and its first axis is the row.",
                 "Give several arrays as columns of one, and classes as whole numbers from 0 on.",
+            )
+
+
+def beginnings(names: str | Sequence[str]) -> tuple[str, ...]:
+    """Beginnings of names as they are kept: of one alone, too."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _trainable(params: PyTree, frozen: Sequence[str]) -> None:
+    """Refuse parameters that have no gradient, and names that none of them has."""
+    names = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
+    for name, leaf in names.items():
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            raise errors.ConfigError(
+                f"The parameter {name or 'tree'} is of type {leaf.dtype}.",
+                "Training takes the gradient of every parameter, and only numbers of floating point have one.",
+                "Keep counters, keys and tables out of params: in apply itself, say.",
+            )
+    for beginning in frozen:
+        if not any(name.startswith(beginning) for name in names):
+            raise errors.ConfigError(
+                f"No parameter has a name that begins with {beginning!r}.",
+                f"Their names are {', '.join(names)}.",
+                "Name in frozen what is meant to stay, as written there.",
             )
 
 

@@ -122,9 +122,16 @@ def verdict(
     known = {**others, "the network": dev.estimate} if train_dev is None else {"the network": train_dev.estimate}
     floor = budget.floor(session.settings.baseline_error, known, conflicting_floor=conflicting)
     deviation = float(np.std(problem.judge.truth)) if problem.task == "regression" else None
-    found = budget.error_budget(errors, floor, practical=budget.practical_size(errors.dev.value, deviation))
+    rows = [problem.folds[number] for number in problem.screening]
+    found = budget.error_budget(
+        errors,
+        floor,
+        practical=budget.practical_size(errors.dev.value, deviation),
+        best=min(error.high for error in known.values()),
+        seen=sum(len(fold.sample) for fold in rows) / sum(len(fold.rows.train) for fold in rows),
+    )
     training = tuple(finding for outcome in candidate.outcomes for finding in telemetry.read(outcome.telemetry))
-    return Verdict(candidate, errors, found, bias_variance.verdict(found), training)
+    return Verdict(candidate, found.errors, found, bias_variance.verdict(found), training)
 
 
 def tell(session: Session, stage: Stage, made: Verdict, name: str) -> None:

@@ -186,7 +186,10 @@ def _frozen(exam: Examination) -> Iterable[Found]:
 
     A gradient may also be zero because every unit before it is dead, or too small to change a float: other causes.
     """
-    disconnected, alone = _disconnected(exam), _left_alone(exam)
+    meant = exam.subject.frozen
+    disconnected, alone = (
+        [name for name in names if not name.startswith(meant)] for names in (_disconnected(exam), _left_alone(exam))
+    )
     if disconnected:
         yield NU3.found(
             f"The cost does not depend on {_listed(disconnected)}, or not so that it can be learned: the gradient is 0 "
@@ -284,7 +287,8 @@ NU3 = Rule(
     Evidence.PROOF,
     Severity.FAULT,
     "No draw of the parameters gives a leaf a gradient, or the whole training does not move it where it has one.",
-    "Connect it to the output, unfreeze it, or leave it out of the parameters.",
+    "Connect it to the output, unfreeze it, or leave it out of the parameters; if it is meant to stay, name it in "
+    "`frozen`.",
     "It moves.",
     "Definition.",
     look=_frozen,

@@ -22,7 +22,7 @@ from burnish.doctor.gauges import Gauger
 from burnish.doctor.lab import Lab, quick
 from burnish.doctor.rule import Found, Rule
 from burnish.doctor.rules.initialisation import right_start
-from burnish.doctor.rules.outputs import FEW, Reach, reach
+from burnish.doctor.rules.outputs import FEW, Reach, beyond, reach
 from burnish.doctor.subject import Rows, Subject
 
 # Relative size up to which two float32 evaluations of the same thing differ by rounding alone.
@@ -59,7 +59,9 @@ def _not_finite(exam: Examination) -> Iterable[Found]:
     if well:
         return
     when = "in training" if exam.first.finite else "before the first step"
-    if (far := _unguarded(exam)) is not None:
+    if told := beyond(exam):
+        yield NU4.found(f"The cost is not finite {when}. {told}", remedy="Number the classes from 0.")
+    elif (far := _unguarded(exam)) is not None:
         yield NU4.found(
             f"The cost is not finite {when}: outputs {far} can be, and the loss of {far.low:g} and {far.high:g} is "
             "not finite.",

@@ -198,10 +198,20 @@ def _class_outputs(exam: Examination, far: Reach | None) -> Iterable[Found]:
         )
     elif (width == 1 and classes > 2) or 1 < width < classes:
         yield NN8.found(f"There {'is 1 output' if width == 1 else f'are {width} outputs'} for {classes} classes.")
-    elif width > 1 and int(y.max()) >= width:
-        yield NN8.found(f"A target says class {int(y.max())}, and there are {width} outputs, from 0 on.")
+    elif told := beyond(exam):
+        yield NN8.found(told, remedy="Number the classes from 0.")
     elif far is not None:
         yield from _bounded(exam, far, shape)
+
+
+def beyond(exam: Examination) -> str:
+    """What is wrong with classes that have no output, as a sentence; "": all have one."""
+    y = exam.subject.train.y
+    shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(exam.lab.gauge.x[:FEW])).shape
+    width = int(np.prod(shape[1:]))
+    if exam.subject.kind != "classification" or y.ndim != 1 or width == 1 or int(y.max()) < width:
+        return ""
+    return f"A target says class {int(y.max())}, and there are {width} outputs, from 0 on."
 
 
 def _bounded(exam: Examination, far: Reach, shape: tuple[int, ...]) -> Iterable[Found]:
