@@ -244,6 +244,12 @@ def test_a_target_without_repeats_has_no_split():
         run(made(50, np.arange(50)), classes=np.arange(50))
 
 
+def test_three_rows_have_no_split_that_trains_on_more_than_one():
+    with pytest.raises(errors.DataError, match="It has 3 rows .*learns from one row"):
+        run(made(3))
+    assert_partition(run(made(4)), 4)
+
+
 def test_one_group_has_no_split():
     with pytest.raises(errors.DataError, match="It has 1 rows or groups"):
         run(made(50, group=np.zeros(50)), split.Plan(group="group"))

@@ -21,6 +21,7 @@ DEV_ENOUGH = 10_000  # rows: a 95 % interval of a 10 % error is then ± 0.6 poin
 
 # Below this many dev rows one dev part cannot tell models apart (± 2.6 points at a 10 % error): all rows take turns.
 SMALL_DEV = 500
+FEWEST_TRAINING = 2  # rows of one fold: one row alone shows no difference
 FOLDS = 5  # turns then; the usual compromise between time and training size (Hastie et al. 2009, 7.10)
 
 # Below this share of the rows for training and dev, other choices of dev are not offered: one large dev part is enough.
@@ -168,6 +169,8 @@ def _at_random(problem: _Problem, plan: Plan, main: Rows, size: Sizes, wants_tes
     folds = tuple(Fold(rest[parts != k], rest[parts == k]) for k in range(count) if (parts == k).any())
     if not folds or not all(len(fold.train) for fold in folds):
         raise _no_split(problem.count(main), "a class with one row, or one group, cannot both train and be judged on")
+    if min(len(fold.train) for fold in folds) < FEWEST_TRAINING:
+        raise _no_split(problem.count(main), "a network that learns from one row knows of no difference")
     tail = _manner(problem, plan)
     if small:
         why = "as asked for" if plan.folds else f"as one dev part of {size.dev:,} rows could not tell models apart"

@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 # rows only is too small to matter.
 MOST_ROWS, MOST_CELLS = 5_000, 1_000_000
 
+# Larger magnitudes count as this, so that squares and their sums stay finite.
+LARGEST = 1e100
+
 PREDICTABLE = (Kind.NUMBER, Kind.CATEGORY, Kind.BOOLEAN, Kind.DATE)  # columns that a model could read
 
 
@@ -134,7 +137,7 @@ def of(
 def _wide(x: Any) -> Floats:
     values = np.asarray(x, np.float64)
     values = values.reshape(len(values), math.prod(values.shape[1:]))
-    return np.where(np.isfinite(values), values, np.nan)
+    return np.clip(np.where(np.isfinite(values), values, np.nan), -LARGEST, LARGEST)
 
 
 def _flat(y: NDArray[Any]) -> Floats:
