@@ -245,7 +245,7 @@ def test_a_target_without_repeats_has_no_split():
 
 
 def test_three_rows_have_no_split_that_trains_on_more_than_one():
-    with pytest.raises(errors.DataError, match="It has 3 rows .*learns from one row"):
+    with pytest.raises(errors.DataError, match=r"It has 3 rows .*learns from one row"):
         run(made(3))
     assert_partition(run(made(4)), 4)
 

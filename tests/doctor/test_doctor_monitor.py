@@ -361,6 +361,20 @@ def test_what_was_not_looked_for_is_said_with_what_was_missing():
     assert len(bare.diagnosis().document()["left_out"]) == 4
 
 
+def test_parameters_may_have_counters_and_functions_among_them():
+    """As modules have them that carry their activation: a leaf that no gradient is taken of."""
+    apply, params = made()
+    x, y = clusters(64).x, clusters(64).y
+    monitor = Monitor(lambda p, x: p["last"](apply(p["net"], x)), cross_entropy)
+    for step in range(2):
+        tree = {"net": params, "step": jnp.int32(step), "last": jax.nn.softmax}
+        monitor.record(step, params=tree, loss=1.0, batch=(x, y))
+    found = monitor.diagnosis()
+
+    assert faults(found) == ["NN8"]
+    assert found.layers == ("['net'][0]['w']", "['net'][1]['w']", "['net'][2]['w']")
+
+
 def test_parameters_that_were_given_away_are_missed_and_nothing_else():
     """A step that donates its arguments deletes what the monitor saw last: the layers after it are then not read."""
     monitor = Monitor(lambda w, x: x @ w, lambda z, y: jnp.square(z - y)[:, 0])

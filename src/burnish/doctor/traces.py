@@ -109,6 +109,18 @@ def names(tree: PyTree) -> tuple[str, ...]:
     return tuple(jax.tree_util.keystr(path) for path, leaf in paths if _is_floating(leaf))
 
 
+def floating(tree: PyTree) -> PyTree:
+    """The tree with None in the place of every leaf that cannot be trained: counters, keys, functions."""
+    return jax.tree.map(lambda leaf: leaf if _is_floating(leaf) else None, tree)
+
+
+def filled(tree: PyTree, others: PyTree) -> PyTree:
+    """A tree of `floating` with those leaves taken from another one."""
+    return jax.tree.map(
+        lambda leaf, other: other if leaf is None else leaf, tree, others, is_leaf=lambda one: one is None
+    )
+
+
 def _is_floating(leaf: Any) -> bool:
     return jnp.issubdtype(leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype, jnp.floating)
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, PyTree
 from numpy.typing import NDArray
 
 from burnish import errors
-from burnish.doctor import ignorance
+from burnish.doctor import ignorance, traces
 from burnish.doctor import null as nulls
 from burnish.doctor.anatomy import Layer
 from burnish.doctor.examination import Examination
@@ -99,10 +99,19 @@ def of(
         batch for batch in batches if all(a.shape[1:] == b.shape[1:] for a, b in zip(batch, batches[0], strict=True))
     ]
     x, y = (np.concatenate([batch[place] for batch in alike])[:GAUGE_ROWS] for place in (0, 1))
-    start, end = params
+    whole = params[0]
+    start, end = (traces.floating(one) for one in params)
     rows = Rows(x, y)
-    # Nothing is trained: the optimiser stands where one has to stand.
-    subject = Subject(lambda _: start, apply, loss, optax.identity(), rows, rows, task=task)
+    # Nothing is trained: the optimiser stands where one has to stand. Counters, keys and functions stay as they were.
+    subject = Subject(
+        lambda _: start,
+        lambda given, x: apply(traces.filled(given, whole), x),
+        loss,
+        optax.identity(),
+        rows,
+        rows,
+        task=task,
+    )
     subject.check(judged=False)
     try:
         exam = Examination(subject, threads=1)
