@@ -183,7 +183,7 @@ def experiment(number: int, folder: Path) -> dict[str, Any]:
         "bayes": bayes,
         "bayes_precision": precision,
         "truth": truth,
-        **_judged(estimates, truth, rivals, seen=sample / count),
+        **_judged(estimates, truth, rivals),
     }
 
 
@@ -222,17 +222,12 @@ def _rivals(train: Rows, held_out: Rows, classes: int, seed: int) -> dict[str, I
     }
 
 
-def _judged(
-    estimates: budget.Errors, truth: Mapping[str, float], rivals: Mapping[str, Interval], *, seen: float
-) -> dict[str, Any]:
+def _judged(estimates: budget.Errors, truth: Mapping[str, float], rivals: Mapping[str, Interval]) -> dict[str, Any]:
     """Each quantity's interval beside its truth, and what the verdict says."""
     held_out = estimates.train_dev or estimates.dev
     unknown = budget.floor(None, {**rivals, "the network": held_out})
     practical = budget.practical_size(estimates.dev.value)
-    known = budget.error_budget(
-        estimates, budget.floor(truth["bayes"], {}), practical=practical, best=unknown.high, seen=seen
-    )
-    estimates = known.errors
+    known = budget.error_budget(estimates, budget.floor(truth["bayes"], {}), practical=practical)
     # By how much the training rows happen to be harder than others: what no rule could have avoided.
     luck = truth["bayes on train"] - truth["bayes"]
     gap, bias = truth["train-dev"] - truth["train"], truth["train"] - truth["bayes"]

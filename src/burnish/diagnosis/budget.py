@@ -9,7 +9,7 @@ rates (0 to 1) or RMSE in the target's units, never log-loss, which only chooses
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -211,9 +211,7 @@ def practical_size(dev_error: float, target_deviation: float | None = None) -> f
     return max(PRACTICAL_SHARE * dev_error, PRACTICAL_ABSOLUTE * scale)
 
 
-def error_budget(
-    errors: Errors, floor: Floor, *, practical: float, best: float | None = None, seen: float = 1.0
-) -> ErrorBudget:
+def error_budget(errors: Errors, floor: Floor, *, practical: float) -> ErrorBudget:
     """Divides the dev error into avoidable bias, variance and mismatch; with test rows, theirs, overfitting to dev too.
 
     Args:
@@ -221,11 +219,7 @@ def error_budget(
             without `test` nothing tells whether choosing has used up the dev rows.
         floor: Where the best possible model stands.
         practical: See `practical_size`; in the errors' unit.
-        best: What the lowest possible error surely is at most, by the best model at hand; None: not known.
-        seen: Share of the rows that were learned from on which the train error was measured.
     """
-    if best is not None:
-        errors = replace(errors, train=_without_avoidable_luck(errors, best, seen))
     train, held_out = errors.train, errors.train_dev or errors.dev
     bias = interval.Interval(
         train.value - min(max(train.value, floor.low), floor.high), train.low - floor.high, train.high - floor.low
@@ -247,31 +241,6 @@ def error_budget(
         largest=_probability_of_largest(errors, floor),
         smallest_detectable={"bias": practical + _reach(train)} | detectable,
     )
-
-
-def _without_avoidable_luck(errors: Errors, best: float, seen: float) -> interval.Interval:
-    """The train error, with an interval for the luck of the training rows that no rule could have avoided.
-
-    A network's errors on all rows that it learned from are known. What is not is how much harder than others these rows
-    happen to be, by the errors of the best possible rule: their variance is that of a rate of at most `best`. The
-    network's own avoidable errors add none. Of a sample they do, by the rows that were not looked at (Cochran 1977,
-    Sampling Techniques, section 2.6: the correction for a finite population).
-    """
-    train = errors.train
-    if not best < train.value:
-        return train
-    own, least = (_variance(errors.name, error) for error in (train.value, best))
-    narrower = float(np.sqrt(seen * least / own + (1 - seen)))
-    return interval.Interval(
-        train.value,
-        train.value - narrower * (train.value - train.low),
-        train.value + narrower * (train.high - train.value),
-    )
-
-
-def _variance(name: ErrorName, error: float) -> float:
-    """Of one row, up to a factor; of an RMSE's square, whose noise grows with it."""
-    return error**4 if name == "RMSE" else error * (1 - error)
 
 
 def _reach(gap: interval.Interval) -> float:

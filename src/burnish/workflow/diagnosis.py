@@ -122,16 +122,9 @@ def verdict(
     known = {**others, "the network": dev.estimate} if train_dev is None else {"the network": train_dev.estimate}
     floor = budget.floor(session.settings.baseline_error, known, conflicting_floor=conflicting)
     deviation = float(np.std(problem.judge.truth)) if problem.task == "regression" else None
-    rows = [problem.folds[number] for number in problem.screening]
-    found = budget.error_budget(
-        errors,
-        floor,
-        practical=budget.practical_size(errors.dev.value, deviation),
-        best=min(error.high for error in known.values()),
-        seen=sum(len(fold.sample) for fold in rows) / sum(len(fold.rows.train) for fold in rows),
-    )
+    found = budget.error_budget(errors, floor, practical=budget.practical_size(errors.dev.value, deviation))
     training = tuple(finding for outcome in candidate.outcomes for finding in telemetry.read(outcome.telemetry))
-    return Verdict(candidate, found.errors, found, bias_variance.verdict(found), training)
+    return Verdict(candidate, errors, found, bias_variance.verdict(found), training)
 
 
 def tell(session: Session, stage: Stage, made: Verdict, name: str) -> None:
