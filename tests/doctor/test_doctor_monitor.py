@@ -367,8 +367,9 @@ def test_parameters_may_have_counters_and_functions_among_them():
     x, y = clusters(64).x, clusters(64).y
     monitor = Monitor(lambda p, x: p["last"](apply(p["net"], x)), cross_entropy)
     for step in range(2):
-        tree = {"net": params, "step": jnp.int32(step), "last": jax.nn.softmax}
-        monitor.record(step, params=tree, loss=1.0, batch=(x, y))
+        tree = {"net": params, "step": jnp.int32(step), "last": jax.nn.softmax, "dropout": 0.1}
+        grads = {"net": params, "step": None, "last": None, "dropout": None}  # as a filtered gradient has them
+        monitor.record(step, params=tree, grads=grads, updates=grads, loss=1.0, batch=(x, y))
     found = monitor.diagnosis()
 
     assert faults(found) == ["NN8"]

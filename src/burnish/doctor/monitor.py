@@ -188,15 +188,15 @@ class Monitor:
         self._start = jax.tree.map(_copy, params) if self._start is None else self._start
 
     def _trainable(self, name: str, tree: PyTree) -> list[Array]:
-        """The trainable leaves of a tree like the parameters."""
+        """The trainable leaves of a tree like the parameters, or of one that has no others, as filtered gradients."""
         leaves = jax.tree.leaves(tree)
-        if len(leaves) != self._leaves:
+        if len(leaves) not in (self._leaves, len(self._places)):
             raise errors.ConfigError(
                 f"{name} has {len(leaves)} arrays, and the parameters of the first step had {self._leaves}.",
                 "Gradients and updates are trees like the parameters, the same at every step.",
                 "Hand over whole trees.",
             )
-        found = [leaves[place] for place in self._places]
+        found = [leaves[place] for place in self._places] if len(leaves) == self._leaves else leaves
         for leaf, shape, of in zip(found, self._shapes, self._traces.names, strict=False):  # none before the first step
             if np.shape(leaf) != shape:
                 raise errors.ConfigError(

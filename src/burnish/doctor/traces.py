@@ -122,7 +122,8 @@ def filled(tree: PyTree, others: PyTree) -> PyTree:
 
 
 def _is_floating(leaf: Any) -> bool:
-    return jnp.issubdtype(leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype, jnp.floating)
+    # A plain number is a setting, such as the rate of a dropout: what was trained is an array.
+    return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
 @jax.jit
