@@ -361,6 +361,58 @@ def test_what_was_not_looked_for_is_said_with_what_was_missing():
     assert len(bare.diagnosis().document()["left_out"]) == 4
 
 
+def test_features_that_are_cut_off_are_no_dead_layer():
+    """A `stop_gradient` behind layers that are alive; and a layer that is dead, with one behind it that is given 0."""
+    apply, params = made()
+
+    def cut(p, x):
+        h = x
+        for layer in p[:2]:
+            h = jax.nn.relu(h @ layer["w"] + layer["b"])
+        return jax.lax.stop_gradient(h) @ p[2]["w"] + p[2]["b"]
+
+    detached = loop(cut, params, steps=30).diagnosis()
+    params[0]["b"] = jnp.full_like(params[0]["b"], -1e3)
+    died = loop(apply, params, steps=30).diagnosis()
+
+    assert faults(detached) == ["NU3"]
+    assert faults(died) == ["NN5"]
+    assert died.findings[0].where == "[0]['w']"
+
+
+def test_what_is_missing_and_left_out_of_the_loss_is_no_fault():
+    x, y = np.ones((32, 3), np.float32), np.where(np.arange(32) % 4, 1.0, np.nan).astype(np.float32)
+    monitor = Monitor()
+    for step in range(3):
+        monitor.record(step, params=jnp.ones(3), grads=jnp.ones(3), loss=1.0, batch=(x, y))
+    assert monitor.diagnosis().ok
+    monitor.record(3, params=jnp.ones(3), grads=jnp.ones(3), loss=np.nan, batch=(x, y))
+
+    assert "At step 3 the target is not finite" in monitor.diagnosis().findings[0].evidence
+
+
+def test_classes_numbered_from_one_are_told_of_a_loop_too():
+    rows = clusters(64)
+    found = loop(*made(), rows=type(rows)(rows.x, rows.y + 1), steps=3).diagnosis()
+
+    assert "A target says class 4, and there are 4 outputs" in found.findings[0].evidence
+
+
+@pytest.mark.slow
+def test_branches_that_begin_at_zero_do_not_vanish():
+    def apply(p, x):
+        h = x @ p["in"]
+        for a, b in p["branches"]:
+            h = h + jax.nn.gelu(h @ a) @ b
+        return h @ p["out"]
+
+    keys = jax.random.split(jax.random.key(0), 6)
+    branches = [(0.3 * jax.random.normal(key, (16, 16)), jnp.zeros((16, 16))) for key in keys[:5]]
+    params = {"in": 0.3 * jax.random.normal(keys[5], (8, 16)), "branches": branches, "out": jnp.zeros((16, 4))}
+
+    assert "NN3" not in codes(loop(apply, params).diagnosis())
+
+
 def test_parameters_may_have_counters_and_functions_among_them():
     """As modules have them that carry their activation: a leaf that no gradient is taken of."""
     apply, params = made()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,10 +58,20 @@ def look(seen: Watched, alpha: float) -> Iterator[Finding]:
         yield from _units(seen, alpha)
 
 
-def dead(seen: Watched) -> dict[str, float]:
-    """Rectified layers none of whose units lets a gradient through, by the name of their weights."""
-    gauge = seen.last if seen.last is not None and seen.last.finite else seen.first
-    return {layer.name: share for layer, share in zip(seen.layers, gauge.dead, strict=True) if share == 1.0}
+def dead(seen: Watched) -> tuple[str, ...]:
+    """Rectified layers none of whose units lets anything through, by the name of their weights.
+
+    No gradient is not enough: a `stop_gradient` behind a layer that is alive takes it, too.
+    """
+    params, gauge = (seen.end, seen.last) if seen.last is not None and seen.last.finite else (seen.start, seen.first)
+    if not (gauge.dead == 1.0).any():
+        return ()
+    values = seen.gauger.pre_activations(params, jnp.asarray(seen.gauger.lab.gauge.x))
+    return tuple(
+        layer.name
+        for layer, share, z in zip(seen.layers, gauge.dead, values, strict=True)
+        if share == 1.0 and not (np.asarray(z) > 0).any()
+    )
 
 
 def _depth(seen: Watched, alpha: float) -> Iterable[Finding]:
@@ -71,11 +82,15 @@ def _depth(seen: Watched, alpha: float) -> Iterable[Finding]:
     if len(seen.layers) < DEEP:
         return
     first, hidden = seen.first, slice(0, len(seen.layers) - 1)
-    # Between the first and the last hidden layer there are as many steps of a slope.
     far = len(seen.layers) - 2
+    # Branches that begin at zero have no gradient behind them at the first step, and have one later.
+    if seen.last is not None and seen.last.finite:
+        waits = seen.last.delta[0] * VANISHED >= seen.last.delta[far] > 0
+    else:
+        waits = False
     ratio = first.delta[0] / max(first.delta[far], 1e-30)
     names = seen.layers[0].name, seen.layers[far].name
-    if ratio * VANISHED < 1:
+    if ratio * VANISHED < 1 and not waits:
         usual = float(np.mean([gauge.delta[0] / max(gauge.delta[far], 1e-30) for gauge in seen.null.gauges]))
         _, p_value = _against(lambda gauge: _slope(gauge.delta[hidden]), seen)
         drawn = p_value < alpha and ratio * VANISHED < usual

@@ -194,7 +194,8 @@ class Monitor:
             raise errors.ConfigError(
                 f"{name} has {len(leaves)} arrays, and the parameters of the first step had {self._leaves}.",
                 "Gradients and updates are trees like the parameters, the same at every step.",
-                "Hand over whole trees.",
+                "Hand over whole trees; of a module that has other arrays, the part that is trained as params, such as "
+                "nnx.state(model, nnx.Param).",
             )
         found = [leaves[place] for place in self._places] if len(leaves) == self._leaves else leaves
         for leaf, shape, of in zip(found, self._shapes, self._traces.names, strict=False):  # none before the first step

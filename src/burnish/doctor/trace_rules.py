@@ -18,6 +18,7 @@ from burnish.diagnosis import training
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor import layer_rules
 from burnish.doctor.rules import UNTRAINED
+from burnish.doctor.rules.outputs import beyond
 from burnish.doctor.traces import Traces
 from burnish.doctor.watched import Watched
 from burnish.stats import multiplicity
@@ -59,8 +60,8 @@ def look(
         stopped_early: Whether the loop ended because the dev loss no longer fell.
     """
     alpha = multiplicity.spend(FALSE_ALARMS, looks) / layer_rules.TESTS
-    dead = {} if seen is None else layer_rules.dead(seen)
-    for proofs in (_unfinite(traces), _idle(traces, frozen, dead), _unapplied(traces), _uphill(traces)):
+    dead = () if seen is None else layer_rules.dead(seen)
+    for proofs in (_unfinite(traces, seen), _idle(traces, frozen, dead), _unapplied(traces), _uphill(traces)):
         yield from ((one, Evidence.PROOF) for one in proofs)
     if seen is not None and seen.exam is not None and seen.first.finite:
         yield from ((one.finding, one.by) for ask in UNTRAINED for one in ask(seen.exam))
@@ -99,11 +100,17 @@ def left_out(traces: Traces, seen: Watched | None, *, network: bool) -> Iterator
         yield "learning by heart, and when to stop: no dev loss was handed over"
 
 
-def _unfinite(traces: Traces) -> Iterable[Finding]:
+def _unfinite(traces: Traces, seen: Watched | None) -> Iterable[Finding]:
     """NU4: where the first number that is not finite was seen, and what that tells of its cause."""
     found = traces.unfinite
     if found is None:
         return
+    told = "" if seen is None or seen.exam is None or found.what != "loss" else beyond(seen.exam)
+    if told:
+        evidence = f"At step {found.step} the loss is not finite, for the first time. {told}"
+        yield _not_finite(evidence, "Number the classes from 0.", f"step {found.step}")
+        return
+    before = ", and the gradients of the step before" if math.isfinite(found.before) else ""
     where = f" of {_listed(found.leaves)}" if found.leaves else ""
     remedy = {
         "input": "Drop or impute the row, and look at what prepares the batch.",
@@ -115,21 +122,22 @@ def _unfinite(traces: Traces) -> Iterable[Finding]:
     others = {
         "input": "It came with the batch.",
         "target": "It came with the batch.",
-        "loss": "The batch was finite, and the gradients of the step before.",
+        "loss": f"The batch was finite{before}.",
         "gradient": "The loss was finite still: its derivative is not.",
     }[found.what]
     reached = f" The largest gradient of the step before was {found.before:.3g}." if math.isfinite(found.before) else ""
-    yield Finding(
-        "NU4",
-        "Numbers stopped being finite",
-        Severity.FAULT,
+    yield _not_finite(
         f"At step {found.step} the {found.what}{where} is not finite, for the first time. {others}{reached}",
         remedy,
-        where=found.leaves[0] if found.leaves else f"step {found.step}",
+        found.leaves[0] if found.leaves else f"step {found.step}",
     )
 
 
-def _idle(traces: Traces, frozen: Sequence[str], dead: dict[str, float]) -> Iterable[Finding]:
+def _not_finite(evidence: str, remedy: str, where: str) -> Finding:
+    return Finding("NU4", "Numbers stopped being finite", Severity.FAULT, evidence, remedy, where=where)
+
+
+def _idle(traces: Traces, frozen: Sequence[str], dead: Sequence[str]) -> Iterable[Finding]:
     """NU3: leaves without any gradient, and leaves that never move; NN5 where a whole layer is dead."""
     if traces.unfinite is not None:
         return
@@ -166,12 +174,12 @@ def _still(traces: Traces) -> tuple[NDArray[np.bool_], int]:
     return np.asarray(~changed.any(axis=0), bool), readings[-1].count - readings[0].count
 
 
-def _without_gradient(traces: Traces, never: NDArray[np.bool_], dead: dict[str, float]) -> Iterable[Finding]:
+def _without_gradient(traces: Traces, never: NDArray[np.bool_], dead: Sequence[str]) -> Iterable[Finding]:
     names = _names(traces, never)
     if not names:
         return
     if dead:
-        first = tuple(dead)[-1]  # what comes before a dead layer has no gradient either
+        first = dead[0]  # what comes behind it is given nothing
         yield Finding(
             "NN5",
             "A whole layer is dead",
