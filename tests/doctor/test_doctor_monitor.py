@@ -337,6 +337,9 @@ def test_how_outputs_go_with_the_loss_is_asked_without_a_training():
     number = type(rows)(rows.x, rows.x[:, 0] + rows.x[:, 1])
     spread = loop(*made((8, 16, 1)), rows=number, loss=lambda z, y: jnp.mean(jnp.square(z - y)), steps=30).diagnosis()
 
+    across = loop(lambda p, x: jax.nn.softmax(apply(p, x), axis=0), params, steps=30).diagnosis()
+
+    assert "NU7" in faults(across)
     assert faults(twice) == ["NN8"]
     assert "takes them for logits" in twice.findings[0].evidence
     assert "NU7" in faults(spread)

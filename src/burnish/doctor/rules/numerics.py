@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 from numpy.typing import NDArray
 
 from burnish.data.observation import listed
@@ -150,12 +150,11 @@ def _not_repeatable(exam: Examination) -> Iterable[Found]:
         yield NU6.found("Two evaluations of the same parameters on the same rows differ.")
 
 
-def _contaminated(exam: Examination) -> Iterable[Found]:
+def _contaminated(exam: Examination, params: PyTree) -> Iterable[Found]:
     """Does the output of a row depend on the other rows of its batch, in evaluation?"""
     x = exam.lab.gauge.x[:FEW]
     if len(x) < 2 or not jnp.issubdtype(x.dtype, jnp.floating):
         return
-    params = exam.followed.end.params if exam.first.finite else exam.start.params
     others = np.concatenate([x[:1], x[1:][::-1] * 1.5 + 0.1]).astype(x.dtype)
     together, changed = (np.asarray(exam.lab.apply(params, jnp.asarray(rows))) for rows in (x, others))
     scale = float(np.abs(together).max()) or 1.0
@@ -216,14 +215,16 @@ def _touching_losses(exam: Examination) -> Iterable[Found]:
         yield NU7.found("The loss of a row changes with the outputs of the other rows of its batch.")
 
 
-def _in_the_loss(exam: Examination) -> Iterable[Found]:
+def _touching_at_first(exam: Examination) -> Iterable[Found]:
     yield from _touching_losses(exam)
     yield from _mixed(exam)
+    yield from _contaminated(exam, exam.start.params)
 
 
 def _touching(exam: Examination) -> Iterable[Found]:
-    yield from _in_the_loss(exam)
-    yield from _contaminated(exam)
+    yield from _touching_losses(exam)
+    yield from _mixed(exam)
+    yield from _contaminated(exam, exam.followed.end.params if exam.first.finite else exam.start.params)
 
 
 def _sum(exam: Examination) -> Iterable[Found]:
@@ -332,7 +333,7 @@ NU7 = Rule(
     "It does not change.",
     "Definition.",
     look=_touching,
-    untrained=_in_the_loss,
+    untrained=_touching_at_first,
 )
 NU10 = Rule(
     "NU10",
