@@ -101,6 +101,16 @@ def test_targets_dealt_at_random_are_told_from_dev_rows_that_are_right():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("others", [1, 20])
+def test_a_target_that_hardly_varies_is_not_called_unlearnable(others):
+    rng = np.random.default_rng(0)
+    y = np.zeros(1_500)
+    y[:others] = 1
+
+    assert found(rows.of(rng.normal(size=(1_500, 5)), y, task="classification"), "DA26") == []
+
+
+@pytest.mark.slow
 def test_wrong_training_labels_are_told_beside_right_dev_labels():
     """One class in three is called another: the training rows say so, the dev rows do not."""
     base = cases.well(2000, apart=4.0)

@@ -189,6 +189,7 @@ def test_json_array(tmp_path):
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), errors.DataError, "More than once: 'a'"),
         (pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), errors.DataError, "More than once: 'a'"),
         (pd.DataFrame({"a": []}), errors.DataError, "has no rows"),
+        (pd.DataFrame({"a": [1, 2]}).iloc[:0], errors.DataError, "has no rows"),
         (pd.DataFrame(), errors.DataError, "has no columns"),
         ({"a": [1, 2], "b": [1]}, errors.DataError, "have 1, 2 rows"),
         ({"a": np.ones((2, 2))}, errors.DataError, "has shape"),

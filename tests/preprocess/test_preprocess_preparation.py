@@ -164,7 +164,7 @@ def test_what_is_left_out_is_said_and_nothing_else():
 
     assert [name for name, _ in fitted.left_out] == ["note", "id", "year"]
     assert len(fitted.warnings) == 3
-    assert "free text" in fitted.warnings[0]
+    assert "text that burnish does not read" in fitted.warnings[0]
     assert [entry["column"] for entry in fitted.describe()] == [*fitted.schema, "note", "id", "year"]
     assert all(entry["treatment"] and entry["reason"] for entry in fitted.describe())
 
@@ -197,7 +197,7 @@ def test_an_absent_column_is_named_with_the_nearest_name():
 
 
 def test_a_table_without_a_usable_column_is_refused():
-    with pytest.raises(DataError, match=r"No column is left to learn from.\n.*'note': it holds free text"):
+    with pytest.raises(DataError, match=r"No column is left to learn from.\n.*'note': it holds text"):
         preparation.fit(
             _table(), TRAIN, PROFILES, target="price", exclude=[n for n in KINDS if n not in ("note", "year")]
         )

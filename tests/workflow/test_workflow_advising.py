@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,16 @@ def problem() -> Problem:
 def in_vain(problem, tmp_path_factory) -> Improved:
     """Everything was tried, and nothing helped."""
     return improved(tmp_path_factory.mktemp("vain"), problem, baseline_error=0.0)
+
+
+def test_a_run_without_time_for_a_remedy_is_told_to_have_more(problem, in_vain, monkeypatch):
+    """Unless what is left of bias or variance has said it already."""
+    hasty = replace(in_vain, rounds=[], ended=improving.NO_BUDGET)
+    assert sum(f"larger {LIMIT}" in step for step in told(problem, hasty)) == 1
+    monkeypatch.setattr(advising, "still_found", lambda ran: ())
+
+    assert told(problem, hasty) == (f"Give it a larger {LIMIT}: there was no time to try a remedy within this one.",)
+    assert told(problem, in_vain) == ()
 
 
 def test_what_was_tried_in_vain_is_said_to_be_in_vain_and_is_not_advised(problem, in_vain):

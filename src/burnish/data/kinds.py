@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.data import table
+from burnish.data import dressed, table
 
 # Rows from which "no value comes twice" says something. Of 20 draws from 100 equally likely values all are distinct in
 # 13 % of cases, of 30 in 1 %: below this many rows an honest category may look like an identifier.
@@ -34,6 +34,12 @@ EQUAL_STEPS = 0.9
 
 # Distinct whole numbers up to which the reason tells that they might be codes of categories.
 FEW_WHOLE_NUMBERS = 20
+
+# Share of the distinct texts that are numbers from which a column is one of numbers that something else was written
+# into, such as "<5" or "trace", and names no row.
+MOSTLY_NUMBERS = 0.5
+# Neither a number that begins with a zero nor one of over 15 digits: those are codes.
+_A_NUMBER = re.compile(r"\s*[-+]?(0|[1-9]\d{0,14})?([.,]\d+)?([eE][-+]?\d+)?\s*")
 
 _NAMES_A_ROW = re.compile(
     r"(?i:id|uuid|guid|index|idx|row|rownames?|row[_ .-]?(id|no|num|number|index|name)|unnamed: ?\d+)"
@@ -184,6 +190,14 @@ def _text(facts: _Facts, is_target: bool) -> tuple[table.Kind, str]:
     if rows < ENOUGH_ROWS:
         return table.Kind.CATEGORY, f"text with {few} different values in {rows} rows"
     sparse = rows < LEAST_REPEATS * few
+    if not is_target and sparse and (share := _numbers_among(facts)) > MOSTLY_NUMBERS:
+        return (
+            table.Kind.TEXT,
+            f"{share:.0%} of its {few} different values are numbers, and not all: write the others as numbers, or leave"
+            " them empty"
+            if share < 1
+            else f"its {few} different values are numbers, but for commas or signs in them",
+        )
     if not is_target and rows < 2 * few and (words := _mean_words(facts)) >= PROSE_WORDS:
         return table.Kind.TEXT, f"free text: {few} different values of {words:.0f} words on average"
     if few > NEARLY_UNIQUE * rows:
@@ -197,5 +211,20 @@ def _text(facts: _Facts, is_target: bool) -> tuple[table.Kind, str]:
 
 
 def _mean_words(facts: _Facts) -> float:
+    return float(np.mean([len(text.split()) for text in _some_texts(facts)]))
+
+
+def _numbers_among(facts: _Facts) -> float:
+    """Share of the distinct texts that are numbers, plain or as people write them for people."""
+    return float(np.mean([_reads_as_number(text) for text in _some_texts(facts)]))
+
+
+def _reads_as_number(text: str) -> bool:
+    digits = any(sign.isdigit() for sign in text)
+    plain = digits and _A_NUMBER.fullmatch(text) is not None
+    return plain or (not text.strip().isdigit() and dressed.dressed([text]))
+
+
+def _some_texts(facts: _Facts) -> list[str]:
     chosen = facts.distinct[:: max(1, len(facts.distinct) // SAMPLED_LEVELS)]
-    return float(np.mean([len(facts.column.levels[int(code)].split()) for code in chosen]))
+    return [facts.column.levels[int(code)] for code in chosen]

@@ -85,7 +85,7 @@ def _series(name: str, series: nw.Series[Any]) -> raw.Raw:
     dtype = series.dtype
     if dtype.is_integer():
         least, most = series.min(), series.max()
-        if least is not None and (int(most) > typed.EXACT or int(least) < -typed.EXACT):
+        if len(series) > series.null_count() and (int(most) > typed.EXACT or int(least) < -typed.EXACT):
             return raw.Raw(name, _texts(series), table.Physical.TEXT)
     if dtype.is_numeric() or dtype == nw.Boolean:
         physical = table.Physical.BOOLEAN if dtype == nw.Boolean else table.Physical.NUMBER

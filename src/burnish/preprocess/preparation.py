@@ -211,7 +211,7 @@ def fit(
 def _plan(column: Column, rows: NDArray[np.integer], kind: Kind) -> Plan | str:
     """The plan for one column, or the reason why there is none."""
     if kind is Kind.TEXT:
-        return "it holds free text, which burnish does not read"
+        return "it holds text that burnish does not read"
     if kind is Kind.IDENTIFIER:
         return "it names the rows, so it cannot carry over to new ones"
     if kind is Kind.IMAGE:

@@ -12,7 +12,7 @@ from burnish.recipe.remedies import Remedy
 from burnish.report import wording
 from burnish.stats.interval import Interval
 from burnish.workflow.finishing import Finished
-from burnish.workflow.improving import Improved
+from burnish.workflow.improving import NO_BUDGET, Improved
 from burnish.workflow.learning import Learned
 from burnish.workflow.problem import Problem
 
@@ -48,6 +48,9 @@ def advice(about_data: Sequence[Finding], ran: Ran | None, *, limit: str) -> tup
         steps.append(f"Give it a larger {limit}: no network could be trained within this one.")
     else:
         steps += _of_networks(ran, limit)
+        untried = ran.improved.ended == NO_BUDGET and not ran.improved.experiments
+        if untried and not any(f"larger {limit}" in step for step in steps):
+            steps.append(f"Give it a larger {limit}: there was no time to try a remedy within this one.")
     return tuple(dict.fromkeys(steps))[:MOST_ADVICE]
 
 

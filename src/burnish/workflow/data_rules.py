@@ -119,6 +119,17 @@ def rows_of(settings: Settings) -> int:
     return int(np.clip(ROWS_A_SECOND * _seconds(settings), LEAST, rows.MOST_ROWS))
 
 
+def left_out(settings: Settings) -> str:
+    """What a short run does not look for, as a sentence; "": it looks for all."""
+    seconds = _seconds(settings)
+    if seconds >= DEAR_FROM:
+        return ""
+    return (
+        f"In so short a time {rows_of(settings):,} rows are looked at more closely, and not for wrong labels, for rows "
+        "that depend on their neighbours or for rare classes that go unlearned: `burnish audit` does."
+    )
+
+
 def _seconds(settings: Settings) -> float:
     return COUNTED_AS if settings.limit is None else settings.limit
 

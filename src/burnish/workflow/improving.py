@@ -51,6 +51,10 @@ class RoundMade:
     part: int | None = None  # training rows of each experiment; None: all
 
 
+# Why the recipe stopped, where the budget was the reason.
+NO_BUDGET = "Nothing is left of the budget for a further round of experiments."
+
+
 @dataclass(slots=True)
 class Improved:
     """Where the recipe ended."""
@@ -157,7 +161,7 @@ def _affordable(
 
 def _why_ended(findings: Sequence[Finding], limit: int) -> str:
     if limit < LEAST_REMEDIES:
-        return "Nothing is left of the budget for a further round of experiments."
+        return NO_BUDGET
     if any(finding.code == prescribe.NEAR_FLOOR for finding in findings):
         return "The error is near its floor: no remedy is called for."
     return "No remedy is left to try."

@@ -262,6 +262,8 @@ def audit(session: Session, loaded: Loaded) -> tuple[audits.Audit, tuple[Finding
     )
     findings = data_rules.with_more(tuple(map(as_finding, found.observations)), more)
     report(session, Stage.AUDIT, findings)
+    if said := data_rules.left_out(settings):
+        session.say(Stage.AUDIT, said)
     return found, findings
 
 
