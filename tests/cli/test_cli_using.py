@@ -333,7 +333,8 @@ def test_a_finished_run_is_not_gone_on_with(runs, here: Command):
 def test_an_audit_names_columns_kinds_and_faults(here: Command):
     """The leak is found, and what a reader decided is said; the document holds the same."""
     leaking = [f"{record},{record.rpartition(',')[2]}" for record in tables.rows(200)]
-    Path("leak.csv").write_bytes(tables.table([*leaking, "1,2"], "a,b,c,color,y,answer"))
+    unknown = f"{tables.rows(201)[-1].rpartition(',')[0]},,"
+    Path("leak.csv").write_bytes(tables.table([*leaking, "1,2", unknown], "a,b,c,color,y,answer"))
 
     shown = here("audit", "leak.csv", "--target", "y")
     document = json.loads(here("audit", "leak.csv", "--target", "y", "--json").out)
@@ -345,6 +346,8 @@ def test_an_audit_names_columns_kinds_and_faults(here: Command):
     assert ["answer" in fault["where"] for fault in faults] == [True]
     assert faults[0]["title"] in shown.out
     assert document["rejects"][0]["line"] == 202
+    assert "1 row has no target and cannot be used." in shown.out
+    assert (document["rows"], document["without_target"]) == (200, 1)
 
 
 def test_names_from_the_data_cannot_drive_the_terminal(here: Command):

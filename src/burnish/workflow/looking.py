@@ -28,6 +28,7 @@ class Looked:
     task: str
     profiles: tuple[kinds.Profile, ...]
     findings: tuple[Finding, ...]
+    without_target: int = 0  # rows left out
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -35,6 +36,7 @@ class Looked:
             "schema_version": SCHEMA_VERSION,
             "name": self.table.name,
             "rows": self.table.rows,
+            "without_target": self.without_target,
             "task": self.task,
             "columns": [
                 {"name": p.name, "kind": p.kind.value, "reason": p.reason, "missing": p.missing} for p in self.profiles
@@ -48,7 +50,7 @@ class Looked:
         out = [f"{self.table.name}: {self.table.rows:,} rows, {len(self.profiles)} columns; a {self.task}", ""]
         width = max(len(p.name) for p in self.profiles)
         out += [f"  {p.name:<{width}}  {p.kind.value:<10}  {p.reason}" for p in self.profiles]
-        said = remarks.of(self.table)
+        said = (*remarks.without_target(self.without_target), *remarks.of(self.table))
         out += ["", *said] if said else []
         return [*out, "", *finding_lines(self.findings)]
 
@@ -76,4 +78,5 @@ def audit(table: Table, target: str | None) -> Looked:
     found = audits.audit(table, target, profiles, origin=origin, classes=classes, plan=plan)
     copied = found.keep_together is not None
     more = data_rules.alone(table, target, profiles, origin=origin, classes=classes, plan=plan, copied=copied)
-    return Looked(table, task, profiles, data_rules.with_more(tuple(map(reading.as_finding, found.observations)), more))
+    findings = data_rules.with_more(tuple(map(reading.as_finding, found.observations)), more)
+    return Looked(table, task, profiles, findings, int((~known).sum()))
