@@ -90,6 +90,14 @@ def test_columns_that_were_standardised_on_all_rows_are_noted():
     assert [one.code for one in found] == ["DA11"]
 
 
+def test_a_short_run_says_which_rules_it_leaves_out():
+    said = data_rules.left_out(Settings(target="y", time_limit="20s"))
+
+    assert "500 rows at most" in said
+    assert all(code in said for code in data_rules.DEAR)
+    assert data_rules.left_out(Settings(target="y", time_limit="1m")) == ""
+
+
 def test_less_time_means_fewer_rows_and_the_clock_has_no_say():
     """What a run looks at follows from its settings alone."""
     short, long, counted = (

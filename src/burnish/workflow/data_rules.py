@@ -125,8 +125,8 @@ def left_out(settings: Settings) -> str:
     if seconds >= DEAR_FROM:
         return ""
     return (
-        f"In so short a time {rows_of(settings):,} rows are looked at more closely, and not for wrong labels, for rows "
-        "that depend on their neighbours or for rare classes that go unlearned: `burnish audit` does."
+        f"As the time is short, rules that train models look at {rows_of(settings):,} rows at most, and "
+        f"{observation.listed(sorted(DEAR))} are left out: `burnish audit` asks all."
     )
 
 
