@@ -146,6 +146,9 @@ def test_a_signal_is_heeded_while_nothing_trains(number, code, start, here: Comm
     assert "came from memory and are gone" in ended.err
 
 
+PYTHON_NOT_UP = ("Could not import runpy module", "Failed to import the site module")
+
+
 def test_ctrl_c_before_anything_was_begun_leaves_nothing(start, tmp_path: Path):
     process = start("predict", "-", "-")
     time.sleep(0.3)
@@ -153,8 +156,9 @@ def test_ctrl_c_before_anything_was_begun_leaves_nothing(start, tmp_path: Path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=STOPPING)
 
-    assert process.returncode in (130, -2)  # −2: before Python was up
-    assert "Traceback" not in err or process.returncode == -2
+    # On a busy machine Python itself may not have been up: it then ends with −2, or 1 and one of these sentences.
+    not_up = process.returncode == -2 or any(said in err for said in PYTHON_NOT_UP)
+    assert not_up or (process.returncode == 130 and "Traceback" not in err), err
     assert list(tmp_path.iterdir()) == []
 
 
