@@ -57,6 +57,7 @@ CASES = [
     (text(PROSE[:5] * 40), Kind.CATEGORY, "5 different values"),
     (text([f"{i / 7:.3f}" if i % 9 else f"<{i}" for i in range(ROWS)]), Kind.TEXT, "are numbers, and not all"),
     (text([f"{i},{i % 7}50" for i in range(ROWS)]), Kind.TEXT, "but for commas or signs"),
+    (text([f"E{i}" for i in range(ROWS)]), Kind.IDENTIFIER, "nearly every row has its own"),
     (text([f"{i:06d}" for i in range(ROWS)]), Kind.IDENTIFIER, "nearly every row has its own"),
     (text([f"{10**17 + i}" for i in range(ROWS)]), Kind.IDENTIFIER, "nearly every row has its own"),
     (text(["a", "b", "c"]), Kind.CATEGORY, "in 3 rows"),

@@ -36,10 +36,11 @@ EQUAL_STEPS = 0.9
 FEW_WHOLE_NUMBERS = 20
 
 # Share of the distinct texts that are numbers from which a column is one of numbers that something else was written
-# into, such as "<5" or "trace", and names no row.
+# into, such as "<5" or "trace", and names no row. A choice: the half from which a reader says how many are none.
 MOSTLY_NUMBERS = 0.5
-# Neither a number that begins with a zero nor one of over 15 digits: those are codes.
-_A_NUMBER = re.compile(r"\s*[-+]?(0|[1-9]\d{0,14})?([.,]\d+)?([eE][-+]?\d+)?\s*")
+# Neither a number that begins with a zero nor one of over 15 digits, nor a letter before the first digit: those are
+# codes.
+_A_NUMBER = re.compile(r"\s*[-+]?(?=[\d.,])(0|[1-9]\d{0,14})?([.,]\d+)?([eE][-+]?\d+)?\s*")
 
 _NAMES_A_ROW = re.compile(
     r"(?i:id|uuid|guid|index|idx|row|rownames?|row[_ .-]?(id|no|num|number|index|name)|unnamed: ?\d+)"
@@ -191,13 +192,10 @@ def _text(facts: _Facts, is_target: bool) -> tuple[table.Kind, str]:
         return table.Kind.CATEGORY, f"text with {few} different values in {rows} rows"
     sparse = rows < LEAST_REPEATS * few
     if not is_target and sparse and (share := _numbers_among(facts)) > MOSTLY_NUMBERS:
-        return (
-            table.Kind.TEXT,
-            f"{share:.0%} of its {few} different values are numbers, and not all: write the others as numbers, or leave"
-            " them empty"
-            if share < 1
-            else f"its {few} different values are numbers, but for commas or signs in them",
-        )
+        if share == 1:
+            return table.Kind.TEXT, f"its {few} different values are numbers, but for commas or signs in them"
+        others = "write the others as numbers, or leave them empty"
+        return table.Kind.TEXT, f"{share:.0%} of its {few} different values are numbers, and not all: {others}"
     if not is_target and rows < 2 * few and (words := _mean_words(facts)) >= PROSE_WORDS:
         return table.Kind.TEXT, f"free text: {few} different values of {words:.0f} words on average"
     if few > NEARLY_UNIQUE * rows:

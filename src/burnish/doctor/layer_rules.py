@@ -84,10 +84,8 @@ def _depth(seen: Watched, alpha: float) -> Iterable[Finding]:
     first, hidden = seen.first, slice(0, len(seen.layers) - 1)
     far = len(seen.layers) - 2
     # Branches that begin at zero have no gradient behind them at the first step, and have one later.
-    if seen.last is not None and seen.last.finite:
-        waits = seen.last.delta[0] * VANISHED >= seen.last.delta[far] > 0
-    else:
-        waits = False
+    last = seen.last
+    waits = last is not None and last.finite and last.delta[0] * VANISHED >= last.delta[far] > 0
     ratio = first.delta[0] / max(first.delta[far], 1e-30)
     names = seen.layers[0].name, seen.layers[far].name
     if ratio * VANISHED < 1 and not waits:

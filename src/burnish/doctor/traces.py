@@ -79,8 +79,8 @@ class Traces:
     def _unfinite(
         self, step: int, line: Line, loss: float, gradients: NDArray[np.float64] | None, before: float
     ) -> Unfinite | None:
-        harmless = (line.loss is None or np.isfinite(loss)) and (gradients is None or np.isfinite(gradients).all())
-        if harmless and not (line.loss is None and gradients is None):
+        came = [*([] if line.loss is None else [loss]), *([] if gradients is None else gradients)]
+        if came and np.isfinite(came).all():
             return None  # a loss that leaves out what is missing is finite: nothing is wrong with the batch
         for what, value in (("input", line.x), ("target", line.y), ("loss", None if line.loss is None else loss)):
             if value is not None and not np.isfinite(float(value)):

@@ -40,7 +40,11 @@ class Entry:
 def entries() -> tuple[Entry, ...]:
     """All of them, by family and number; a code that two commands ask about by different rules has two entries."""
     shared = _of_data()
-    found = [_entry(rule, ("burnish diagnose",)) for rule in DOCTORS if rule.code not in shared]
+    found = [
+        _entry(rule, ("burnish diagnose", *(() if rule.untrained is None else ("burnish.Monitor",))))
+        for rule in DOCTORS
+        if rule.code not in shared
+    ]
     for rule in data_rules.RULES:
         audit = ("burnish audit",) if rule.code in ONE_TABLE else ()
         improve = ("burnish improve",) if rule.code in ONE_TABLE | TWO_PARTS else ()
