@@ -2,6 +2,7 @@
 
 BurnishError                      what it was, why, and what to do
 ├── DataError                     the data cannot be used as they are       (also a ValueError; exit code 3)
+│   └── NoRows                    a table has columns and no rows
 ├── ConfigError                   a setting is out of range, or two disagree (also a ValueError; exit code 2)
 ├── StoreError                    a run folder is missing, foreign, damaged or cannot be written (also an OSError;
 exit code 1)
@@ -10,6 +11,8 @@ exit code 1)
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class BurnishError(Exception):
@@ -27,7 +30,7 @@ class BurnishError(Exception):
         self.what, self.why, self.remedy = what, why, remedy
         super().__init__("\n".join(line for line in (what, why, remedy) if line))
 
-    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return type(self), (self.what, self.why, self.remedy)
 
 
@@ -35,6 +38,18 @@ class DataError(BurnishError, ValueError):
     """The data cannot be used as they are."""
 
     exit_code = 3
+
+
+class NoRows(DataError):
+    """A table has no rows; `columns` are the names that it has nonetheless, none where only records would tell them."""
+
+    def __init__(self, table: str, columns: tuple[str, ...]) -> None:
+        self.table, self.columns = table, columns
+        why = "There is a header and nothing else." if columns else "It holds no record."
+        super().__init__(f"{table} has no rows.", why, "Give a table with at least one row.")
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), (self.table, self.columns)
 
 
 class ConfigError(BurnishError, ValueError):

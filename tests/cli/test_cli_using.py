@@ -11,8 +11,11 @@ import shutil
 from pathlib import Path
 
 import cli_tables as tables
+import numpy as np
+import pyarrow as pa
 import pytest
 from cli_commands import Command, Ended
+from pyarrow import parquet
 
 from burnish.cli import commands, failing
 
@@ -155,10 +158,29 @@ def test_cells_that_mean_nothing_to_the_model_are_named(runs, here: Command):
 # The file, and what the message must hold.
 UNPREDICTABLE = {
     "a column is absent": (tables.table([r.partition(",")[2] for r in TRAINING], "b,c,color,y"), ("'a'", "trained")),
-    "header only": (tables.table([], "a,b,c,color"), ("no rows",)),
+    "columns are absent": (
+        tables.table(["1,red"] * 3, "b,Color"),
+        ("3 columns", "'a'; 'c'; 'color' (nearest: 'Color')"),
+    ),
+    "header only, of other columns": (tables.table([], "a,b,c"), ("bad.csv lacks a column", "'color'")),
     "empty": (b"", ("is empty",)),
     "a record is no row": (tables.table(["1,2,3,red", "1,2,3"], "a,b,c,color"), ("Line 3", "would not match")),
-    "an infinite value": (tables.table(["1,2,3,red", "inf,2,3,red", "1,2,3,red"], "a,b,c,color"), ("Line 3", "inf")),
+    "an infinite value": (
+        tables.table(["1,2,3,red", "1,2,-inf,red", "1,2,3,red"], "a,b,c,color"),
+        ("Line 3 of bad.csv", "infinite value in column 'c' (-inf)"),
+    ),
+    "decimal commas in quotes": (
+        tables.table(['"1,5",2,"3,5",red'] * 3, "a,b,c,color"),
+        ("Column 'a' of bad.csv", "3 of its 3 values", "'1,5', on line 2", "true of 'c'", "decimal point"),
+    ),
+    "commas that may part thousands": (
+        tables.table(["1,234\t2\t3\tred"] * 3, "a\tb\tc\tcolor"),
+        ("Column 'a'", "3 of its 3 values", "'1,234', on line 2"),
+    ),
+    "units beside most numbers": (
+        tables.table(["1 kg,2,3,red", ",2,3,red", "1,2,3,red", "2 kg,2,3,red"], "a,b,c,color"),
+        ("Column 'a'", "2 of its 3 values", "'1 kg', on line 2"),
+    ),
 }
 
 
@@ -172,6 +194,51 @@ def test_rows_that_cannot_be_predicted_are_refused_as_a_whole(case, runs, here: 
 
     assert_refused(ended, 3, *words)
     assert not Path("out.csv").exists()
+
+
+@pytest.mark.parametrize(("delimiter", "point"), [(";", ","), ("\t", ","), ("|", "."), (";", ".")])
+def test_another_dialect_than_in_training_gives_the_same_predictions(delimiter, point, runs, here: Command):
+    """Decimal commas are read as such, in a file of which they do not cut the fields."""
+    records = features(tables.rows(20))
+    turned = [record.replace(",", delimiter).replace(".", point) for record in records]
+    Path("plain.csv").write_bytes(tables.table(records, "a,b,c,color"))
+    Path("turned.csv").write_bytes(tables.table(turned, f"a{delimiter}b{delimiter}c{delimiter}color"))
+
+    plain, other = (here("predict", str(runs / "numbers"), name) for name in ("plain.csv", "turned.csv"))
+
+    assert (other.code, other.err) == (0, "")
+    assert other.out == plain.out
+
+
+def without_rows(home: Path) -> list[str]:
+    """Tables of the model's columns and no rows, in every format."""
+    names = ["a", "b", "c", "color"]
+    (home / "none.csv").write_text("a;b;c;color\r\n")
+    (home / "none.jsonl").write_text("")
+    (home / "none.json").write_text("[]")
+    parquet.write_table(pa.table({name: pa.array([], pa.float64()) for name in names}), home / "none.parquet")
+    np.savez(home / "none.npz", X=np.zeros((0, 4)), feature_names=np.array(names))
+    return ["none.csv", "none.jsonl", "none.json", "none.parquet", "none.npz"]
+
+
+def test_no_rows_in_are_no_rows_out(runs, here: Command):
+    """One row out for each row in: the header alone, and a warning, whatever the format."""
+    for name in without_rows(Path()):
+        ended = here("predict", str(runs / "words"), name, "--proba")
+
+        assert (ended.code, ended.out) == (0, "no,yes\n")
+        assert ended.err == f"burnish: {name} has no rows, so there is nothing to predict.\n"
+
+
+def test_categories_that_are_nearly_all_new_are_told(runs, here: Command):
+    """As where they are written in another language or case: a prediction of them is hardly one."""
+    Path("new.csv").write_bytes(tables.table(["1,2,3,RED", "1,2,3,BLUE", "1,2,3,red"], "a,b,c,color"))
+
+    ended = here("predict", str(runs / "words"), "new.csv")
+
+    assert ended.code == 0
+    assert "2 of the 3 values of column 'color' are none that the model knows, such as 'RED' (line 2)" in ended.err
+    assert "'red'" in ended.err
 
 
 def assert_refused(ended: Ended, code: int, *words: str) -> None:

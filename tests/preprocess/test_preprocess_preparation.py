@@ -188,11 +188,11 @@ def test_gaps_and_levels_that_training_did_not_have_are_inputs_like_any_other():
     assert np.all(np.isfinite(fitted.transform(strange).x))
 
 
-def test_an_absent_column_is_named_with_the_nearest_name():
-    table = _table()
-    renamed = replace(table, columns=tuple(replace(c, name="aera") if c.name == "area" else c for c in table.columns))
+def test_absent_columns_are_named_all_at_once_with_the_nearest_names():
+    table, names = _table(), {"area": "aera", "hue": "HUE"}
+    renamed = replace(table, columns=tuple(replace(c, name=names.get(c.name, c.name)) for c in table.columns))
 
-    with pytest.raises(DataError, match=r"'area' is not in the table.\n.*nearest name here is 'aera'"):
+    with pytest.raises(DataError, match=r"lacks 2 columns.*\n.*'area' \(nearest: 'aera'\); 'hue' \(nearest: 'HUE'\)\."):
         _fit(table).transform(renamed)
 
 

@@ -17,7 +17,7 @@ from burnish.load.image_tables import Paths
 from burnish.report import wording
 from burnish.report.summary import Metric
 from burnish.store import atomic, run_folder
-from burnish.workflow import appendix, applying, checking, image_looking, image_reading, looking, remarks
+from burnish.workflow import appendix, applying, arriving, checking, image_looking, image_reading, looking
 from burnish.workflow import settings as all_settings
 from burnish.workflow.image_reading import ImageSources
 
@@ -28,7 +28,7 @@ def predict(model: Path, data: str, output: str | None, *, proba: bool, own: str
     if proba and not predictor.target.classes:
         raise applying.no_probabilities(predictor)
     rows = applying.rows_for(predictor, data)
-    for remark in remarks.of(rows):
+    for remark in arriving.said(predictor, rows):
         click.echo(f"burnish: {wording.plain(remark)}", err=True)
     text = applying.predictions_csv(predictor, rows, probabilities=proba)
     if output is None or output == "-":

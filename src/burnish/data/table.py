@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +86,7 @@ class Table:
     row_ids: NDArray[np.int64]  # line number in a text file, else 0-based row number; shape (rows,)
     rejects: tuple[Reject, ...] = ()
     notes: tuple[str, ...] = ()  # what the reader decided for the person, one sentence each
+    counts: Literal["line", "row"] = "line"  # what a row id is a number of
 
     @property
     def rows(self) -> int:

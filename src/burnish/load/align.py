@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Sequence
 from itertools import chain
 
 import numpy as np
 
 from burnish import errors
-from burnish.data import table
+from burnish.data import naming, table
 from burnish.load import assemble, raw
 
 
@@ -28,23 +27,16 @@ def align(reference: table.Table, other: table.Table, *, optional: Collection[st
     if missing:
         raise errors.DataError(
             f"{other.name} lacks {len(missing)} of the columns of {reference.name}.",
-            "Missing: "
-            + "; ".join(_with_nearest(name, reference, other) for name in missing[:10])
-            + ("; …" if missing[10:] else "."),
+            f"Missing: {naming.absent(missing, [name for name in other.names if name not in reference.names])}.",
             "Rename or add the columns: both tables need the same ones.",
         )
     present = {column.name: column for column in other.columns}
     found = [
         raw.coerce(present[column.name], column.physical) for column in reference.columns if column.name in present
     ]
-    return assemble.build(other.name, found, other.row_ids, rejects=other.rejects, notes=other.notes)
-
-
-def _with_nearest(name: str, reference: table.Table, other: table.Table) -> str:
-    """The missing name, and the extra names of the other table that look most like it."""
-    extra = {n.casefold(): n for n in other.names if n not in reference.names}
-    near = [extra[n] for n in difflib.get_close_matches(name.casefold(), list(extra), n=2)]
-    return repr(name) + (f" (nearest: {', '.join(map(repr, near))})" if near else "")
+    return assemble.build(
+        other.name, found, other.row_ids, rejects=other.rejects, notes=other.notes, counts=other.counts
+    )
 
 
 def concatenate(tables: Sequence[table.Table]) -> table.Table:
@@ -70,6 +62,7 @@ def concatenate(tables: Sequence[table.Table]) -> table.Table:
         row_ids=np.concatenate([t.row_ids for t in tables]),
         rejects=tuple(chain.from_iterable(t.rejects for t in tables)),
         notes=tuple(dict.fromkeys(chain.from_iterable(t.notes for t in tables))),
+        counts=first.counts,
     )
 
 

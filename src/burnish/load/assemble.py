@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ def build(
     *,
     rejects: Sequence[table.Reject] = (),
     notes: Sequence[str] = (),
+    counts: Literal["line", "row"] = "line",
 ) -> table.Table:
     """The table of these columns.
 
@@ -39,9 +41,11 @@ def build(
         row_ids: Line or row number of each row.
         rejects: Records that did not even become rows.
         notes: What the reader decided before the columns were typed.
+        counts: What `row_ids` number.
 
     Raises:
-        DataError: There are no rows, or more than half of the records are rejects.
+        NoRows: There are none, and no rejects either.
+        DataError: More than half of the records are rejects.
     """
     infinite = {int(i): one.column.name for one in reversed(found) for i in one.infinite}
     dropped = [
@@ -55,13 +59,16 @@ def build(
         if i not in infinite
     ]
     lost = [*rejects, *dropped]
-    _refuse_mostly_broken(name, lost, records=len(row_ids) + len(rejects))
+    if not (records := len(row_ids) + len(rejects)):
+        raise errors.NoRows(name, tuple(one.column.name for one in found))
+    _refuse_mostly_broken(name, lost, records=records, counts=counts)
     whole = table.Table(
         name=name,
         columns=tuple(one.column for one in found),
         row_ids=row_ids,
         rejects=tuple(sorted([*lost, *cells], key=lambda reject: reject.line)),
         notes=(*notes, *(one.note for one in found if one.note)),
+        counts=counts,
     )
     if not infinite:
         return whole
@@ -75,19 +82,21 @@ def _infinity(found: Sequence[typed.Typed], name: str, position: int) -> str:
     return "inf" if column.values[position] > 0 else "-inf"
 
 
-def _refuse_mostly_broken(name: str, lost: Sequence[table.Reject], *, records: int) -> None:
-    if records == 0:
-        raise errors.DataError(
-            f"{name} has no rows.", "There is a header and nothing else.", "Give a table with at least one row."
-        )
+def _refuse_mostly_broken(name: str, lost: Sequence[table.Reject], *, records: int, counts: str) -> None:
     if len(lost) > MOST_REJECTED * records:
         first = min(lost, key=lambda reject: reject.line)
-        where = f"line {first.line}" + (f", column {first.column!r}" if first.column else "")
+        where = f"{counts} {first.line}" + (f", column {first.column!r}" if first.column else "")
         raise errors.DataError(
             f"{name} cannot be read: {len(lost)} of its {records} records are broken.",
             f"The first is {where}: {first.reason}: {first.text!r}.",
             "Check the delimiter, the quotes and the number of fields in the header.",
         )
+
+
+def without_rows(names: Sequence[str]) -> list[typed.Typed]:
+    """Columns of which nothing is known but the names."""
+    none = np.empty(0, np.int32)
+    return [typed.Typed(table.Column(name, table.Physical.TEXT, none), np.empty(0, np.int64)) for name in names]
 
 
 def unique_names(names: Sequence[object], name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -43,8 +43,11 @@ def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physica
         types: Types that are demanded, by column name.
 
     Raises:
-        DataError: The file is empty or not text, or more than half of its records are broken.
+        NoRows: It holds no object.
+        DataError: The file is not text, or more than half of its records are broken.
     """
+    if not path.stat().st_size and path.suffix != ".json":  # no object a line is a table without rows, but no JSON
+        return assemble.build(shown, (), np.empty(0, np.int64))
     rejects: list[table.Reject] = []
     keys: dict[str, str] = {}  # the SQL name of each key
     lines: list[int] = []

@@ -35,7 +35,8 @@ def build(
     """The table of these columns; row ids are row numbers from 0.
 
     Raises:
-        DataError: There are no columns or no rows, the columns differ in length, or one is not of the type demanded.
+        NoRows: There are columns and no rows.
+        DataError: There are no columns, they differ in length, or one is not of the type demanded.
     """
     lengths = {len(column.values) for column in columns}
     if len(lengths) != 1:
@@ -53,7 +54,7 @@ def build(
             names = {sql: one.name for sql, one in texts.items()}
             found = {one.column.name: one for one in typed.columns(connection, "cells", names, types=demanded)}
     every = [found.get(one.name) or _plain(one, types.get(one.name)) for one in columns]
-    return assemble.build(name, every, np.arange(lengths.pop(), dtype=np.int64), notes=notes)
+    return assemble.build(name, every, np.arange(lengths.pop(), dtype=np.int64), notes=notes, counts="row")
 
 
 def _plain(column: Raw, demanded: table.Physical | None) -> typed.Typed:

@@ -55,7 +55,7 @@ def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physica
             scan = records.canonical(file, out, found, fields=len(names), line=head.line)
         notes = (*notes, *unnamed)
         if not len(scan.row_ids):
-            return assemble.build(shown, (), scan.row_ids, rejects=scan.rejects, notes=notes)
+            return assemble.build(shown, assemble.without_rows(names), scan.row_ids, rejects=scan.rejects, notes=notes)
         with typed.connect() as connection:
             sql = {f"c{i}": column for i, column in enumerate(names)}
             _parse(connection, copy, found, list(sql), scan, shown)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
-from difflib import get_close_matches
+from dataclasses import astuple, dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.data import naming
 from burnish.data.inputs import InputSpec, Prepared
 from burnish.data.kinds import Profile
 from burnish.data.table import Column, Kind, Physical, Table
@@ -80,23 +80,29 @@ class Preparation:
         Raises:
             DataError: a column is absent, or holds what it did not hold in training.
         """
+        refuse_absent([plan.name for plan in self.plans], table)
         if self.image is not None:
-            pixels = self.image.pixels(_find(self.image.name, {column.name: column for column in table.columns}))
+            pixels = self.image.pixels(table[self.image.name])
             return Prepared(pixels, np.zeros((table.rows, 0), np.int32))
         spec = self.inputs
         x = np.zeros((table.rows, spec.width), dtype=np.float32)
         codes = np.zeros((table.rows, len(spec.vocabularies)), dtype=np.int32)
         number, flag, code = 0, spec.numbers, 0
         columns = {column.name: column for column in table.columns}
+        wanted: list[numbers.Wanted] = []
         for plan in self.plans:
-            column = _find(plan.name, columns)
+            column = columns[plan.name]
             if isinstance(plan, categories.CodesPlan):
                 codes[:, code] = plan.codes(column)
                 code += 1
                 continue
             next_number, next_flag = number + len(plan.numbers), flag + len(plan.flags)
-            plan.fill(column, x[:, number:next_number], x[:, flag:next_flag])
+            if isinstance(plan, numbers.NumberPlan):
+                wanted.append(numbers.Wanted(plan, column, number, flag))
+            else:
+                plan.fill(column, x[:, number:next_number], x[:, flag:next_flag])
             number, flag = next_number, next_flag
+        numbers.fill_numbers(wanted, x)
         return Prepared(x, codes)
 
     def unscaled(self) -> Preparation:
@@ -127,7 +133,7 @@ class Preparation:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON values; `from_json` reads it back to an equal object."""
-        plans = [{"plan": PLAN_NAMES[type(plan)], **asdict(plan)} for plan in self.plans]
+        plans = [{"plan": PLAN_NAMES[type(plan)], **_plain(plan)} for plan in self.plans]
         return {
             "format": FORMAT,
             "plans": plans,
@@ -157,17 +163,28 @@ class Preparation:
         )
 
 
-def _find(name: str, columns: dict[str, Column]) -> Column:
-    if name in columns:
-        return columns[name]
-    near = get_close_matches(name, list(columns), n=1)
-    raise DataError(
-        f"Column {name!r} is not in the table.",
-        f"The model was trained with it; the nearest name here is {near[0]!r}."
-        if near
-        else "The model was trained with it.",
-        "Add the column (its cells may be empty), or rename the one that is meant.",
-    )
+def _plain(value: Any) -> Any:
+    """`dataclasses.asdict` without its copies of every number, which take seconds of 20,000 columns."""
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
+
+
+def refuse_absent(names: Collection[str], table: Table) -> None:
+    """Every column that is needed is there.
+
+    Raises:
+        DataError: Some are not; it names them all, and what they may be called in this table.
+    """
+    there = set(table.names)
+    missing = [name for name in names if name not in there]
+    if missing:
+        columns = "a column" if len(missing) == 1 else f"{len(missing):,} columns"
+        raise DataError(
+            f"{table.name} lacks {columns} that the model was trained with.",
+            f"Missing: {naming.absent(missing, there.difference(names))}.",
+            "Add what is missing (its cells may be empty), or rename the columns that are meant.",
+        )
 
 
 def fit(
@@ -190,14 +207,15 @@ def fit(
     Raises:
         DataError: no column is left, or one holds infinities.
     """
-    kinds = {profile.name: profile for profile in profiles}
+    kinds = {profile.name: profile.kind for profile in profiles}
+    asked = [column for column in table.columns if column.name != target and column.name not in exclude]
+    together = [column for column in asked if _is_number(column, kinds[column.name])]
+    fitted = dict(zip((column.name for column in together), numbers.fit_numbers(together, rows), strict=True))
     plans: list[Plan] = []
     physical: list[Physical] = []
     left_out: list[tuple[str, str]] = []
-    for column in table.columns:
-        if column.name == target or column.name in exclude:
-            continue
-        plan = _plan(column, rows, kinds[column.name].kind)
+    for column in asked:
+        plan = fitted.get(column.name) or _plan(column, rows, kinds[column.name])
         if isinstance(plan, str):
             left_out.append((column.name, plan))
         else:
@@ -217,7 +235,7 @@ def _plan(column: Column, rows: NDArray[np.integer], kind: Kind) -> Plan | str:
     if kind is Kind.IMAGE:
         return images.fit_images(column)
     training = column.take(rows)
-    plan = _fit_column(training, kind)
+    plan = None if _is_number(column, kind) else _fit_column(training, kind)
     if plan is not None:
         return plan
     if bool(training.missing.all()):
@@ -225,6 +243,11 @@ def _plan(column: Column, rows: NDArray[np.integer], kind: Kind) -> Plan | str:
     if kind is Kind.CATEGORY and len(np.unique(training.values)) > 1:
         return f"no level of it has {categories.RARE_ROWS} training rows"
     return "it has the same value in all training rows"
+
+
+def _is_number(column: Column, kind: Kind) -> bool:
+    """Whether a column is scaled as a number, as most are: together, not by `_fit_column`."""
+    return column.physical is Physical.NUMBER and kind not in (Kind.TEXT, Kind.IDENTIFIER, Kind.CATEGORY, Kind.BOOLEAN)
 
 
 def _fit_column(training: Column, kind: Kind) -> Plan | None:
@@ -236,10 +259,8 @@ def _fit_column(training: Column, kind: Kind) -> Plan | None:
         return numbers.fit_boolean(training.name, values)
     if training.physical is Physical.DATE:
         return dates.fit_date(training.name, values)
-    if kind is Kind.BOOLEAN:
-        zero_or_one = bool(np.all(np.isnan(values) | (values == 0) | (values == 1)))
-        return numbers.fit_boolean(training.name, values) if zero_or_one else categories.fit_category(training)
-    return numbers.fit_number(training.name, values)
+    zero_or_one = bool(np.all(np.isnan(values) | (values == 0) | (values == 1)))
+    return numbers.fit_boolean(training.name, values) if zero_or_one else categories.fit_category(training)
 
 
 def _nothing_left(left_out: Sequence[tuple[str, str]]) -> DataError:

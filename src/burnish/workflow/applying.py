@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish import errors, load
+from burnish import errors
 from burnish.data import split as splits
 from burnish.data.counting import Counting
 from burnish.data.images import FILE, Shape, is_images, texts_of
@@ -24,7 +24,7 @@ from burnish.predictor.predictor import MODEL_FILE
 from burnish.predictor.simple import AnyPredictor
 from burnish.preprocess import numbers
 from burnish.report.summary import Metric
-from burnish.workflow import checking, image_reading, remarks, scoring
+from burnish.workflow import arriving, checking, image_reading, remarks, scoring
 from burnish.workflow.problem import Judge
 
 CHUNK = 8_192  # rows that are prepared at a time to be told from others: 100 MB of images of 64 x 64 pixels in colour
@@ -62,30 +62,25 @@ def _model_folder(path: Path) -> Path:
 def rows_for(model: AnyPredictor, source: Any) -> Table:
     """Rows to predict, every record of the source one row; of images a row for each that can be read.
 
+    A table without rows is one of none, and so has no predictions.
+
     Raises:
-        DataError: A record is no row: a prediction for it would shift all that follow.
+        DataError: A record is no row: a prediction for it would shift all that follow. Or a column is absent, or is not
+            what it was in training.
     """
     if (shape := _image_shape(model)) is not None:
         found = images.opened(source)
         if not images.are_images(found):
             raise _no_images(found)
         if isinstance(found, Paths):
-            _refuse_lost(found.table)
+            arriving.refuse_lost(found.table)
         return images.read(found, shape=shape, labelled=False)[0].table
-    table = load.read(source, types=model.schema)
-    _refuse_lost(table)
+    try:
+        table = arriving.read(source, model)
+    except errors.NoRows as empty:
+        return arriving.none_of(empty, model)
+    arriving.refuse_lost(table)
     return table
-
-
-def _refuse_lost(table: Table) -> None:
-    lost = [reject for reject in table.rejects if not reject.row_kept]
-    if lost:
-        unread = "It" if len(lost) == 1 else f"{len(lost):,} records"
-        raise errors.DataError(
-            f"Line {lost[0].line} of {table.name} is no row: {lost[0].reason}.",
-            f"{unread} cannot be read, so rows and predictions would not match.",
-            "Mend what is named, then predict again.",
-        )
 
 
 def _no_images(table: Table) -> errors.DataError:
@@ -246,7 +241,7 @@ def evaluate(
     missing = table[name].missing
     counting = _counting(model.counting, table, Counting(group, weight))
     said = (
-        *remarks.of(table),
+        *arriving.said(model, table),
         *remarks.without_target(int(missing.sum())),
         *remarks.not_counted(model.counting, counting),
     )
@@ -274,10 +269,10 @@ def evaluate(
 
 def _labelled(model: AnyPredictor, source: Any, labels: str | None, counting: Counting) -> Table:
     """Rows with their target, and where images come as a table with the columns that say how they count."""
-    shape, types = _image_shape(model), {**model.schema, **model.target_schema}
+    shape = _image_shape(model)
     if shape is None:
         image_reading.refuse_for_tables(labels, None, str(source))
-        return load.read(source, types=types)
+        return arriving.read(source, model, beside=model.target_schema)
     found, target = images.opened(source, but=(model.target.name,), types=model.target_schema), None
     if isinstance(found, Paths):
         image_reading.refuse_labels(labels, found)

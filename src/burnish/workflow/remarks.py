@@ -25,9 +25,9 @@ def of(table: Table) -> tuple[str, ...]:
         if reject.row_kept:
             cells.setdefault(reject.column or "", []).append(reject)
     return (
-        *([_lost(lost)] if lost else []),
-        *_first([_cells(column, found) for column, found in cells.items()], "columns have such cells"),
-        *_first(table.notes, "decisions of this kind were made"),
+        *([_lost(lost, table.counts)] if lost else []),
+        *first([_cells(column, found, table.counts) for column, found in cells.items()], "columns have such cells"),
+        *first(table.notes, "decisions of this kind were made"),
     )
 
 
@@ -66,21 +66,24 @@ def _files(rejects: Sequence[Reject]) -> str:
     return f"{files} that can be used ({names}{more}): {rejects[0].reason}."
 
 
-def _lost(lost: Sequence[Reject]) -> str:
+def _lost(lost: Sequence[Reject], counts: str) -> str:
     records = "1 record is no row" if len(lost) == 1 else f"{len(lost):,} records are no rows"
-    return f"{records} ({_lines(lost)}): {lost[0].reason}."
+    column = "" if lost[0].column is None else f" in column {lost[0].column!r}"
+    return f"{records} ({_lines(lost, counts)}): {lost[0].reason}{column}."
 
 
-def _cells(column: str, found: Sequence[Reject]) -> str:
+def _cells(column: str, found: Sequence[Reject], counts: str) -> str:
     cells = "1 cell" if len(found) == 1 else f"{len(found):,} cells"
-    return f"{cells} of column {column!r} ({_lines(found)}): {found[0].reason}: {found[0].text!r}."
+    return f"{cells} of column {column!r} ({_lines(found, counts)}): {found[0].reason}: {found[0].text!r}."
 
 
-def _lines(rejects: Sequence[Reject]) -> str:
+def _lines(rejects: Sequence[Reject], counts: str) -> str:
+    """Where they are, by the number of the line or the row, whichever `counts` says."""
     shown = ", ".join(str(reject.line) for reject in rejects[:LINES])
-    return f"line{'s' if len(rejects) > 1 else ''} {shown}" + (", …" if len(rejects) > LINES else "")
+    return f"{counts}{'s' if len(rejects) > 1 else ''} {shown}" + (", …" if len(rejects) > LINES else "")
 
 
-def _first(sentences: Sequence[str], rest: str) -> list[str]:
+def first(sentences: Sequence[str], rest: str) -> list[str]:
+    """The first sentences of one kind, and how many more there are: `rest` says of what."""
     more = len(sentences) - SAID
     return [*sentences[:SAID], *([f"{more:,} more {rest}."] if more > 0 else [])]
