@@ -40,10 +40,21 @@ def test_the_document_has_the_promised_shape(full, validator):
 
     validator.validate(values)
     assert list(values) == [
-        *("schema_version", "run", "task", "metric", "chosen_by", "rows", "baselines", "first", "final", "findings"),
-        *("experiments", "trials", "epochs", "elapsed_s", "limit_s", "model", "report"),
+        *("schema_version", "run", "task", "metric", "chosen_by", "rows", "baselines", "first", "final"),
+        *(
+            "delivered",
+            "findings",
+            "experiments",
+            "warnings",
+            "trials",
+            "epochs",
+            "elapsed_s",
+            "limit_s",
+            "model",
+            "report",
+        ),
     ]
-    assert list(values["final"]) == ["train", "train_dev", "dev", "dev_raw", "test", "test_metrics"]
+    assert list(values["final"]) == ["train", "train_dev", "dev", "dev_raw", "dev_rows", "test", "test_metrics"]
     assert values["final"]["train_dev"] is None
     assert values["final"]["dev"] == {
         "name": "RMSE",
@@ -70,6 +81,24 @@ def test_a_run_that_ended_early_gives_a_valid_document(full, validator):
 
     validator.validate(values)
     assert (values["first"], values["final"], values["model"]) == (None, None, None)
+
+
+def test_the_document_says_what_was_left_out_and_what_is_delivered(full, validator):
+    """A simple model is told apart from a network, and is not compared with itself."""
+    better = Interval(-0.2, -0.3, -0.1)
+    baselines = tuple(replace(b, excess=None if b.name == "linear" else better) for b in full.baselines)
+    simple = summary.Delivered("linear", 5, 0, "No network was trained.")
+    final = replace(full.final, dev_rows=64)
+    short = replace(full, warnings=("Half was left out.",), delivered=simple, final=final, baselines=baselines)
+    values = document.document(short)
+
+    validator.validate(values)
+    assert values["warnings"] == ["Half was left out."]
+    assert values["delivered"]["what"] == "linear"
+    assert values["final"]["dev_rows"] == 64
+    compared = {b["name"]: b["excess"] for b in values["baselines"]}
+    assert compared.pop("linear") is None
+    assert all(excess == {"value": -0.2, "low": -0.3, "high": -0.1} for excess in compared.values())
 
 
 def test_what_is_not_finite_becomes_null(full, validator):

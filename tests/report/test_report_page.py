@@ -12,7 +12,7 @@ import pytest
 from matplotlib import style
 
 from burnish.diagnosis.finding import Finding, Severity
-from burnish.report import render, summary
+from burnish.report import render, summary, terminal
 from burnish.stats.interval import Interval
 
 HERE = Path(__file__).parent
@@ -177,9 +177,52 @@ def test_a_run_that_ended_early_still_has_a_page(kind):
     text = render.render(bare(kind))
 
     assert Page(text).open == []
-    assert "The run ended before the first network was trained." in text
+    assert "No network was trained." in text
     assert "<svg" not in text
     assert "None" not in re.sub(r"<style>.*?</style>", "", text, flags=re.S)
+
+
+def test_what_a_finding_advises_is_said_once():
+    """Where it is among the next steps the finding leads there, and the last lines name the fault alone."""
+    fault = Finding("DA10", "A column gives it away", Severity.FAULT, "It does.", "Leave it out.")
+    told = replace(bare(), audit=(fault,), advice=("Collect more.", "Leave it out."))
+    elsewhere = replace(told, advice=())
+
+    assert render.render(told).count("Leave it out.") == render.render(elsewhere).count("Leave it out.") == 1
+    assert '<a href="#next">step 2 of what to do next</a>' in render.render(told)
+    assert "Fault: A column gives it away" in terminal.summary(told)
+    assert "Fault: A column gives it away. Leave it out." in terminal.summary(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("trials", "judged", "head", "said"),
+    [
+        (0, False, "no network trained", "No network was trained."),
+        (1, False, "1 training begun", "1 training began, but did not come far enough for a network to be judged."),
+        (3, False, "3 trainings begun", "3 trainings began, but did not come far enough for a network to be judged."),
+        (3, True, "3 networks trained", None),
+    ],
+)
+def test_the_head_and_the_body_agree_on_whether_networks_were_trained(trials, judged, head, said, concrete):
+    page = render.render(replace(bare(), trials=trials, first=concrete.first if judged else None))
+
+    assert f" · {head} · " in page
+    assert ("No network was trained." in page) == (trials == 0)
+    assert said is None or f"<p>{said}</p>" in page
+
+
+def test_folds_that_came_to_no_network_are_told(concrete):
+    """The rows that judge are those of the folds that did."""
+    rows = replace(bare().rows, dev=64, folds=2, planned=5)
+    page = render.render(replace(bare(), rows=rows, baselines=concrete.baselines))
+
+    assert "64 rows, choose; of 2 of the 5 folds, as the others came to no network" in page
+    assert "Simple models, on 64 dev rows" in page
+    assert "takes its turn" not in page
+
+
+def test_warnings_stand_in_the_answer():
+    assert "<li>Boosting was left out.</li>" in render.render(replace(bare(), warnings=("Boosting was left out.",)))
 
 
 # Plain lists of text and counts are covered by the bare run.

@@ -85,6 +85,32 @@ def test_models_are_called_different_only_where_intervals_part(full):
     )
 
 
+def test_models_that_were_compared_row_by_row_differ_where_that_interval_says_so(full):
+    """Intervals of their own overlap, and say less; what is delivered is not compared with itself."""
+    wide = Interval(5.0, 1.0, 9.0)
+    excess = {"mean": Interval(-2.0, -3.0, -1.0), "linear": None, "boosting": Interval(0.4, 0.1, 0.7)}
+    baselines = tuple(summary.BaselineResult(name, wide, excess=found) for name, found in excess.items())
+    simple = summary.Delivered("linear", 5, 0, "No network was trained.")
+    told = replace(full, final=replace(full.final, dev=wide), baselines=baselines, delivered=simple)
+
+    assert wording.verdict(told) == (
+        "The final model is the linear baseline, clearly better than mean and clearly worse than boosting."
+    )
+    assert wording.yardstick(told).startswith("Boosting did better, by ")
+    assert wording.yardstick(told) in terminal.summary(told)
+    assert wording.yardstick(replace(told, baselines=baselines[:2])) == ""
+
+
+def test_the_two_numbers_of_a_delivered_simple_model_are_told_apart(full):
+    """Its dev error is that of one fit at a time, the promise that of their average."""
+    simple = replace(full, delivered=summary.Delivered("linear", 5, 0, "No network was trained."))
+
+    assert "the promise is for their average" in wording.model_sentence(simple)
+    assert [title for title, _, _ in wording.dev_errors(simple)] == ["Dev, as measured", "Promised"]
+    assert "the best of many" not in str(wording.dev_errors(simple))
+    assert "average" not in wording.model_sentence(replace(simple, delivered=replace(simple.delivered, members=1)))
+
+
 def test_nothing_found_states_what_could_have_been_missed(full):
     gap = summary.Gap("variance", Interval(0.001, -0.01, 0.012), False, smallest=0.021)
     budget = replace(full.budgets[0], gaps=(gap,))

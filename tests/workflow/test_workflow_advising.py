@@ -147,7 +147,7 @@ def test_what_the_audit_found_comes_first_the_worst_in_front():
     assert advising.advice(found, None, limit="--time-limit") == (
         "Leave it out.",
         "Look at the labels.",
-        "Give it a larger --time-limit: no network could be trained within this one.",
+        "Give it a larger --time-limit: no network could be judged within this one.",
     )
 
 

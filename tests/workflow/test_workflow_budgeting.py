@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from burnish.diagnosis import budget
+from burnish.report.summary import Delivered
 from burnish.stats.interval import Interval, proportion
 from burnish.workflow import budgeting
 
@@ -20,7 +21,7 @@ def verdict(train: float = 0.05, dev: float = 0.12, floor: budget.Floor = FLOOR)
     return SimpleNamespace(errors=errors, budget=made, findings=())
 
 
-def finished(*, raw: float, promised: float, test: float | None = None) -> SimpleNamespace:
+def finished(*, raw: float, promised: float, test: float | None = None, what: str = "network") -> SimpleNamespace:
     judged = SimpleNamespace(
         train=proportion(40, 2_000),
         train_dev=None,
@@ -28,7 +29,7 @@ def finished(*, raw: float, promised: float, test: float | None = None) -> Simpl
         dev=Interval(promised, promised - 0.02, promised + 0.02),
         test=None if test is None else proportion(1_000 * test, 1_000),
     )
-    return SimpleNamespace(judged=judged)
+    return SimpleNamespace(judged=judged, delivered=Delivered(what))
 
 
 def test_the_parts_add_up_from_the_floor_to_the_test_error():
@@ -66,6 +67,14 @@ def test_the_raw_dev_error_is_told_beside_the_corrected_one(raw, promised, words
     told, _ = budgeting.of_delivered(PROBLEM, finished(raw=raw, promised=promised), verdict(), baseline_error=None)
 
     assert words in told.verdict
+
+
+def test_nothing_is_said_of_choosing_where_a_simple_model_is_delivered():
+    simple = finished(raw=0.12, promised=0.11, what="linear")
+    told, _ = budgeting.of_delivered(PROBLEM, simple, verdict(), baseline_error=None)
+
+    assert "hoosing" not in told.verdict
+    assert "Averaging its fits lowers the dev error: raw 12.0 %, corrected 11.0 %." in told.verdict
 
 
 def test_what_is_promised_lowers_the_floors_upper_end_unless_it_was_given():

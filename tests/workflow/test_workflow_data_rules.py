@@ -94,7 +94,7 @@ def test_a_short_run_says_which_rules_it_leaves_out():
     said = data_rules.left_out(Settings(target="y", time_limit="20s"))
 
     assert "500 rows at most" in said
-    assert all(code in said for code in data_rules.DEAR)
+    assert "DA9, DA17, DA20 are left out" in said
     assert data_rules.left_out(Settings(target="y", time_limit="1m")) == ""
 
 

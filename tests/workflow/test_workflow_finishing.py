@@ -141,7 +141,8 @@ def test_a_linear_truth_is_answered_by_the_linear_model(folds, tmp_path):
 
     assert isinstance(finished.predictor, SimplePredictor)
     assert finished.delivered.what == "linear"
-    assert "linear" in finished.delivered.reason
+    assert finished.delivered.reason == f"{finishing.NOT_BEATEN}."
+    assert finished.delivered.members == folds
     assert finished.judged.test.value == pytest.approx(0.5, rel=0.2)  # the noise that nothing can know
     # Errors are of what is delivered, on every part: linear models err alike on rows they saw and rows they did not.
     assert finished.judged.train.value == pytest.approx(0.5, rel=0.25)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import workflow_fake as fake
 
+from burnish.report.summary import BaselineResult
 from burnish.train.work import Ending, Outcome, Telemetry, Work
 from burnish.workflow import candidates, diagnosis, improve, reading, settings
 from burnish.workflow.baselines import Baselines
@@ -268,16 +269,32 @@ def test_a_first_network_on_some_folds_is_judged_on_their_rows(reached, tmp_path
     assert narrowed.split.screen == (reached or 5)
     assert [len(candidate.outcomes) for candidate in found] == ([reached] if reached else [])
     assert len(narrowed.folds) == 5
+    assert narrowed.planned == (5 if 0 < reached < 5 else None)
+    assert [f"Only {reached} of 5 folds" in said for said in session.warnings] == [True] * (0 < reached < 5)
+
+
+def test_folds_that_the_clock_left_out_stay_left_out_in_a_resumed_run(tmp_path):
+    """What was decided is in the log: networks that were trained meanwhile do not change what judges."""
+    problem = fake.question(rows=400, folds=5)
+    session = fake.session(tmp_path, fake.Fake(problem))
+    with session.database:
+        session.database.decide("folds of the first network", lambda: 2)
+        session.database._decided = 0  # as a resumed run begins
+        narrowed, _, _ = diagnosis.first(session, problem)
+
+    assert narrowed.split.screen == 2
 
 
 def test_baselines_follow_a_problem_that_was_narrowed(tmp_path):
-    """Predictions and models of the first folds only, row for row those that were there."""
+    """Predictions and models of the first folds only, row for row those that were there, judged on these rows alone."""
     problem = fake.question(rows=400, folds=5)
     predicted = np.arange(400.0)[:, None]
-    all_folds = Baselines((), {"mean": predicted}, {"mean": tuple(range(5))})
+    whole = problem.judge.measured(predicted, problem.dev_rows(problem.screening)).estimate
+    all_folds = Baselines((BaselineResult("mean", whole),), {"mean": predicted}, {"mean": tuple(range(5))})
     narrowed = problem.narrowed(2)
     left = all_folds.on(narrowed)
     rows = sum(len(fold.rows.dev) for fold in problem.folds[:2])
 
     assert left.fitted["mean"] == (0, 1)
+    assert left.errors["mean"] == problem.judge.measured(predicted[:rows], narrowed.dev_rows(range(2))).estimate
     np.testing.assert_array_equal(predicted[:rows], left.dev["mean"])

@@ -24,3 +24,19 @@ def test_a_package_that_runs_from_its_source_tree_costs_no_run(monkeypatch: pyte
 
     assert found["burnish"] == "not installed"
     assert found["numpy"][0].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (True, "yes"),
+        (False, "no"),
+        (None, "none"),
+        (3, "3"),
+        ([5, 0, None], "5, 0, all"),
+        ([], ""),
+        ("linear", "linear"),
+    ],
+)
+def test_what_the_clock_decided_is_said_in_words(value, words):
+    assert telling._decided(value) == words

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -40,11 +41,32 @@ class RowsRecord(_Record):
     test: int | None
 
 
+class DifferenceRecord(_Record):
+    """A difference of two errors with its 95 % interval."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
 class BaselineRecord(_Record):
-    """A simple model trained on the same rows."""
+    """A simple model, on the same dev rows as the first network."""
 
     name: str
     dev: ErrorRecord | None
+    excess: DifferenceRecord | None = Field(
+        description="Of the final model's dev error over this one's, row by row; negative: the final model is better. "
+        "Null for the final model itself, and where they were not compared."
+    )
+
+
+class DeliveredRecord(_Record):
+    """What the model is."""
+
+    what: Literal["network", "linear", "majority", "mean"]
+    members: int = Field(description="Networks, or fits of a simple model, that are averaged.")
+    parameters: int = Field(description="Of all members together; 0 for a simple model.")
+    reason: str = Field(description="Why a simple model is delivered; empty for networks.")
 
 
 class FirstRecord(_Record):
@@ -65,6 +87,7 @@ class FinalRecord(_Record):
         description="As it was chosen by: too good as the best of many, and, where networks of several rotations of "
         "train and dev are averaged, too bad as each row is judged by one of them alone."
     )
+    dev_rows: int = Field(description="Rows that dev and dev_raw come from.")
     test: ErrorRecord | None = Field(description="Opened once, at the end; null without a test set.")
     test_metrics: dict[str, ErrorRecord] = Field(
         description="Further measures on the test rows, smaller is better; of two classes also what depends on the "
@@ -106,9 +129,13 @@ class Document(_Record):
     baselines: list[BaselineRecord]
     first: FirstRecord | None = Field(description="Null where the run ended before it.")
     final: FinalRecord | None = Field(description="Null where the run ended before it.")
+    delivered: DeliveredRecord | None = Field(description="Null where nothing was delivered.")
     findings: list[FindingRecord]
     experiments: list[ExperimentRecord]
-    trials: int
+    warnings: list[str] = Field(
+        description="What was left out or cut short for lack of time, or went wrong: sentences."
+    )
+    trials: int = Field(description="Trainings that began, each counted once.")
     epochs: float = Field(description="Trained over all trials.")
     elapsed_s: float
     limit_s: float | None = Field(description="Null without a time limit.")
@@ -128,9 +155,11 @@ def document(summary: Summary) -> dict[str, Any]:
         rows=RowsRecord(train=rows.train, train_dev=rows.train_dev, dev=rows.dev, test=rows.test),
         baselines=[_baseline(name, item) for item in summary.baselines],
         first=None if summary.first is None else _first(name, summary.first),
-        final=None if summary.final is None else _final(name, summary.final),
+        final=None if summary.final is None else _final(name, summary.final, rows.dev),
+        delivered=None if summary.delivered is None else DeliveredRecord(**asdict(summary.delivered)),
         findings=[_finding(item) for item in (*summary.audit, *summary.findings)],
         experiments=[_experiment(item) for item in summary.experiments],
+        warnings=list(summary.warnings),
         trials=summary.trials,
         epochs=summary.epochs,
         elapsed_s=run.elapsed_s,
@@ -159,7 +188,13 @@ def _finite(value: float) -> float | None:
 
 
 def _baseline(name: str, item: BaselineResult) -> BaselineRecord:
-    return BaselineRecord(name=item.name, dev=_error(name, item.dev))
+    return BaselineRecord(name=item.name, dev=_error(name, item.dev), excess=_difference(item.excess))
+
+
+def _difference(interval: Interval | None) -> DifferenceRecord | None:
+    if interval is None or not math.isfinite(interval.value):
+        return None
+    return DifferenceRecord(value=interval.value, low=_finite(interval.low), high=_finite(interval.high))
 
 
 def _first(name: str, first: FirstNetwork) -> FirstRecord:
@@ -168,13 +203,14 @@ def _first(name: str, first: FirstNetwork) -> FirstRecord:
     )
 
 
-def _final(name: str, final: Final) -> FinalRecord:
+def _final(name: str, final: Final, dev_rows: int) -> FinalRecord:
     metrics = {item.name: _error(item.name, item.value) for item in final.test_metrics}
     return FinalRecord(
         train=_error(name, final.train),
         train_dev=_error(name, final.train_dev),
         dev=_error(name, final.dev),
         dev_raw=_error(name, final.dev_raw),
+        dev_rows=final.dev_rows or dev_rows,
         test=_error(name, final.test),
         test_metrics={key: value for key, value in metrics.items() if value is not None},
     )

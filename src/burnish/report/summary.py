@@ -71,6 +71,7 @@ class Rows:
     test: int | None = None
     folds: int = 1
     reason: str = ""  # one sentence: why these sizes and this manner
+    planned: int | None = None  # folds that were to judge, where only `folds` came to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,13 @@ class RejectNote:
 
 @dataclass(frozen=True, slots=True)
 class BaselineResult:
-    """A simple model, on the same rows."""
+    """A simple model, on the same dev rows as the first network."""
 
     name: str
     dev: Interval
     test: Interval | None = None
     seconds: float = 0.0
+    excess: Interval | None = None  # of the final model's dev error over this one's, row by row; None: not compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +257,7 @@ class Final:
     test: Interval | None = None
     test_metrics: tuple[Metric, ...] = ()
     test_openings: int = 1  # how often the run's test set has been opened
+    dev_rows: int | None = None  # that `dev` and `dev_raw` come from; None: those of `Rows.dev`
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +305,7 @@ class Delivered:
     """What the run leaves behind."""
 
     what: Literal["network", "linear", "majority", "mean"]
-    members: int = 1
+    members: int = 1  # networks, or fits of a simple model, that are averaged
     parameters: int = 0  # of all members together
     reason: str = ""  # a sentence, where something simpler than the network was delivered
 
@@ -331,7 +334,7 @@ class Summary:
     pictures: Pictures | None = None
     delivered: Delivered | None = None
     advice: tuple[str, ...] = ()  # what to do next, in order
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  # what was left out, cut short or went wrong, and no other part says
     clock_decisions: tuple[str, ...] = ()  # what the time limit decided
     trials: int = 0
     epochs: float = 0.0  # over all trials

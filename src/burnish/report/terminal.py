@@ -17,10 +17,16 @@ def summary(item: Summary) -> tuple[str, ...]:
 
     The lines are not wrapped: where to break is the terminal's matter.
     """
-    answer = [wording.headline(item), *([wording.verdict(item), wording.promise_kept(item)] if item.final else [])]
+    answer = [wording.headline(item)]
+    if item.final:
+        answer += [wording.verdict(item), *filter(None, [wording.yardstick(item)]), wording.promise_kept(item)]
     lines = [*(wording.plain(line) for line in answer), "", *_errors(item), "", *_why(item)]
     faults = [f for f in wording.by_severity((*item.audit, *item.findings)) if f.severity.value == "fault"]
-    lines += [_field("Fault", f"{fault.title}. {fault.remedy}") for fault in faults[:FAULTS_SHOWN]]
+    said = wording.next_steps(item)
+    lines += [
+        _field("Fault", fault.title if fault.remedy in said else f"{fault.title}. {fault.remedy}")
+        for fault in faults[:FAULTS_SHOWN]
+    ]
     lines += [_field("Delivered", wording.model_sentence(item))] if item.delivered else []
     ending = ["", _field("Report", item.run.report), *([_field("Model", item.run.model)] if item.delivered else [])]
     compact = [line for i, line in enumerate(lines) if line or lines[i - 1]]
@@ -37,7 +43,7 @@ def _errors(item: Summary) -> list[str]:
     if item.first is not None:
         rows.append((wording.first_name(item.first), wording.span(item.first.dev, unit)))
     if item.final is not None:
-        rows.append(("final model", wording.span(item.final.dev, unit)))
+        rows.append(("final model, promised", wording.span(item.final.dev, unit)))
         rows += [("final model, test rows", wording.span(item.final.test, unit))] if item.final.test else []
     title = [f"{item.task.error} on dev rows (smaller is better, 95 % intervals):"] if rows else []
     return title + [

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from burnish.data.harmless import plain as plain
 from burnish.diagnosis.finding import Finding, Severity
-from burnish.report.summary import ExperimentResult, FirstNetwork, Gap, Summary, Task
+from burnish.report.summary import BaselineResult, ExperimentResult, Final, FirstNetwork, Gap, Summary, Task
 from burnish.stats.interval import Interval
 
 # Significant digits of an interval's half width that are printed. JCGM 100:2008 (the "GUM"), 7.2.6: at most two digits
@@ -15,6 +15,8 @@ from burnish.stats.interval import Interval
 UNCERTAIN_DIGITS = 2
 PLAIN_DIGITS = 3  # significant digits of a number that has no interval
 MOST_DECIMALS = 6  # beyond these a number is written in powers of ten
+BESIDE = "clearly better than", "not clearly different from", "clearly worse than"  # how two models compare
+YARDSTICK = "boosting"  # the baseline that is never delivered
 ADVICE_SHOWN = 3  # next steps: more than a person takes at once is noise
 
 
@@ -177,17 +179,37 @@ def promise_kept(summary: Summary) -> str:
 
 
 def verdict(summary: Summary) -> str:
-    """The final model beside the baselines, by dev intervals alone: those that overlap are not called different."""
+    """The final model beside the simple ones: different only where an interval says so."""
     if summary.final is None:
         return headline(summary)
     if not summary.baselines:
         return "There is no simpler model to compare the final one with."
-    promise = summary.final.dev
-    better = [b.name for b in summary.baselines if promise.high < b.dev.low]
-    worse = [b.name for b in summary.baselines if promise.low > b.dev.high]
-    same = [b.name for b in summary.baselines if b.name not in (*better, *worse)]
-    parts = (("clearly better than", better), ("not clearly different from", same), ("clearly worse than", worse))
-    return f"The final model is {listing([f'{how} {listing(names)}' for how, names in parts if names])}."
+    what = None if summary.delivered is None else summary.delivered.what
+    itself = [f"the {baseline.name} baseline" for baseline in summary.baselines if baseline.name == what]
+    beside = [
+        (_beside(summary.final, baseline), baseline.name) for baseline in summary.baselines if baseline.name != what
+    ]
+    parts = [f"{how} {listing(names)}" for how in BESIDE if (names := [name for found, name in beside if found == how])]
+    return f"The final model is {', '.join([*itself, *([listing(parts)] if parts else [])])}."
+
+
+def _beside(final: Final, baseline: BaselineResult) -> str:
+    """Where both were compared row by row the interval of the difference decides, else whether theirs overlap."""
+    better, same, worse = BESIDE
+    excess = baseline.excess or Interval(math.nan, final.dev.low - baseline.dev.high, final.dev.high - baseline.dev.low)
+    return better if excess.high < 0 else worse if excess.low > 0 else same
+
+
+def yardstick(summary: Summary) -> str:
+    """That boosting did better, where it surely did, and why it is not what is delivered. "" where it did not."""
+    by = next((b.excess for b in summary.baselines if b.name == YARDSTICK and b.excess is not None), None)
+    if by is None or by.low <= 0:
+        return ""
+    size = difference(by, unit_of(summary.task)).removeprefix("+")
+    return (
+        f"Boosting did better, by {size} on the same dev rows. It is a yardstick, which burnish shows and never hands "
+        "back: where the error is all that counts, train boosted trees with a tool of their own."
+    )
 
 
 _MEANINGS = {
@@ -196,6 +218,44 @@ _MEANINGS = {
     "mismatch": "the error of {of} on dev rows lay {gap} above that on held-out rows like the training rows",
     "dev overfitting": "the error of {of} on test rows lay {gap} above that on dev rows",
 }
+
+
+def dev_errors(summary: Summary) -> tuple[tuple[str, str, Interval], ...]:
+    """The final model's two dev errors: what each is called, what it is, and its value."""
+    final, model = summary.final, summary.delivered
+    if final is None:
+        return ()
+    on = f"on {final.dev_rows or summary.rows.dev:,} rows"
+    if model is None or model.what == "network":
+        chosen = (
+            f"{on}; too good as the best of many; too bad where rotations of train and dev are averaged, one of which "
+            "judges each row"
+        )
+        return (
+            ("Dev, as it was chosen by", chosen, final.dev_raw),
+            ("Dev, corrected", "for both: the promise, for a fresh test set", final.dev),
+        )
+    averaged = model.members > 1
+    return (
+        ("Dev, as measured", f"{on}{', each by the fit that had not seen it' if averaged else ''}", final.dev_raw),
+        ("Promised", f"{'for the average of the fits, ' if averaged else ''}on a fresh test set", final.dev),
+    )
+
+
+def without_network(trials: int) -> str:
+    """Why there is no network to speak of, without a full stop; `trials`: the trainings that began."""
+    if not trials:
+        return "No network was trained"
+    began = "1 training began, but" if trials == 1 else f"{trials:,} trainings began, but"
+    return f"{began} did not come far enough for a network to be judged"
+
+
+def trained(summary: Summary) -> str:
+    """How many networks were trained, for the head of the page."""
+    if not summary.trials:
+        return "no network trained"
+    what, done = ("training", "begun") if summary.first is None else ("network", "trained")
+    return f"{summary.trials:,} {what}{'' if summary.trials == 1 else 's'} {done}"
 
 
 def held_back(summary: Summary) -> str:
@@ -275,7 +335,7 @@ def model_sentence(summary: Summary) -> str:
         return "Nothing."
     if model.what != "network":
         names = {"linear": "A linear model", "majority": "The majority class", "mean": "The mean of the target"}
-        return f"{names[model.what]}. {model.reason}".rstrip()
+        return f"{names[model.what]}{_of_fits(model.members)}. {model.reason}".rstrip()
     own = "" if summary.first is None else summary.first.configuration.model
     if model.members == 1:
         what = f"Your own model {own}" if own else "One network"
@@ -283,6 +343,15 @@ def model_sentence(summary: Summary) -> str:
         what = f"An ensemble of {model.members} networks" + (f" of your own model {own}" if own else "")
     return (
         f"{what} with {model.parameters:,} parameters{' in all' if model.members > 1 else ''}. {model.reason}".rstrip()
+    )
+
+
+def _of_fits(count: int) -> str:
+    """What the two numbers of a delivered simple model are: its dev error, and what it promises."""
+    if count == 1:
+        return ""
+    return (
+        f", averaged over {count} fits, one a fold: the promise is for their average, the dev error for one at a time"
     )
 
 

@@ -45,7 +45,7 @@ def advice(about_data: Sequence[Finding], ran: Ran | None, *, limit: str) -> tup
     ranked = sorted(about_data, key=lambda finding: finding.severity is not Severity.FAULT)
     steps = [finding.remedy for finding in ranked if finding.remedy and finding.severity is not Severity.NOTE]
     if ran is None:
-        steps.append(f"Give it a larger {limit}: no network could be trained within this one.")
+        steps.append(f"Give it a larger {limit}: no network could be judged within this one.")
     else:
         steps += _of_networks(ran, limit)
         untried = ran.improved.ended == NO_BUDGET and not ran.improved.experiments

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -22,10 +21,9 @@ from burnish.workflow.session import Session
 # Delivered where it beats the network; boosting is a yardstick, always shown, never delivered.
 Simple = Literal["majority", "mean", "linear"]
 DELIVERABLE: tuple[Simple, ...] = ("majority", "mean", "linear")
-
-
 # Boosting is left out where this share of the time has gone already: what is left is for what can be delivered.
 YARDSTICK_BEFORE = 0.5
+LEFT_OUT = "Boosting, the yardstick, was left out: half of the time had gone before it could begin."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +40,13 @@ class Baselines:
         return {result.name: result.dev for result in self.results}
 
     def on(self, problem: Problem) -> Baselines:
-        """The same models where the problem was narrowed to the first folds; their errors stay those of all folds."""
-        rows, folds = len(problem.dev_rows(problem.screening)), len(problem.screening)
-        return replace(
-            self,
-            dev={name: predicted[:rows] for name, predicted in self.dev.items()},
-            fitted={name: models[:folds] for name, models in self.fitted.items()},
+        """The same models where the problem was narrowed to the first folds, judged on the dev rows of these alone."""
+        rows, folds = problem.dev_rows(problem.screening), len(problem.screening)
+        dev = {name: predicted[: len(rows)] for name, predicted in self.dev.items()}
+        results = tuple(
+            replace(result, dev=problem.judge.measured(dev[result.name], rows).estimate) for result in self.results
         )
+        return Baselines(results, dev, {name: models[:folds] for name, models in self.fitted.items()})
 
 
 def train_baselines(session: Session, problem: Problem, *, yardstick: bool = True) -> Baselines:
@@ -56,12 +54,13 @@ def train_baselines(session: Session, problem: Problem, *, yardstick: bool = Tru
     classes = len(problem.target.classes) if problem.task == "classification" else None
     folds = [_fold(session, problem, number) for number in problem.screening]
     rows = problem.dev_rows(problem.screening)
-    half = session.budget.deadline(YARDSTICK_BEFORE)
-    yardstick = yardstick and (half is None or time.monotonic() < half)
+    trees = yardstick and session.budget.decide("boosting", lambda: session.budget.left(YARDSTICK_BEFORE) > 0)
+    if yardstick and not trees:
+        session.say(Stage.BASELINES, LEFT_OUT, lasting=True)
     results, predictions, models = [], {}, {}
-    for made in compare.compare(folds, classes=classes, seed=session.settings.seed, yardstick=yardstick):
+    for made in compare.compare(folds, classes=classes, seed=session.settings.seed, yardstick=trees):
         if made.error is not None:
-            session.say(Stage.BASELINES, f"The {made.name} baseline failed: {made.error}", warning=True)
+            session.say(Stage.BASELINES, f"The {made.name} baseline failed: {made.error}", warning=True, lasting=True)
             continue
         stacked = np.concatenate(made.dev)
         error = problem.judge.measured(stacked, rows).estimate

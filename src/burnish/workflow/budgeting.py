@@ -58,7 +58,9 @@ def of_delivered(
     made = budgets.error_budget(errors, floor, practical=practical)
     findings = bias_variance.verdict(made)
     unit = "%" if problem.task == "classification" else ""
-    sentence = f"{diagnosis.worth_saying(findings)} {_corrected(judged.dev_raw, judged.dev, unit)}"
+    chose = finished.delivered.what == "network"
+    corrected = _corrected(judged.dev_raw, judged.dev, unit, chose=chose)
+    sentence = f"{diagnosis.worth_saying(findings)} {corrected}".rstrip()
     overfit = tuple(finding for finding in findings if finding.code == OVERFIT)
     return _told(DELIVERED, made, sentence), overfit
 
@@ -67,10 +69,12 @@ def _lowered(floor: Floor, reached: Interval) -> Floor:
     return replace(floor, high=max(floor.low, min(floor.high, reached.high)))
 
 
-def _corrected(raw: Interval, promised: Interval, unit: str) -> str:
-    """What choosing, and averaging, did to the dev error."""
+def _corrected(raw: Interval, promised: Interval, unit: str, *, chose: bool) -> str:
+    """What choosing, and averaging, did to the dev error; of a simple model, that nothing chose, averaging alone."""
     before, after = wording.value_of(raw, unit), wording.value_of(promised, unit)
     both = f"raw {before}, corrected {after}"
+    if not chose:
+        return "" if before == after else f"Averaging its fits lowers the dev error: {both}."
     if before == after:
         return f"Choosing did not change the dev error: {both}."
     if promised.value > raw.value:

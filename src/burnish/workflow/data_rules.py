@@ -126,7 +126,7 @@ def left_out(settings: Settings) -> str:
         return ""
     return (
         f"As the time is short, rules that train models look at {rows_of(settings):,} rows at most, and "
-        f"{observation.listed(sorted(DEAR))} are left out: `burnish audit` asks all."
+        f"{observation.listed(sorted(DEAR, key=lambda code: int(code[2:])))} are left out: `burnish audit` asks all."
     )
 
 

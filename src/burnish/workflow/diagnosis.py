@@ -56,7 +56,12 @@ def first(session: Session, problem: Problem) -> tuple[Problem, Configuration, l
     if each < 1:
         return problem, configuration, []
     if each < configuration.epochs:
-        session.say(Stage.FIRST, _shortened(session.budget.epochs_left, int(each), configuration.epochs), warning=True)
+        session.say(
+            Stage.FIRST,
+            _shortened(session.budget.epochs_left, int(each), configuration.epochs),
+            warning=True,
+            lasting=True,
+        )
         configuration = replace(configuration, epochs=int(each))
     name = "first"
     seeds = candidates.FIRST_SEEDS if problem.split.screen == 1 else candidates.FIRST_SEEDS[:1]
@@ -64,16 +69,16 @@ def first(session: Session, problem: Problem) -> tuple[Problem, Configuration, l
     if session.budget.limit is None or session.budget.limit >= LOOKING_FROM[problem.of]:
         work = [replace(work[0], observed=True), *work[1:]]
     outcomes = session.train(problem, work, Stage.FIRST, until_share=FIRST_ENDS)
-    if _cut_off(outcomes):
+    trained = session.budget.decide(
+        "folds of the first network", lambda: None if _cut_off(outcomes) else _folds_trained(problem, outcomes, name)
+    )
+    if trained is None:
         return problem, configuration, []
-    trained = _folds_trained(problem, outcomes, name)
     if 0 < trained < problem.split.screen:
-        session.say(
-            Stage.FIRST,
-            f"The time was enough for {trained} of {problem.split.screen} folds: their rows alone judge.",
-            warning=True,
-        )
-        problem = problem.narrowed(trained)
+        planned, problem = problem.split.screen, problem.narrowed(trained)
+        rows = len(problem.dev_rows(problem.screening))
+        said = f"Only {trained} of {planned} folds came to a network in time: their {rows:,} dev rows judge all models."
+        session.say(Stage.FIRST, said, warning=True, lasting=True)
     made = [candidates.gather(problem, name, configuration, seed=s, outcomes=outcomes) for s in seeds]
     return problem, configuration, [candidate for candidate in made if candidate is not None]
 

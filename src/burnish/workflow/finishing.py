@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,10 +18,11 @@ from burnish.predictor import weights
 from burnish.predictor.predictor import Member, Predictor
 from burnish.predictor.simple import AnyPredictor, SimplePredictor
 from burnish.recipe import ensemble
+from burnish.report import wording
 from burnish.report.summary import Delivered, Metric
 from burnish.stats import interval
 from burnish.train.fold_data import TargetScale
-from burnish.workflow import candidates, preparing, promising, scoring
+from burnish.workflow import candidates, comparing, preparing, promising, scoring
 from burnish.workflow.baselines import DELIVERABLE, Baselines, Simple
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.events import Stage
@@ -35,6 +36,8 @@ POOL = 12
 # Networks that are trained on every rotation of train and dev, at least and at most. With fewer, an average of several
 # networks of one rotation is worth as much.
 LEAST_ROTATED, MOST_ROTATED = 2, 12
+# Why a simple model is delivered although there are networks.
+NOT_BEATEN = "No network beat it on rows that did not choose"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +190,7 @@ class Judged:
     part: Literal["test", "dev"]  # whose rows and predictions these are: test where there is one
     rows: NDArray[np.int64]
     predictions: NDArray[np.float64]
+    dev_rows: int = 0  # that `dev` and `dev_raw` come from
 
 
 def train_predictions(problem: Problem, chosen: Chosen) -> tuple[budgets.Measured, budgets.Measured | None]:
@@ -215,6 +219,7 @@ class Finished:
     delivered: Delivered
     judged: Judged
     test_metrics: tuple[Metric, ...]
+    excess: Mapping[str, interval.Interval] = field(default_factory=dict)  # over each simple model's dev error
 
 
 def finish(session: Session, problem: Problem, chosen: Chosen | None, baselines: Baselines) -> Finished:
@@ -241,19 +246,30 @@ def finish(session: Session, problem: Problem, chosen: Chosen | None, baselines:
         count = delivered.members
         what = f"Delivering {'one network' if count == 1 else f'an average of {count} networks'}"
     else:
-        why = "No network was trained" if chosen is None else "No network beat it on rows that did not choose"
-        predictor, delivered, judged = _simple(problem, baselines, simple, why=why)
-        what = delivered.reason.rstrip(".")
+        why = NOT_BEATEN if chosen is not None else wording.without_network(session.trials)
+        predictor, delivered, judged = _simple(problem, baselines, simple, why=f"{why}.")
+        what = f"{delivered.reason} Delivering the {simple} baseline"
+    excess = comparing.excess(problem, _errors(problem, chosen, baselines, delivered), baselines)
+    excess.pop(delivered.what, None)  # it is this model itself
     predictor = replace(predictor, counting=Counting(session.settings.group, session.settings.weight))
     session.say(Stage.FINISH, f"{what}; promised {error_name} {_span(judged.dev)}.")
     test = problem.split.test
     if test is None:
-        return Finished(predictor, delivered, judged, ())
+        return Finished(predictor, delivered, judged, (), excess)
     predictions = predictor.predict(problem.table.take(test))
     found = problem.judge.measured(predictions, test).estimate
     session.say(Stage.FINISH, f"Test set opened: {error_name} {_span(found)}.")
     judged = replace(judged, test=found, part="test", rows=test, predictions=predictions)
-    return Finished(predictor, delivered, judged, scoring.metrics(problem.judge, predictions, test, problem.target))
+    metrics = scoring.metrics(problem.judge, predictions, test, problem.target)
+    return Finished(predictor, delivered, judged, metrics, excess)
+
+
+def _errors(problem: Problem, chosen: Chosen | None, baselines: Baselines, delivered: Delivered) -> NDArray[np.float64]:
+    """Of what is delivered, on the screening folds' dev rows, under choices that each row had no part in."""
+    rows = problem.dev_rows(problem.screening)
+    if chosen is not None and delivered.what == "network":
+        return chosen.errors.errors[: len(rows)]  # the screening folds' rows come first
+    return problem.judge.measured(baselines.dev[delivered.what], rows).error
 
 
 def _network(problem: Problem, chosen: Chosen) -> tuple[Predictor, Delivered, Judged]:
@@ -263,7 +279,7 @@ def _network(problem: Problem, chosen: Chosen) -> tuple[Predictor, Delivered, Ju
     promised = promising.promise(raw, chosen.errors, promising.fresh_rows(problem, predictor, rows))
     train, train_dev = train_predictions(problem, chosen)
     held = None if train_dev is None else train_dev.estimate
-    judged = Judged(train.estimate, held, promised, raw.estimate, None, "dev", rows, chosen.dev)
+    judged = Judged(train.estimate, held, promised, raw.estimate, None, "dev", rows, chosen.dev, len(rows))
     return predictor, Delivered("network", len(predictor.members), predictor.parameters), judged
 
 
@@ -289,9 +305,8 @@ def _simple(
     raw = judge.measured(baselines.dev[name], rows)
     promised = promising.promise(raw, promising.plain(raw), promising.fresh_rows(problem, predictor, rows))
     held = learned([fold.rows.train_dev for fold in folds])
-    reason = f"{why}, so the {name} baseline is what is delivered."
-    judged = Judged(train, held, promised, raw.estimate, None, "dev", rows, baselines.dev[name])
-    return predictor, Delivered(name, 1, 0, reason), judged
+    judged = Judged(train, held, promised, raw.estimate, None, "dev", rows, baselines.dev[name], len(rows))
+    return predictor, Delivered(name, len(folds), 0, why), judged
 
 
 def _simpler(problem: Problem, chosen: Chosen | None, baselines: Baselines) -> Simple | None:

@@ -15,6 +15,7 @@ from burnish import errors
 from burnish.executors import accelerator, compile_cache, devices, heap, inprocess, pool
 from burnish.executors.devices import Devices
 from burnish.load import own_models
+from burnish.report import wording
 from burnish.store import outcomes, run_folder
 from burnish.store.database import Database
 from burnish.store.run_folder import RunFolder
@@ -240,11 +241,8 @@ def _networks(
     """From the first network on, all that trains networks; None where the budget did not last for the first one."""
     configuration, first = begin
     if not first:
-        session.say(
-            Stage.FIRST,
-            "No network could be trained within the limits: raise --time-limit, --max-epochs or --memory-limit.",
-            warning=True,
-        )
+        why = wording.without_network(session.trials)
+        session.say(Stage.FIRST, f"{why}: raise --time-limit, --max-epochs or --memory-limit.", warning=True)
         return None
 
     def judge(candidate: Candidate) -> diagnosis.Verdict:
@@ -292,6 +290,7 @@ def _in_full(
             Stage.FINISH,
             "They had not come further than the networks of a part of the rows when the time was up: these are kept.",
             warning=True,
+            lasting=True,
         )
     if made:
         best = min(made, key=lambda candidate: (candidate.cost, candidate.key))

@@ -76,6 +76,7 @@ def of_first(session: Session, problem: Problem, configuration: Configuration, *
             f"The time lets the first network train for {epochs} of {configuration.epochs} epochs: raise --time-limit "
             "for a better one.",
             warning=True,
+            lasting=True,
         )
     return Pace(int(epochs), None if rows is None else int(rows))
 
@@ -136,7 +137,7 @@ def in_full(
 
     epochs, rows, count = session.budget.decide("epochs and rows of the final networks, and how many", affordable)
     if not count:
-        session.say(Stage.FINISH, "No time is left for final networks: raise --time-limit.", warning=True)
+        session.say(Stage.FINISH, "No time is left for final networks: raise --time-limit.", warning=True, lasting=True)
         return []
     every = f"all {problem.training_rows:,}" if rows is None else f"{rows:,} of {problem.training_rows:,}"
     session.say(

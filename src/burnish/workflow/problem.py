@@ -114,6 +114,7 @@ class Problem:
     judge: Judge
     part: int | None = None  # training rows of trainings that are not delivered, where all take too long; None: all
     own: OwnModel | None = None  # the person's own model, where it is trained in place of the perceptron
+    planned: int | None = None  # folds that were to judge, where a network of fewer was trained; None: those that do
 
     def architecture(self, configuration: Configuration) -> Architecture:
         """What shapes the program of a configuration on these data."""
@@ -159,8 +160,8 @@ class Problem:
         return range(self.split.screen)
 
     def narrowed(self, folds: int) -> Problem:
-        """The same question, with trials judged on the first so many folds only."""
-        return replace(self, split=replace(self.split, screen=folds))
+        """The same question, with every model judged on the first so many folds only, as there was no time for all."""
+        return replace(self, split=replace(self.split, screen=folds), planned=self.split.screen)
 
     @property
     def training_rows(self) -> int:

@@ -44,9 +44,19 @@ class Session:
     reached: dict[str, float] = field(default_factory=dict)  # epochs of each trial that were counted
     ended: set[str] = field(default_factory=set)  # trials that no further epoch would change
     best: float | None = None  # best dev error so far, for the eye only
+    warnings: list[str] = field(default_factory=list)  # what the report and the JSON document are to say, too
 
-    def say(self, stage: Stage, text: str, *, warning: bool = False) -> None:
-        """Show a sentence and keep it."""
+    def say(self, stage: Stage, text: str, *, warning: bool = False, lasting: bool = False) -> None:
+        """Show a sentence and keep it.
+
+        Args:
+            stage: Where the run is.
+            text: The sentence.
+            warning: Whether it is shown to who wants to see warnings only.
+            lasting: Whether the report and the JSON document are to say it, too, and have it from nowhere else.
+        """
+        if lasting:
+            self.warnings.append(text)
         self.database.record_event(stage.value, "warning" if warning else "info", text)
         self.emit(Line(stage, text, warning))
 
@@ -150,7 +160,12 @@ class Session:
         steps = fresh * self.steps(problem, work) / max(1, work.until)
         self.costs.learn(outcome, steps, self.operations(problem, work.configuration))
         if outcome.ending is Ending.FAILED:
-            self.say(stage, f"Training {outcome.work.trial} ran out of memory, or its process died.", warning=True)
+            self.say(
+                stage,
+                f"Training {outcome.work.trial} ran out of memory, or its process died.",
+                warning=True,
+                lasting=True,
+            )
             return
         if not np.isfinite(outcome.dev_loss):
             return

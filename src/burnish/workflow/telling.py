@@ -6,6 +6,7 @@ import importlib.metadata
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -67,11 +68,12 @@ def summarise(session: Session, story: Story, *, run: records.Run) -> records.Su
         columns=_columns(story),
         rejects=tuple(records.RejectNote(r.line, r.column, r.reason, r.text) for r in story.loaded.table.rejects[:50]),
         audit=story.about_data,
-        baselines=story.baselines.results,
+        baselines=tuple(replace(one, excess=finished.excess.get(one.name)) for one in story.baselines.results),
         final=_final(finished),
         predictions=_predictions(problem, finished),
         delivered=finished.delivered,
         advice=_advice(session, story),
+        warnings=tuple(dict.fromkeys(session.warnings)),
         clock_decisions=_decisions(session),
         trials=session.trials,
         epochs=session.budget.epochs,
@@ -114,7 +116,16 @@ def _with_networks(
 def _decisions(session: Session) -> tuple[str, ...]:
     if session.budget.limit is None:
         return ()
-    return tuple(f"{name}: {value}" for name, value in session.database.decisions())
+    return tuple(f"{name}: {_decided(value)}" for name, value in session.database.decisions())
+
+
+def _decided(value: Any) -> str:
+    """A decision's value as words: of several, a missing number of rows means all of them."""
+    if isinstance(value, list):
+        return ", ".join("all" if one is None else _decided(one) for one in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
 
 
 def versions() -> tuple[tuple[str, str], ...]:
@@ -153,6 +164,7 @@ def _rows(story: Story) -> records.Rows:
         test=None if split.test is None else len(split.test),
         folds=split.screen,
         reason=split.reason,
+        planned=problem.planned,
     )
 
 
@@ -290,6 +302,7 @@ def _final(finished: Finished) -> records.Final:
         test=judged.test,
         test_metrics=finished.test_metrics,
         test_openings=0 if judged.test is None else 1,
+        dev_rows=judged.dev_rows,
     )
 
 
