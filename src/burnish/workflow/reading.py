@@ -217,7 +217,8 @@ def _tell(
     for remark in (*remarks.of(table), *remarks.without_target(without)):
         session.say(Stage.READ, remark, warning=True)
     if table.rows < FEW_ROWS:
-        session.say(Stage.READ, f"Only {table.rows} rows: whatever is found here is uncertain.", warning=True)
+        said = f"Only {table.rows} rows: whatever is found here is uncertain."
+        session.say(Stage.READ, said, warning=True, lasting=True)
     session.say(Stage.READ, f"A {task[0]}: {task[1]}.")
 
 
@@ -263,7 +264,7 @@ def audit(session: Session, loaded: Loaded) -> tuple[audits.Audit, tuple[Finding
     findings = data_rules.with_more(tuple(map(as_finding, found.observations)), more)
     report(session, Stage.AUDIT, findings)
     if said := data_rules.left_out(settings):
-        session.say(Stage.AUDIT, said)
+        session.say(Stage.AUDIT, said, lasting=True)
     return found, findings
 
 
@@ -337,4 +338,5 @@ def _tell_unjudged(session: Session, loaded: Loaded, split: Split) -> None:
             Stage.SPLIT,
             f"{classes} too few rows to be judged on: nothing will tell how well they are recognised.",
             warning=True,
+            lasting=True,
         )
