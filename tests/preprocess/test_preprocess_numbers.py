@@ -120,18 +120,36 @@ def test_far_values_at_prediction_are_held():
 
 def test_a_gap_becomes_the_mean_and_a_flag():
     column = Column("age", Physical.NUMBER, np.array([1.0, np.nan, 3.0, 8.0]))
-    plan = numbers.fit_number("age", column.values)
-    x, flags = np.zeros((4, 1), np.float32), np.zeros((4, 1), np.float32)
-    plan.fill(column, x, flags)
+    [plan] = numbers.fit_numbers([column], np.arange(4))
+    x = np.zeros((4, 2), np.float32)
+    numbers.fill_numbers([numbers.Wanted(plan, column, 0, 1)], x)
 
     assert plan.flags == ("age is missing",)
     assert x[1, 0] == 0.0
-    assert_allclose(x.mean(), 0.0, atol=1e-7)
-    assert_array_equal(flags[:, 0], [0, 1, 0, 0])
+    assert_allclose(x[:, 0].mean(), 0.0, atol=1e-7)
+    assert_array_equal(x[:, 1], [0, 1, 0, 0])
+
+
+def test_columns_that_are_scaled_together_are_scaled_as_each_alone(monkeypatch):
+    rng = np.random.default_rng(4)
+    far = np.r_[NORMAL[1:], 1e9]
+    values = np.stack([NORMAL, rng.standard_cauchy(ROWS), np.exp(3 * NORMAL), np.full(ROWS, 7.0), far])
+    values[1, ::7] = np.nan
+    values[4, :7] = np.nan
+    monkeypatch.setattr(numbers, "CELLS", 3 * ROWS)  # blocks of three columns and of two
+    columns = [Column(f"x{i}", Physical.NUMBER, its) for i, its in enumerate(values)]
+    plans = list(numbers.fit_numbers(columns, np.arange(ROWS)))
+    x = np.zeros((ROWS, 3), np.float32)
+    numbers.fill_numbers([numbers.Wanted(plans[i], columns[i], 2 - i, -1) for i in (0, 2)], x)
+
+    assert [None if plan is None else plan.scaling for plan in plans] == [numbers.fit_scaling(its) for its in values]
+    assert {plan.scaling.rule for plan in plans if plan} == {"plain", "signed_log", "smooth_clip"}
+    for i in (0, 2):
+        assert_array_equal(x[:, 2 - i], plans[i].scaling.apply(values[i]).astype(np.float32))
 
 
 def test_gaps_of_a_constant_still_say_something():
-    plan = numbers.fit_number("paid", np.array([1.0, np.nan, 1.0]))
+    [plan] = numbers.fit_numbers([Column("paid", Physical.NUMBER, np.array([1.0, np.nan, 1.0]))], np.arange(3))
 
     assert (plan.numbers, plan.flags) == ((), ("paid is missing",))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -87,6 +87,11 @@ class Table:
     rejects: tuple[Reject, ...] = ()
     notes: tuple[str, ...] = ()  # what the reader decided for the person, one sentence each
     counts: Literal["line", "row"] = "line"  # what a row id is a number of
+    _named: dict[str, Column] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Of columns with one name the first counts.
+        object.__setattr__(self, "_named", {column.name: column for column in reversed(self.columns)})
 
     @property
     def rows(self) -> int:
@@ -97,10 +102,7 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     def __getitem__(self, name: str) -> Column:
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(name)
+        return self._named[name]
 
     def take(self, rows: NDArray[np.integer]) -> Table:
         """The same table with these rows, in this order."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from burnish.errors import DataError
 
 Floats = NDArray[np.float64]
 Rule = Literal["plain", "signed_log", "smooth_clip", "none"]
+RULES: tuple[Rule, ...] = get_args(Rule)
 
 # Interquartile range of a normal variable in standard deviations: 2·Φ⁻¹(0.75).
 NORMAL_IQR = 1.3489795003921634
@@ -41,6 +43,8 @@ LARGEST_RAW = 1e30
 LARGEST = 1e100
 # A range below this is no variation: quotients would overflow.
 SMALLEST_RANGE = 1e-100
+# Values of columns that are taken at once, 2 MB: 20,000 columns of 80 rows take 0.3 s so, and 4.3 s one by one.
+CELLS = 1 << 18
 
 
 def values_of(column: Column) -> Floats:
@@ -84,14 +88,19 @@ class Scaling:
 
     def apply(self, values: Floats) -> Floats:
         """Network input for these values, in standard deviations (in units without a rule); shape (rows,)."""
-        if self.rule == "none":
-            return np.where(np.isnan(values), self.center, np.clip(values, -LARGEST_RAW, LARGEST_RAW))
-        out = _tame((np.clip(values, -LARGEST, LARGEST) - self.center) / self.scale, self.rule)
-        out -= self.mean
-        out /= self.spread
-        np.clip(out, -HELD, HELD, out=out)
-        out[np.isnan(out)] = 0.0
-        return out
+        return _applied(values, self.rule, self.center, self.scale, self.mean, self.spread)
+
+
+def _applied(values: Floats, rule: Rule, center: Any, scale: Any, mean: Any, spread: Any) -> Floats:
+    """What `Scaling.apply` gives: of one column, or of columns that are scaled by one rule, shape (columns, rows)."""
+    if rule == "none":
+        return np.where(np.isnan(values), center, np.clip(values, -LARGEST_RAW, LARGEST_RAW))
+    out = _tame((np.clip(values, -LARGEST, LARGEST) - center) / scale, rule)
+    out -= mean
+    out /= spread
+    np.clip(out, -HELD, HELD, out=out)
+    out[np.isnan(out)] = 0.0
+    return out
 
 
 def fit_scaling(values: Floats) -> Scaling | None:
@@ -101,24 +110,44 @@ def fit_scaling(values: Floats) -> Scaling | None:
     signed logarithm where it brings most of the far rows back; else the smooth clip. Then mean 0 and standard
     deviation 1.
     """
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return None
-    values = np.clip(values, -LARGEST, LARGEST)
-    low, high = float(values.min()), float(values.max())
-    if high - low < SMALLEST_RANGE:
-        return None
-    center, scale = _robust(values)
-    z = (values - center) / scale
-    rule, reason = _choose(z)
-    tamed = _tame(z, rule)
-    mean, deviation = float(tamed.mean()), float(tamed.std())
-    reach = max(float(tamed.max()) - mean, mean - float(tamed.min()))
-    if not reach > 0:  # the variation is lost in rounding
-        return None
-    if reach > REACH * deviation:
-        reason += f"; nearly constant, so its farthest row is put at {REACH:g}"
-    return Scaling(rule, center, scale, mean, max(deviation, reach / REACH), reason)
+    return fit_scalings(values[None])[0]
+
+
+def fit_scalings(values: Floats) -> list[Scaling | None]:
+    """The same of columns at once, shape (columns, rows): each as it is by itself, to the bit."""
+    known = ~np.isnan(values)
+    counts = known.sum(axis=1)
+    found: list[Scaling | None] = [None] * len(values)
+    for count in np.unique(counts[counts > 0]):
+        alike = np.flatnonzero(counts == count)
+        gapless = count * len(alike) == values.size
+        dense = values if gapless else values[alike][known[alike]].reshape(len(alike), count)
+        for place, scaling in zip(alike, _scalings(np.clip(dense, -LARGEST, LARGEST)), strict=True):
+            found[place] = scaling
+    return found
+
+
+def _scalings(values: Floats) -> list[Scaling | None]:
+    """Of columns without gaps, shape (columns, rows)."""
+    found: list[Scaling | None] = [None] * len(values)
+    varying = np.flatnonzero(values.max(axis=1) - values.min(axis=1) >= SMALLEST_RANGE)
+    if not len(varying):
+        return found
+    center, scale = _robust(values[varying])
+    z = (values[varying] - center[:, None]) / scale[:, None]
+    rules, reasons = _choose(z)
+    tamed = np.empty_like(z)
+    for rule in np.unique(rules):
+        tamed[rules == rule] = _tame(z[rules == rule], rule)
+    mean, deviation = tamed.mean(axis=1), tamed.std(axis=1)
+    reach = np.maximum(tamed.max(axis=1) - mean, mean - tamed.min(axis=1))
+    spread = np.maximum(deviation, reach / REACH)
+    for order in np.flatnonzero(reach > 0):  # else the variation is lost in rounding
+        far = f"; nearly constant, so its farthest row is put at {REACH:g}"
+        reason = reasons[order] + (far if reach[order] > REACH * deviation[order] else "")
+        c, s, m, w = (float(learnt[order]) for learnt in (center, scale, mean, spread))
+        found[varying[order]] = Scaling(rules[order], c, s, m, w, reason)
+    return found
 
 
 def unscaled(scaling: Scaling) -> Scaling:
@@ -126,19 +155,18 @@ def unscaled(scaling: Scaling) -> Scaling:
     return replace(scaling, rule="none", reason="left as it is")
 
 
-def _robust(values: Floats) -> tuple[float, float]:
-    """Median, and a robust standard deviation that is never 0 for values that vary.
+def _robust(values: Floats) -> tuple[Floats, Floats]:
+    """Median of each column, and a robust standard deviation that is never 0 for values that vary; shape (columns,).
 
     The interquartile range over that of a normal; where more than half of the rows share one value, the median
     distance from it of those that differ.
     """
-    low, center, high = (float(q) for q in np.quantile(values, (0.25, 0.5, 0.75)))
+    low, center, high = np.quantile(values, (0.25, 0.5, 0.75), axis=1)
     scale = (high - low) / NORMAL_IQR
-    distance = np.abs(values - center)
-    farthest = float(distance.max())
-    if scale <= 0:
-        scale = float(np.median(distance[distance > 0]))
-    return center, max(scale, SCALE_FLOOR * farthest)
+    distance = np.abs(values - center[:, None])
+    for column in np.flatnonzero(scale <= 0):
+        scale[column] = np.median(distance[column][distance[column] > 0])
+    return center, np.maximum(scale, SCALE_FLOOR * distance.max(axis=1))
 
 
 def _tame(z: Floats, rule: Rule) -> Floats:
@@ -150,18 +178,24 @@ def _tame(z: Floats, rule: Rule) -> Floats:
     return z
 
 
-def _choose(z: Floats) -> tuple[Rule, str]:
-    """The rule for robustly scaled training values, and why."""
-    far = int(np.count_nonzero(np.abs(z) > FAR))
-    if not far:
-        return "plain", f"no training row beyond {FAR:g} robust standard deviations"
-    share = f"{far} of {len(z)} training rows beyond {FAR:g} robust standard deviations"
-    logs = _tame(z, "signed_log")
+def _choose(z: Floats) -> tuple[NDArray[np.object_], list[str]]:
+    """The rule for each column of robustly scaled training values, shape (columns, rows), and why."""
+    rules = np.full(len(z), "plain", dtype=object)
+    reasons = [f"no training row beyond {FAR:g} robust standard deviations"] * len(z)
+    beyond = np.count_nonzero(np.abs(z) > FAR, axis=1)
+    bent = np.flatnonzero(beyond)
+    if not len(bent):
+        return rules, reasons
+    logs = _tame(z[bent], "signed_log")
     center, scale = _robust(logs)
-    left = int(np.count_nonzero(np.abs(logs - center) > FAR * scale))
-    if left <= (1 - LOG_BRINGS_BACK) * far:
-        return "signed_log", f"{share}; the logarithm brings {far - left} of them back"
-    return "smooth_clip", f"{share}; they stand apart, {left} of them even on a logarithmic scale"
+    still = np.count_nonzero(np.abs(logs - center[:, None]) > FAR * scale[:, None], axis=1)
+    for column, far, left in zip(bent, beyond[bent], still, strict=True):
+        if left <= (1 - LOG_BRINGS_BACK) * far:
+            rules[column], why = "signed_log", f"the logarithm brings {far - left} of them back"
+        else:
+            rules[column], why = "smooth_clip", f"they stand apart, {left} of them even on a logarithmic scale"
+        reasons[column] = f"{far} of {z.shape[1]} training rows beyond {FAR:g} robust standard deviations; {why}"
+    return rules, reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,14 +213,6 @@ class NumberPlan:
     @property
     def flags(self) -> tuple[str, ...]:
         return (f"{self.name} is missing",) if self.indicator else ()
-
-    def fill(self, column: Column, numbers: NDArray[np.float32], flags: NDArray[np.float32]) -> None:
-        """Writes the prepared rows into views of shape (rows, numbers) and (rows, flags)."""
-        values = values_of(column)
-        if self.scaling:
-            numbers[:, 0] = self.scaling.apply(values)
-        if self.indicator:
-            flags[:, 0] = np.isnan(values)
 
     def describe(self) -> tuple[str, str]:
         """What is done, and why."""
@@ -244,12 +270,52 @@ class BooleanPlan:
         return cls(**values)
 
 
-def fit_number(name: str, values: Floats) -> NumberPlan | None:
-    """Plan from training values (NaN = missing); None where neither the values nor the gaps vary."""
-    missing = np.isnan(values)
-    indicator = bool(missing.any()) and not bool(missing.all())
-    scaling = fit_scaling(values)
-    return NumberPlan(name, scaling, indicator) if scaling or indicator else None
+def fit_numbers(columns: Sequence[Column], rows: NDArray[np.integer]) -> Iterator[NumberPlan | None]:
+    """A plan for each column from its training rows; None where neither the values nor the gaps vary."""
+    for block in _blocks(len(columns), len(rows)):
+        some = columns[block]
+        values = np.stack([values_of(column.take(rows)) for column in some])
+        missing = np.isnan(values)
+        indicators = np.logical_and(missing.any(axis=1), ~missing.all(axis=1))
+        for column, scaling, indicator in zip(some, fit_scalings(values), indicators, strict=True):
+            yield NumberPlan(column.name, scaling, bool(indicator)) if scaling or indicator else None
+
+
+def fill_numbers(wanted: Sequence[Wanted], x: NDArray[np.float32]) -> None:
+    """Write the prepared rows of many columns of numbers into x, shape (rows, inputs)."""
+    for block in _blocks(len(wanted), len(x)):
+        some = wanted[block]
+        values = np.stack([values_of(one.column) for one in some])
+        for rule in RULES:
+            alike = [
+                (place, one.number, one.plan.scaling)
+                for place, one in enumerate(some)
+                if one.plan.scaling is not None and one.plan.scaling.rule == rule
+            ]
+            if alike:
+                places, inputs, scalings = zip(*alike, strict=True)
+                learnt = np.array([(one.center, one.scale, one.mean, one.spread) for one in scalings]).T[:, :, None]
+                x[:, inputs] = _applied(values[list(places)], rule, *learnt).T
+        for one, its in zip(some, values, strict=True):
+            if one.plan.indicator:
+                x[:, one.flag] = np.isnan(its)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A column of numbers that is to be prepared, and where it goes."""
+
+    plan: NumberPlan
+    column: Column
+    number: int  # input that its value becomes, where it has a scaling
+    flag: int  # input that tells that it is missing, where it has an indicator
+
+
+def _blocks(columns: int, rows: int) -> Iterator[slice]:
+    """So many columns at a time that their values stay below `CELLS`."""
+    at_once = max(1, CELLS // max(1, rows))
+    for first in range(0, columns, at_once):
+        yield slice(first, first + at_once)
 
 
 def fit_boolean(name: str, values: Floats) -> BooleanPlan | NumberPlan | None:

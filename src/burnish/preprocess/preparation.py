@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import astuple, dataclass, fields, is_dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -48,16 +48,16 @@ class Preparation:
     physical: tuple[Physical, ...]  # of each plan's column, as it was written in training
     left_out: tuple[tuple[str, str], ...]  # column and reason, for those not used
     rows: int  # training rows that it was fitted on
+    inputs: InputSpec = field(init=False, repr=False, compare=False)  # the shape of what `transform` gives
 
-    @property
-    def inputs(self) -> InputSpec:
-        """The shape of what `transform` gives."""
-        return InputSpec(
+    def __post_init__(self) -> None:
+        inputs = InputSpec(
             numbers=sum(len(plan.numbers) for plan in self.plans),
             flags=sum(len(plan.flags) for plan in self.plans),
             vocabularies=tuple(p.vocabulary for p in self.plans if isinstance(p, categories.CodesPlan)),
             image=None if self.image is None else astuple(self.image.shape),
         )
+        object.__setattr__(self, "inputs", inputs)
 
     @property
     def image(self) -> images.ImagePlan | None:
@@ -165,8 +165,9 @@ class Preparation:
 
 def _plain(value: Any) -> Any:
     """`dataclasses.asdict` without its copies of every number, which take seconds of 20,000 columns."""
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    known = getattr(value, "__dataclass_fields__", None)
+    if known is not None:
+        return {name: _plain(getattr(value, name)) for name in known}
     return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 

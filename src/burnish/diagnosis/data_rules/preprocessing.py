@@ -156,11 +156,16 @@ def _standardised_by_itself(rows: Rows) -> Finding | None:
 def _computed(x: Floats, rows: Rows) -> NDArray[np.bool_]:
     """Columns whose mean and deviation are 0 and 1 to the precision of a computation."""
     out = np.zeros(x.shape[1], dtype=bool)
+    known = ~np.isnan(x)
+    count = known.sum(axis=0)
+    mean = x.sum(axis=0, where=known) / np.maximum(count, 1)
     for place in rows.numbers:
-        known = x[~np.isnan(x[:, place]), place]
-        if len(known) >= FEWEST_ROWS and len(np.unique(known[: 10 * FEWEST_VALUES])) >= FEWEST_VALUES:
-            deviation = min(abs(known.std() - 1), abs(known.std(ddof=1) - 1))
-            out[place] = abs(known.mean()) < COMPUTED_MEAN and deviation < COMPUTED_DEVIATION
+        if count[place] < FEWEST_ROWS or abs(mean[place]) >= COMPUTED_MEAN:  # nearly all columns
+            continue
+        values = x[known[:, place], place]
+        if len(np.unique(values[: 10 * FEWEST_VALUES])) >= FEWEST_VALUES:
+            deviation = min(abs(values.std() - 1), abs(values.std(ddof=1) - 1))
+            out[place] = deviation < COMPUTED_DEVIATION
     return out
 
 
