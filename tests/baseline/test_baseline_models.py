@@ -175,6 +175,16 @@ def test_all_folds_are_predicted_in_order_and_the_same_again():
             assert_array_equal(a, b)
 
 
+def test_boosting_stops_between_folds_where_it_is_told_to():
+    """Nothing of it is left but that it was stopped."""
+    folds = [compare.FoldData(ALL.take(a), UNITS[a], ALL.take(b)) for a, b in ((TRAIN, DEV), (DEV, TRAIN))]
+    answers = iter([True, False])
+    found = compare.trees(folds, classes=None, seed=0, go_on=lambda: next(answers))
+
+    assert (found.error, found.dev, found.fitted) == (compare.STOPPED, (), ())
+    assert next(answers, None) is None
+
+
 def test_a_baseline_that_fails_says_so_and_takes_no_other_with_it():
     gap = X.copy()
     gap[0, 0] = np.nan

@@ -273,6 +273,21 @@ def test_a_first_network_on_some_folds_is_judged_on_their_rows(reached, tmp_path
     assert [f"Only {reached} of 5 folds" in said for said in session.warnings] == [True] * (0 < reached < 5)
 
 
+def test_a_first_network_that_the_clock_cut_off_is_told_as_such(tmp_path):
+    """What looks like bias may be no more than that."""
+    problem = fake.question(rows=400, folds=5)
+    session = fake.session(tmp_path, fake.Fake(problem, interrupt=lambda work: work.fold == 3))
+    with session.database:
+        _, configuration, found = diagnosis.first(session, problem)
+
+    assert len(found) == 1
+    half, most = configuration.epochs // 2, configuration.epochs
+    assert session.warnings == [
+        f"The clock cut the first network's training off after {half} of at most {most} epochs: with more time it may "
+        "fit better."
+    ]
+
+
 def test_folds_that_the_clock_left_out_stay_left_out_in_a_resumed_run(tmp_path):
     """What was decided is in the log: networks that were trained meanwhile do not change what judges."""
     problem = fake.question(rows=400, folds=5)

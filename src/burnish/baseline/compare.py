@@ -15,6 +15,7 @@ from burnish.data.inputs import Prepared
 
 # Several folds share the work of boosting, down to a third each: less, and it would be no yardstick.
 MOST_SHARES = 3
+STOPPED = "It was stopped."  # the error of a baseline that was not to go on
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +64,35 @@ def compare(
     def line(fold: FoldData) -> Fitted:
         return linear.linear(fold.train, fold.y, fold.w, classes=classes, seed=seed)
 
-    def trees(fold: FoldData) -> Fitted:
-        return boosting.boosting(
-            fold.train,
-            fold.y,
-            fold.w,
-            classes=classes,
-            seed=seed,
-            share=1 / min(len(folds), MOST_SHARES),
-        )
-
     yield _run("mean" if classes is None else "majority", simplest, folds)
     yield _run("linear", line, folds)
     if yardstick:
-        yield _run("boosting", trees, folds)
+        yield trees(folds, classes=classes, seed=seed)
 
 
-def _run(name: str, fit: Callable[[FoldData], Fitted], folds: Sequence[FoldData]) -> BaselineResult:
+def trees(
+    folds: Sequence[FoldData], *, classes: int | None, seed: int, go_on: Callable[[], bool] = lambda: True
+) -> BaselineResult:
+    """Fits boosting alone on each fold, as long as `go_on`, asked before each, says so; else its error is `STOPPED`."""
+
+    def fit(fold: FoldData) -> Fitted:
+        share = 1 / min(len(folds), MOST_SHARES)
+        return boosting.boosting(fold.train, fold.y, fold.w, classes=classes, seed=seed, share=share)
+
+    return _run("boosting", fit, folds, go_on)
+
+
+def _run(
+    name: str, fit: Callable[[FoldData], Fitted], folds: Sequence[FoldData], go_on: Callable[[], bool] = lambda: True
+) -> BaselineResult:
     start = time.perf_counter()
+    models: list[Fitted] = []
     try:
-        models = tuple(fit(fold) for fold in folds)
+        for fold in folds:
+            if not go_on():
+                return BaselineResult(name, (), (), time.perf_counter() - start, STOPPED)
+            models.append(fit(fold))
         dev = tuple(model.predict(fold.dev) for model, fold in zip(models, folds, strict=True))
     except (ValueError, MemoryError, np.linalg.LinAlgError) as error:
         return BaselineResult(name, (), (), time.perf_counter() - start, f"{type(error).__name__}: {error}")
-    return BaselineResult(name, dev, models, time.perf_counter() - start)
+    return BaselineResult(name, dev, tuple(models), time.perf_counter() - start)

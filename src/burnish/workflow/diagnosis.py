@@ -79,8 +79,26 @@ def first(session: Session, problem: Problem) -> tuple[Problem, Configuration, l
         rows = len(problem.dev_rows(problem.screening))
         said = f"Only {trained} of {planned} folds came to a network in time: their {rows:,} dev rows judge all models."
         session.say(Stage.FIRST, said, warning=True, lasting=True)
-    made = [candidates.gather(problem, name, configuration, seed=s, outcomes=outcomes) for s in seeds]
-    return problem, configuration, [candidate for candidate in made if candidate is not None]
+    gathered = [candidates.gather(problem, name, configuration, seed=s, outcomes=outcomes) for s in seeds]
+    made = [candidate for candidate in gathered if candidate is not None]
+    if said := _ended_by_the_clock(made):
+        session.say(Stage.FIRST, said, warning=True, lasting=True)
+    return problem, configuration, made
+
+
+def _ended_by_the_clock(made: Sequence[Candidate]) -> str:
+    """That the time was up before the first network's trainings had come to their end, and how far they were; "" else.
+
+    High bias may then be no more than that.
+    """
+    cut = sorted(round(o.epochs) for one in made for o in one.outcomes if o.ending is Ending.INTERRUPTED)
+    if not cut:
+        return ""
+    reached = f"{cut[0]:,}" if cut[0] == cut[-1] else f"{cut[0]:,} to {cut[-1]:,}"
+    return (
+        f"The clock cut the first network's training off after {reached} of at most {made[0].configuration.epochs:,} "
+        "epochs: with more time it may fit better."
+    )
 
 
 def _cut_off(outcomes: Mapping[str, Outcome]) -> bool:
