@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from burnish import errors
 from burnish.workflow import ablate as ablation
-from burnish.workflow import ablating, applying
+from burnish.workflow import ablating, applying, units
 from burnish.workflow import improve as main_job
 from burnish.workflow import settings as all_settings
 from burnish.workflow.ablate import Ablation
@@ -185,7 +185,7 @@ def diagnose_run(
 
 def _limit(text: float | str | None) -> float | None:
     try:
-        return all_settings.parse_duration(text) if isinstance(text, str) else text
+        return units.parse_duration(text) if isinstance(text, str) else text
     except ValueError as error:
         raise errors.ConfigError("The time limit cannot be used.", f"{error}.", 'Write "90s", "2m" or "1h".') from error
 

@@ -119,7 +119,7 @@ def source(cost: str = "return jnp.square(params['w']).sum()", example: str = "r
     return f"import jax.numpy as jnp\n\n\ndef cost(params):\n    {cost}\n\n\ndef example():\n    {example}\n"
 
 
-LISTED = "cost, example and doubled"
+LISTED = "cost, example, doubled"
 # The argument, where it is not train.py:cost.
 ELSEWHERE = {
     "no such file": "none.py:cost",

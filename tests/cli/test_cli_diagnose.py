@@ -30,7 +30,7 @@ def test_rules_are_listed_and_one_is_shown():
     ("body", "words"),
     [
         ("def training(): return 3", "training() of"),
-        ("def training(): return {'init': 1, 'apply': 2}", "without loss, optimizer, train and dev"),
+        ("def training(): return {'init': 1, 'apply': 2}", "without loss, optimizer, train, dev"),
         ("def training(): return 1 / 0", "fails (line 1)"),
         ("def other(): return {}", "training is not there"),
     ],

@@ -12,7 +12,7 @@ import pytest
 from burnish.executors import trials
 from burnish.model import random_bits
 from burnish.train import batches, hyperparameters, packing, slice
-from burnish.train.configuration import Configuration
+from burnish.train.configuration import LEAST_WITH_BATCH_NORM, Configuration
 from burnish.train.fold_data import FoldData
 from burnish.train.work import Ending
 from reference import tiny, training_twin
@@ -309,7 +309,7 @@ def test_each_row_is_in_exactly_one_mini_batch(rows, batch_size):
         sizes.append(int(counted.sum()))
 
     assert taken == list(range(rows))
-    assert batch_size < batches.LEAST_WITH_BATCH_NORM or rows == 1 or min(sizes) > 1
+    assert batch_size < LEAST_WITH_BATCH_NORM or rows == 1 or min(sizes) > 1
     assert float(counted[0]) == 1.0
 
 

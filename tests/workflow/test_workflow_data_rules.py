@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+import workflow_fake as fake
 
 from burnish.data import kinds, split
 from burnish.data.table import Column, Physical, Table
-from burnish.workflow import data_rules
+from burnish.workflow import data_rules, reading
 from burnish.workflow.settings import Settings
 
 
@@ -91,11 +93,31 @@ def test_columns_that_were_standardised_on_all_rows_are_noted():
 
 
 def test_a_short_run_says_which_rules_it_leaves_out():
-    said = data_rules.left_out(Settings(target="y", time_limit="20s"))
+    table = table_of(**healthy(100))
+    said = data_rules.left_out(Settings(target="y", time_limit="20s"), table)
 
     assert "500 rows at most" in said
     assert "DA9, DA17, DA20 are left out" in said
-    assert data_rules.left_out(Settings(target="y", time_limit="1m")) == ""
+    assert data_rules.left_out(Settings(target="y", time_limit="1m"), table) == ""
+
+
+def test_a_short_run_of_a_wide_table_trains_no_model_to_look_at_it(monkeypatch):
+    """On 20,000 columns they took as long as all else."""
+    columns = healthy(400)
+    table, settings = table_of(**columns | {"y": np.roll(columns["y"], 1)}), Settings(target="y", time_limit="20s")
+    assert [one.code for one in look(table, settings=settings)] == ["DA18"]
+    monkeypatch.setattr(data_rules, "VALUES_A_SECOND", 50)
+
+    assert look(table, settings=settings) == ()
+    assert "(DA9, DA17, DA18, DA20, DA26) are left out" in data_rules.left_out(settings, table)
+
+
+def test_what_a_short_run_leaves_out_is_kept_for_its_report(tmp_path):
+    session = fake.session(tmp_path, fake.Fake(fake.question()), limit=20.0, time_limit="20s")
+    with session.database:
+        reading.audit(session, reading.read(session, reading.Sources(pd.DataFrame(healthy(100)))))
+
+    assert session.warnings == [data_rules.left_out(session.settings, table_of(**healthy(100)))]
 
 
 def test_less_time_means_fewer_rows_and_the_clock_has_no_say():

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from burnish.data.images import Shape
-from burnish.workflow import memory, settings
+from burnish.workflow import memory, settings, units
 
 COLOUR = Shape(64, 64, 3)
 
@@ -36,7 +36,7 @@ def test_workers_are_as_many_as_there_is_room_for(limit, jobs):
     told = kept(limit)
 
     assert told.jobs == told.narrowed[0] == jobs
-    assert told.narrowed[1] == settings.parse_size(limit) - memory.DRIVER
+    assert told.narrowed[1] == units.parse_size(limit) - memory.DRIVER
     assert [warning for warning, _ in told.lines] == [False] * (jobs < 2)
 
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from burnish import errors
 from burnish.cli import failing
 from burnish.cli.showing import Screen
 from burnish.report import explain_page
 from burnish.workflow import ablate as ablation
-from burnish.workflow import ablating, settings
+from burnish.workflow import ablating
 from burnish.workflow.session import Interrupted
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def ablate(
     began: float,
     as_json: bool,
     quiet: bool,
-    time_limit: str,
+    time_limit: float | None,
     seeds: int | None,
     jobs: int | None,
     best_network: bool,
@@ -41,7 +40,7 @@ def ablate(
     """Take a run's best network apart and print what each technique is worth; with `explain`, why too."""
     asked = ablation.Asked(
         run,
-        time_limit=_seconds(time_limit),
+        time_limit=time_limit,
         seeds=ablating.SEEDS if seeds is None else seeds,
         jobs=jobs,
         output=output,
@@ -84,12 +83,3 @@ def _explained(asked: ablation.Asked, made: ablation.Ablation, explain: Callable
         again = "Begin again for the explanation; `burnish.explain` in Python makes it alone."
         raise failing.Signalled(stopped.signal_number, again, kept="the ablation is kept") from stopped
     return ablation.explained(asked, made, found.record)
-
-
-def _seconds(text: str) -> float:
-    try:
-        return settings.parse_duration(text)
-    except ValueError as error:
-        raise errors.ConfigError(
-            "The time limit cannot be used.", f"{error}.", "See `burnish ablate --help` for what there is."
-        ) from error

@@ -105,9 +105,11 @@ def improve(
     DATA is CSV or TSV (any common dialect), Parquet, JSON lines or NPZ; - reads standard input. Or it is images: a
     folder with a folder for each class, a folder and --labels, or NPZ (docs/images.md).
     """
+    from burnish.cli import options as given
+
+    values = given.settings_from(options, config, sources=(data, dev, test_file))
     from burnish.cli import running
 
-    values = running.settings_from(options, config)
     running.improve(
         running.Ask(data, dev, test_file, out, values, command=_command_line(), labels=labels),
         began=BEGAN,
@@ -137,6 +139,9 @@ def resume(run: Path, model: str | None, as_json: bool, quiet: bool) -> None:
 @click.option("--model", "own", metavar="FILE.py:NAME", help=OWN_MODEL)
 def predict(model: Path, data: str, output: str | None, proba: bool, own: str | None) -> None:
     """Predict: one row out for each row in, in order. MODEL is a run folder or its model folder."""
+    from burnish.cli import options
+
+    options.refuse_output(output, data)
     from burnish.cli import using
 
     using.predict(model, data, output, proba=proba, own=own)
@@ -152,6 +157,9 @@ def predict(model: Path, data: str, output: str | None, proba: bool, own: str | 
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def evaluate(model: Path, data: str, as_json: bool, **how: Any) -> None:
     """Judge a model on rows with known targets, with intervals."""
+    from burnish.cli import options
+
+    options.settings_from({name: how[name] for name in ("group", "weight")})
     from burnish.cli import using
 
     using.evaluate(model, data, as_json=as_json, **how)
@@ -165,15 +173,18 @@ def evaluate(model: Path, data: str, as_json: bool, **how: Any) -> None:
 @click.option("--dev", metavar="FOLDER", help="Images that choose, if you have your own.")
 @click.option("--test", metavar="FOLDER", help="Images that are opened once, if you have your own.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def audit(data: str, as_json: bool, **asked: Any) -> None:
+def audit(data: str, image_size: str | None, as_json: bool, **asked: Any) -> None:
     """Look for what is wrong with the data, without training anything.
 
     DATA is a table, or images: a folder with a folder for each class, a folder and --labels, a table with a column of
     paths, or NPZ (docs/images.md).
     """
+    from burnish.cli import options
+
+    size = options.settings_from({"image_size": image_size}).image_size
     from burnish.cli import using
 
-    using.audit(data, as_json=as_json, **asked)
+    using.audit(data, image_size=size, as_json=as_json, **asked)
 
 
 @burnish.command()
@@ -197,12 +208,10 @@ def check(where: str, as_json: bool, **asked: Any) -> int:
 @burnish.command()
 @click.argument("where", metavar="FILE.py:FUNCTION|RUN")
 @click.option("--baseline-error", type=float, metavar="X", help="What is achievable, as an error.")
-@click.option(
-    "--time-limit", metavar="TIME", default="2m", help="Of a run: wall time after which no further rule is tried (2m)."
-)
+@click.option("--time-limit", metavar="TIME", help="Of a run: wall time after which no further rule is tried (2m).")
 @click.option("--model", metavar="FILE.py:NAME", help=OWN_MODEL)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def diagnose(where: str, as_json: bool, **asked: Any) -> int:
+def diagnose(where: str, time_limit: str | None, model: str | None, as_json: bool, **asked: Any) -> int:
     """What is wrong with a training, and what to do. Exit code 1: a fault was found.
 
     FUNCTION() returns the arguments of `burnish.diagnose` as a dictionary: init, apply, loss, optimizer, train, dev,
@@ -212,9 +221,13 @@ def diagnose(where: str, as_json: bool, **asked: Any) -> int:
     RUN is the folder of a finished run: what held its network back and what was gained, and whether anything is wrong
     with the training of what it delivers.
     """
+    from burnish.cli import options
+
+    options.refuse_of_runs(where, time_limit=time_limit, model=model)
+    seconds = options.seconds(time_limit)
     from burnish.cli import diagnosing
 
-    return diagnosing.diagnose(where, as_json=as_json, **asked)
+    return diagnosing.diagnose(where, time_limit=seconds, model=model, as_json=as_json, **asked)
 
 
 @burnish.command()
@@ -233,8 +246,8 @@ def rules(code: str | None, as_json: bool) -> None:
 @burnish.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--time-limit", metavar="2m", default="2m", help="Wall time, all included but for --explain (2m).")
-@click.option("--seeds", type=int, metavar="N", help="Seeds of each side, if the time is enough (6).")
-@click.option("--jobs", type=int, metavar="N", help="Worker processes (one per core).")
+@click.option("--seeds", type=click.IntRange(2), metavar="N", help="Seeds of each side, if the time is enough (6).")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes (one per core).")
 @click.option("--model", metavar="FILE.py:NAME", help=OWN_MODEL)
 @click.option("--best-network", is_flag=True, help="Also where a simple model is delivered: the run's best network.")
 @click.option(
@@ -251,7 +264,7 @@ def rules(code: str | None, as_json: bool) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Warnings only.")
-def ablate(run: Path, as_json: bool, quiet: bool, **asked: Any) -> None:
+def ablate(run: Path, time_limit: str, as_json: bool, quiet: bool, **asked: Any) -> None:
     """What each technique is worth on your data: RUN's best network, with each taken away or put in.
 
     Input normalisation, initialisation, dropout, L2, weight decay, batch norm, momentum, Adam's parts, learning-rate
@@ -260,9 +273,12 @@ def ablate(run: Path, as_json: bool, quiet: bool, **asked: Any) -> None:
     With --explain also why: conditioning, signals through the layers, the paths of optimisers, averages, batch sizes,
     decay, L2, batch norm, early stopping, and grid against random search, each on your own rows with its finding.
     """
+    from burnish.cli import options
+
+    seconds = options.seconds(time_limit)
     from burnish.cli import ablating
 
-    ablating.ablate(run, began=BEGAN, as_json=as_json, quiet=quiet, **asked)
+    ablating.ablate(run, began=BEGAN, time_limit=seconds, as_json=as_json, quiet=quiet, **asked)
 
 
 @burnish.command()

@@ -12,27 +12,34 @@ from typing import Any
 import click
 
 from burnish import errors
+from burnish.cli import options
 from burnish.doctor import asking, diagnosis
 from burnish.doctor.diagnosis import Diagnosis
 from burnish.doctor.monitor import Monitor
 from burnish.executors import compile_cache
 from burnish.load import code
-from burnish.workflow import rediagnosing, settings
+from burnish.workflow import rediagnosing
 
 HEALTHY, SICK = 0, 1  # exit codes
 WANTED = code.Wanted(code.FUNCTION, "to diagnose", "train.py:training", "Name the function that returns the training.")
 
 
 def diagnose(
-    where: str, *, baseline_error: float | None, time_limit: str | None = None, model: str | None = None, as_json: bool
+    where: str,
+    *,
+    baseline_error: float | None,
+    time_limit: float | None = None,
+    model: str | None = None,
+    as_json: bool,
 ) -> int:
     """Print what is wrong with the training that a function of a file returns or does, or with a run's.
 
     Returns:
         The exit code.
     """
-    if ":" not in where and not where.endswith(".py"):
-        return _run(rediagnosing.Asked(Path(where), _seconds(time_limit), baseline_error, model), as_json=as_json)
+    if not options.names_code(where):
+        limit = rediagnosing.TIME_LIMIT if time_limit is None else time_limit
+        return _run(rediagnosing.Asked(Path(where), limit, baseline_error, model), as_json=as_json)
     path, name = code.parts(where, WANTED)
     # What was compiled is kept: whoever mends a training diagnoses it again.
     with contextlib.redirect_stdout(sys.stderr), compile_cache.lent(compile_cache.folder()):
@@ -43,15 +50,6 @@ def diagnose(
             found = diagnosis.diagnose(**{"baseline_error": baseline_error, **_arguments(maker, path, name)})
     click.echo(json.dumps({"function": where, **found.document()}, allow_nan=False) if as_json else str(found))
     return HEALTHY if found.ok else SICK
-
-
-def _seconds(text: str | None) -> float:
-    if text is None:
-        return rediagnosing.TIME_LIMIT
-    try:
-        return settings.parse_duration(text)
-    except ValueError as error:
-        raise errors.ConfigError("The time limit cannot be used.", f"{error}.", 'Write "90s", "2m" or "1h".') from error
 
 
 def _run(asked: rediagnosing.Asked, *, as_json: bool) -> int:

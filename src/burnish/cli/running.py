@@ -7,11 +7,9 @@ import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
-from burnish import errors
 from burnish.cli import failing
 from burnish.cli.showing import Screen
 from burnish.load.files import STANDARD_INPUT
@@ -22,11 +20,6 @@ from burnish.workflow.leaving import Result
 from burnish.workflow.reading import Sources
 from burnish.workflow.session import Interrupted
 from burnish.workflow.settings import Settings
-
-# Options whose names differ from the settings they set.
-RENAMED = {"time_column": "time"}
-# Settings that exclude one another: an option wins over the one that the file gives in its stead.
-EITHER = (("time_limit", "max_epochs"), ("time", "group"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,55 +33,6 @@ class Ask:
     settings: Settings
     command: str
     labels: str | None = None
-
-
-def settings_from(options: dict[str, Any], config: Path | None) -> Settings:
-    """Settings from the options given; what they leave open comes from the file, then from the defaults."""
-    values = {} if config is None else _from_file(config)
-    given = {RENAMED.get(k, k): v for k, v in options.items() if _given(v)}
-    if given.pop("no_test", False):
-        given["test"] = False
-    if "start" in given:
-        given["start"] = _configuration(Path(given["start"]))
-    for one, other in (*EITHER, *(pair[::-1] for pair in EITHER)):
-        if one in given and other not in given:
-            values.pop(other, None)
-    return all_settings.make(**{**values, **given})
-
-
-def _from_file(config: Path) -> dict[str, Any]:
-    """The file's settings; a configuration to start from may stand in it, or in a file of its own beside it."""
-    values = all_settings.from_file(config)
-    if isinstance(values.get("start"), str):
-        values["start"] = _configuration(config.parent / values["start"])
-    return values
-
-
-def _given(value: Any) -> bool:
-    """Whether the option was used: 0 is a value like any other."""
-    return value is not None and value is not False and value != ()
-
-
-def _configuration(path: Path) -> dict[str, Any]:
-    if path.suffix == ".toml":
-        return all_settings.from_file(path)
-    try:
-        values = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise errors.ConfigError(
-            f"The file {path} cannot be read.", f"The system says: {error.strerror}.", "Check the path."
-        ) from error
-    except ValueError as error:
-        raise errors.ConfigError(
-            f"The starting configuration {path} is not JSON.", f"{error}.", "Give a JSON or TOML file."
-        ) from error
-    if not isinstance(values, dict):
-        raise errors.ConfigError(
-            f"{path} holds no configuration.",
-            "It must be one JSON object of settings and values.",
-            'Write it like {"widths": [64, 64], "learning_rate": 0.001}.',
-        )
-    return values
 
 
 def improve(ask: Ask, *, began: float, as_json: bool, quiet: bool, verbose: bool) -> None:

@@ -18,7 +18,6 @@ from burnish.report import wording
 from burnish.report.summary import Metric
 from burnish.store import atomic, run_folder
 from burnish.workflow import appendix, applying, arriving, checking, image_looking, image_reading, looking
-from burnish.workflow import settings as all_settings
 from burnish.workflow.image_reading import ImageSources
 
 
@@ -63,23 +62,22 @@ def audit(
     *,
     target: str | None,
     labels: str | None,
-    image_size: str | None,
+    image_size: tuple[int, int] | None,
     dev: str | None,
     test: str | None,
     as_json: bool,
 ) -> None:
     """What is wrong with a table, or with images."""
-    size = all_settings.make(image_size=image_size).image_size
     looked: looking.Looked | image_looking.LookedAtImages
     found = images.opened(data, but=(target,))
     if images.are_images(found):
         if isinstance(found, Paths):
             target = checking.column(found.table, target, "target")
             image_reading.refuse_labels(labels, found)
-        sources = ImageSources(found, dev, test, labels, target, size)
+        sources = ImageSources(found, dev, test, labels, target, image_size)
         looked = image_looking.audit(sources, report=showing.Packing())
     else:
-        image_reading.refuse_for_tables(labels, size, data)
+        image_reading.refuse_for_tables(labels, image_size, data)
         if dev is not None or test is not None:
             raise errors.ConfigError(
                 "A table is audited by itself.", "--dev and --test are of images.", "Leave them out."

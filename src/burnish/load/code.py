@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from burnish import errors
-from burnish.report import wording
+from burnish.data.harmless import plain
 
 SHOWN = 8  # names that an error lists
 FUNCTION = "function"
@@ -129,11 +129,11 @@ def line(error: BaseException, path: Path) -> str:
 
 def said(error: BaseException) -> str:
     """An error as one line."""
-    message = wording.plain(str(error).strip().split("\n")[0])
+    message = plain(str(error).strip().split("\n")[0])
     return f"{type(error).__name__}: {message}" if message else f"{type(error).__name__}."
 
 
 def listed(names: Sequence[str], thing: str = FUNCTION) -> str:
     """The first few names."""
     more = [f"{len(names) - SHOWN} more"] if len(names) > SHOWN else []
-    return wording.listing([*names[:SHOWN], *more]) or f"no {thing}s"
+    return ", ".join([*names[:SHOWN], *more]) or f"no {thing}s"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from burnish.data.harmless import plain as plain
 from burnish.diagnosis.finding import Finding, Severity
-from burnish.report.summary import BaselineResult, ExperimentResult, Final, FirstNetwork, Gap, Summary, Task
+from burnish.report.summary import BaselineResult, ColumnNote, ExperimentResult, Final, FirstNetwork, Gap, Summary, Task
 from burnish.stats.interval import Interval
 
 # Significant digits of an interval's half width that are printed. JCGM 100:2008 (the "GUM"), 7.2.6: at most two digits
@@ -18,6 +18,7 @@ MOST_DECIMALS = 6  # beyond these a number is written in powers of ten
 BESIDE = "clearly better than", "not clearly different from", "clearly worse than"  # how two models compare
 YARDSTICK = "boosting"  # the baseline that is never delivered
 ADVICE_SHOWN = 3  # next steps: more than a person takes at once is noise
+COLUMNS_SHOWN = 300  # of the table that tells how each was understood: nobody reads on, and browsers take seconds
 
 
 def shorten(text: str, longest: int) -> str:
@@ -353,6 +354,12 @@ def _of_fits(count: int) -> str:
     return (
         f", averaged over {count} fits, one a fold: the promise is for their average, the dev error for one at a time"
     )
+
+
+def columns_hidden(columns: Sequence[ColumnNote]) -> str:
+    """How many columns the table of the first `COLUMNS_SHOWN` leaves away, as a sentence; "": none."""
+    hidden = len(columns) - COLUMNS_SHOWN
+    return f"And {hidden:,} more: `summary.json` in the run's folder has them all." if hidden > 0 else ""
 
 
 def by_severity(findings: Sequence[Finding]) -> tuple[Finding, ...]:

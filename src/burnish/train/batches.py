@@ -6,9 +6,6 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int32
 
-# Smallest mini-batches for batch norm: the fewest rows that can be cut so that none stands alone, however many.
-LEAST_WITH_BATCH_NORM = 3
-
 
 def steps_per_epoch(batch_size: int, rows: Array) -> Int32[Array, ""]:
     """Mini-batches of an epoch; the last one may be smaller.
@@ -23,7 +20,7 @@ def positions(batch_size: int, index: Array, rows: Array) -> tuple[Int32[Array, 
 
     The last mini-batch may be smaller. One of a single row would leave batch norm without a variance, so it takes one
     row from the mini-batch before it. From one of two rows it takes one too, and leaves one: an odd number of rows has
-    no mini-batches of at most two without a single row, so that batch norm asks for `LEAST_WITH_BATCH_NORM`.
+    no mini-batches of at most two without a single row, so that batch norm asks for three (`configuration`).
     """
     latest = jnp.maximum(rows - min(2, batch_size), 0)
     begin = jnp.minimum(index * batch_size, latest)

@@ -12,6 +12,9 @@ Decay = Literal["none", "cosine", "one_cycle", "inverse", "exponential", "sqrt_e
 Initializer = Literal["he", "lecun", "glorot", "zeros", "small", "large"]
 
 
+# Smallest mini-batches for batch norm: the fewest rows that can be cut so that none stands alone, however many.
+LEAST_WITH_BATCH_NORM = 3
+
 # What only burnish's own network has: a person's own model settles such things itself.
 OF_THE_PERCEPTRON = (
     *("widths", "activation", "norm", "bins", "frequencies", "residual"),

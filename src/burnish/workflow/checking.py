@@ -33,20 +33,11 @@ def column(table: Table, name: str | None, what: str) -> str:
     raise errors.ConfigError(f"{table.name} has no {what} {name!r}.", f"Its columns are {shown}.", advice)
 
 
-def roles(settings: Settings, table: Table, target: str) -> None:
-    """Every column that is spoken of is there, and none has two roles."""
-    taken = {target: "target"}
-    named = {"source": settings.source, "group": settings.group, "time": settings.time, "weight": settings.weight}
-    for role, name in (*named.items(), *(("drop", name) for name in settings.drop)):
-        if name is None:
-            continue
-        column(table, name, "column")
-        if taken.setdefault(name, role) != role:
-            raise errors.ConfigError(
-                f"Column {name!r} cannot have two roles.",
-                f"It was named by --{taken[name]} and by --{role}.",
-                "Name another column, or leave one of the two out.",
-            )
+def columns_there(settings: Settings, table: Table) -> None:
+    """Every column that is spoken of is there."""
+    for name in (settings.source, settings.group, settings.time, settings.weight, *settings.drop):
+        if name is not None:
+            column(table, name, "column")
 
 
 def weights(table: Table, name: str) -> NDArray[np.float64]:

@@ -28,6 +28,9 @@ TIMES = ("DA3", "DA4")
 AUDITED, ROWS_A_SECOND, LEAST, COUNTED_AS = rows.MOST_ROWS, 10, 500, 60.0
 # Rules that train several forests, and the seconds below which a run has no time for them.
 DEAR, DEAR_FROM = frozenset(("DA9", "DA17", "DA20")), 45.0
+# All rules that train models, and the values for each second of the limit from which a run has no time for them: on
+# 2 million values they take 2 s.
+TRAINING, VALUES_A_SECOND = DEAR | {"DA18", "DA26"}, 50_000
 # Rows up to which every value is read, to see whether a mean was computed from these very rows.
 READ_IN_FULL = 200_000
 
@@ -61,10 +64,10 @@ def alone(
     picked = rows.some(len(main), most, np.random.default_rng([plan.seed, 99]))
     needless = {"DA6"} if copied else set()
     needless |= {"DA9"} if plan.time is not None else set()
-    needless |= DEAR if settings is not None and _seconds(settings) < DEAR_FROM else set()
+    needless |= set() if settings is None else _too_dear(settings, table)
     codes = [code for code in ALONE if code not in needless]
     # Whether targets belong to other rows is seen in rows that follow one another, which a sample does not hold.
-    found = _look(_rows(view, main[:most]), ("DA18",))
+    found = _look(_rows(view, main[:most]), {"DA18"} - needless)
     if not found:
         found = _look(_rows(view, main[picked]), codes)
     if len(main) <= READ_IN_FULL:
@@ -119,15 +122,25 @@ def rows_of(settings: Settings) -> int:
     return int(np.clip(ROWS_A_SECOND * _seconds(settings), LEAST, rows.MOST_ROWS))
 
 
-def left_out(settings: Settings) -> str:
-    """What a short run does not look for, as a sentence; "": it looks for all."""
+def _too_dear(settings: Settings, table: Table) -> frozenset[str]:
+    """Rules that a run of so many seconds leaves out on so large a table."""
     seconds = _seconds(settings)
-    if seconds >= DEAR_FROM:
+    if min(table.rows, rows_of(settings)) * len(table.columns) > VALUES_A_SECOND * seconds:
+        return TRAINING
+    return DEAR if seconds < DEAR_FROM else frozenset()
+
+
+def left_out(settings: Settings, table: Table) -> str:
+    """What a short run does not look for in this table, as a sentence; "": it looks for all."""
+    codes = _too_dear(settings, table)
+    if not codes:
         return ""
-    return (
-        f"As the time is short, rules that train models look at {rows_of(settings):,} rows at most, and "
-        f"{observation.listed(sorted(DEAR, key=lambda code: int(code[2:])))} are left out: `burnish audit` asks all."
-    )
+    names = observation.listed(sorted(codes, key=lambda code: int(code[2:])))
+    if codes == TRAINING:
+        what = f"for a table of this size, the rules that train models ({names}) are left out"
+    else:
+        what = f"rules that train models look at {rows_of(settings):,} rows at most, and {names} are left out"
+    return f"As the time is short, {what}: `burnish audit` asks all."
 
 
 def _seconds(settings: Settings) -> float:

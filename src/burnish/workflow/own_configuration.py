@@ -10,8 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from burnish.train import batches
-from burnish.train.configuration import Configuration
+from burnish.train.configuration import LEAST_WITH_BATCH_NORM, Configuration
 
 ABOVE_ZERO = ("batch_size", "learning_rate", "epsilon", "frequency_scale", "epochs")
 COUNTS = ("bins", "frequencies", "patience")  # that may be 0
@@ -55,9 +54,9 @@ def _check_ranges(found: Configuration) -> None:
         raise ValueError(f"widths must be at least 1 each, not {list(found.widths)}")
     if isinstance(found.dropout, tuple) and len(found.dropout) != len(found.widths):
         raise ValueError(f"dropout has {len(found.dropout)} rates for {len(found.widths)} hidden layers")
-    if found.norm == "batch" and found.batch_size < batches.LEAST_WITH_BATCH_NORM:
+    if found.norm == "batch" and found.batch_size < LEAST_WITH_BATCH_NORM:
         raise ValueError(
-            f"batch_size must be at least {batches.LEAST_WITH_BATCH_NORM} with batch norm, which has no variance of "
+            f"batch_size must be at least {LEAST_WITH_BATCH_NORM} with batch norm, which has no variance of "
             f"one row, not {found.batch_size}"
         )
     for field in fields(Configuration):

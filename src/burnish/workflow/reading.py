@@ -263,7 +263,7 @@ def audit(session: Session, loaded: Loaded) -> tuple[audits.Audit, tuple[Finding
     )
     findings = data_rules.with_more(tuple(map(as_finding, found.observations)), more)
     report(session, Stage.AUDIT, findings)
-    if said := data_rules.left_out(settings):
+    if said := data_rules.left_out(settings, table):
         session.say(Stage.AUDIT, said, lasting=True)
     return found, findings
 

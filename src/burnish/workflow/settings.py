@@ -13,16 +13,18 @@ from pydantic_core import ErrorDetails
 
 from burnish import cores, errors
 from burnish.data.images import SHORTEST_SIDE
-from burnish.load import own_models
+from burnish.load import STANDARD_INPUT, own_models
 from burnish.model.own_model import OwnModel
 from burnish.train.configuration import Configuration
 from burnish.workflow import own_configuration
+from burnish.workflow.units import NUMBER, parse_duration, parse_image_size, parse_size
 
 # Wall time of a run whose limit nobody gave, in seconds.
 PRESET_SECONDS = {"quick": 30.0, "default": 120.0, "thorough": 1200.0}
 
 CLASSIFICATION_METRICS = ("log_loss", "accuracy", "balanced_accuracy", "auc")
 REGRESSION_METRICS = ("rmse", "mae", "r2")
+METRICS = {"classification": CLASSIFICATION_METRICS, "regression": REGRESSION_METRICS}
 
 # The cost that chooses between networks, for each metric, and what to say where it is not the metric itself.
 CHOOSES_BY = {
@@ -54,11 +56,8 @@ REQUIRABLE = {
 # Sides of images in pixels: up to what still trains in a day.
 LARGEST_SIDE = 1024
 
-NUMBER = r"(?:\d+\.?\d*|\.\d+)"
 # What the command line and `burnish.improve` take beside the settings: where things are, and how they are shown.
 NO_SETTINGS = ("data", "dev", "out", "json", "config", "quiet", "verbose")
-UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 class Settings(BaseModel):
@@ -149,9 +148,33 @@ class Settings(BaseModel):
             )
         if self.time is not None and self.group is not None:
             raise ValueError("time and group cannot both order the split: give the one that matters for new rows")
+        if told := self._two_roles() or self._of_another_task():
+            raise ValueError(told)
         if self.start is not None and self.start.model:
             raise ValueError("a configuration to start from names no model: give it as model, beside start")
         return self
+
+    def _two_roles(self) -> str | None:
+        """Of a column that was named twice."""
+        named = [(name, getattr(self, name)) for name in ("target", "source", "group", "time", "weight")]
+        taken: dict[str, str] = {}
+        for role, column in (*named, *(("drop", column) for column in self.drop)):
+            if column is not None and taken.setdefault(column, role) != role:
+                return f"column {column!r} cannot have two roles, and was named by --{taken[column]} and by --{role}"
+        return None
+
+    def _of_another_task(self) -> str | None:
+        """Of what was asked for and does not fit the task that was named."""
+        if self.task == "auto":
+            return None
+        if self.metric is not None and self.metric not in METRICS[self.task]:
+            return f"the metric {self.metric!r} does not fit a {self.task}, where it is {', '.join(METRICS[self.task])}"
+        bound = None if self.require is None else parse_requirement(self.require)[0]
+        if bound is not None and bound not in REQUIRABLE[self.task]:
+            return f"--require bounds {bound!r}, which a {self.task} does not have"
+        if self.positive is not None and self.task == "regression":
+            return f"--positive {self.positive!r} names a class, and a regression has none"
+        return None
 
     @property
     def limit(self) -> float | None:
@@ -199,6 +222,22 @@ def _refusal(first: ErrorDetails) -> errors.ConfigError:
     return errors.ConfigError(f"The setting {name} cannot be used.", why.removesuffix(".") + ".", help_line)
 
 
+def sources_agree(settings: Settings, main: Any, dev: Any, test: Any) -> None:
+    """The sources go together, with one another and with the settings.
+
+    Raises:
+        ConfigError: Test rows are given and not wanted, or standard input is to be read twice.
+    """
+    if test is not None and not settings.test:
+        raise errors.ConfigError(
+            "There cannot be a test file and no test set.", "--test and --no-test were both given.", "Leave one out."
+        )
+    if sum(isinstance(one, str | Path) and str(one) == STANDARD_INPUT for one in (main, dev, test)) > 1:
+        raise errors.ConfigError(
+            "Standard input was given twice.", "It can be read once only.", "Write one of the tables into a file."
+        )
+
+
 def from_file(path: Path) -> dict[str, Any]:
     """Values of a burnish.toml; ConfigError where it is missing or not TOML."""
     try:
@@ -211,30 +250,6 @@ def from_file(path: Path) -> dict[str, Any]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise errors.ConfigError(f"The file {path} is not TOML.", str(error), "Mend the line it names.") from error
-
-
-def parse_duration(text: str) -> float:
-    """Seconds of "90", "90s", "2m", "1.5h"."""
-    found = re.fullmatch(rf"\s*({NUMBER})\s*(s|m|min|h|)\s*", text)
-    if not found:
-        raise ValueError(f"{text!r} is not a time: write 90s, 2m or 1h")
-    return float(found[1]) * UNITS[found[2]]
-
-
-def parse_size(text: str) -> int:
-    """Bytes of "4G", "500M"."""
-    found = re.fullmatch(rf"\s*({NUMBER})\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
-    if not found:
-        raise ValueError(f"{text!r} is not a size: write 4G or 500M")
-    return int(float(found[1]) * SIZES[found[2].upper()])
-
-
-def parse_image_size(text: str) -> tuple[int, int]:
-    """Height and width of "32" or "32x48"."""
-    found = re.fullmatch(r"\s*(\d+)\s*(?:[xX×]\s*(\d+)\s*)?", text)
-    if not found:
-        raise ValueError(f"{text!r} is not a size: write 32 or 32x48 (height x width)")
-    return int(found[1]), int(found[2] or found[1])
 
 
 def parse_requirement(text: str) -> tuple[str, float]:

@@ -1,0 +1,33 @@
+"""Times and sizes as people write them. Imports nothing that takes time: options are read before anything else."""
+
+from __future__ import annotations
+
+import re
+
+NUMBER = r"(?:\d+\.?\d*|\.\d+)"
+UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of "90", "90s", "2m", "1.5h"."""
+    found = re.fullmatch(rf"\s*({NUMBER})\s*(s|m|min|h|)\s*", text)
+    if not found:
+        raise ValueError(f"{text!r} is not a time: write 90s, 2m or 1h")
+    return float(found[1]) * UNITS[found[2]]
+
+
+def parse_size(text: str) -> int:
+    """Bytes of "4G", "500M"."""
+    found = re.fullmatch(rf"\s*({NUMBER})\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
+    if not found:
+        raise ValueError(f"{text!r} is not a size: write 4G or 500M")
+    return int(float(found[1]) * SIZES[found[2].upper()])
+
+
+def parse_image_size(text: str) -> tuple[int, int]:
+    """Height and width of "32" or "32x48"."""
+    found = re.fullmatch(r"\s*(\d+)\s*(?:[xX×]\s*(\d+)\s*)?", text)
+    if not found:
+        raise ValueError(f"{text!r} is not a size: write 32 or 32x48 (height x width)")
+    return int(found[1]), int(found[2] or found[1])
