@@ -23,17 +23,20 @@ from burnish.load import image_tables
 from burnish.load import images as image_files
 from burnish.load.image_tables import Paths
 from burnish.preprocess import target as targets
-from burnish.workflow import checking, data_rules, image_reading, remarks
+from burnish.workflow import arriving, checking, data_rules, image_reading, remarks
 from burnish.workflow.checking import DEV, MAIN, TEST
 from burnish.workflow.events import Stage
 from burnish.workflow.image_reading import ImageSources
 from burnish.workflow.session import Session
-from burnish.workflow.settings import CLASSIFICATION_METRICS, REGRESSION_METRICS, STAND_INS, Settings
+from burnish.workflow.settings import METRICS, STAND_INS, Settings, sources_agree
 
 # Seconds between two lines on how far the packing of images is.
 PACKING_PULSE = 10.0
 # Settings that name columns of a table.
 OF_TABLES = ("source", "group", "time", "drop", "weight")
+
+# Kinds of columns that no network reads.
+LEFT_OUT = (Kind.TEXT, Kind.IDENTIFIER, Kind.CONSTANT)
 
 # Rows below which a person is warned: an error rate of 10 % is then known to ± 11 points at best, all rows judging it.
 FEW_ROWS = 30
@@ -82,24 +85,16 @@ def name_of(sources: Sources) -> str:
 def read(session: Session, sources: Sources) -> Loaded:
     """Stage 1: every record is a row or a reject; every column has a kind and a reason for it."""
     settings = session.settings
-    if sources.test is not None and not settings.test:
-        raise errors.ConfigError(
-            "There cannot be a test file and no test set.", "--test and --no-test were both given.", "Leave one out."
-        )
+    sources_agree(settings, sources.main, sources.dev, sources.test)
     if image_files.are_images(sources.main):
         return _read_images(session, sources)
-    given = (sources.main, sources.dev, sources.test)
-    if sum(isinstance(one, str | Path) and str(one) == load.STANDARD_INPUT for one in given) > 1:
-        raise errors.ConfigError(
-            "Standard input was given twice.", "It can be read once only.", "Write one of the tables into a file."
-        )
     found = load.read(sources.main, name=sources.name)
     main = image_tables.opened(found, sources.main, but=(settings.target, *settings.drop))
     if isinstance(main, Paths):
         return _read_images(session, replace(sources, main=main))
     image_reading.refuse_for_tables(sources.labels, settings.image_size, str(sources.main))
     target = checking.column(main, settings.target, "target")
-    checking.roles(settings, main, target)
+    checking.columns_there(settings, main)
     parts, origins = [main], [np.full(main.rows, MAIN, np.int8)]
     for given, place in ((sources.dev, DEV), (sources.test, TEST)):
         if given is not None:
@@ -118,6 +113,9 @@ def read(session: Session, sources: Sources) -> Loaded:
         table, origin = table.take(kept), origin[kept]
     table = table.drop(*settings.drop)
     profiles = kinds.profile(table, target=target)
+    inputs = {one.name: table[one.name].physical for one in profiles if one.kind not in LEFT_OUT and one.name != target}
+    for part in parts[1:]:
+        arriving.refuse_unreadable(part, inputs)
     task, reason = _task(settings, table, profiles, target)
     _tell(session, table, profiles, (task, reason), without)
     checking.target_suits(settings, table[target], task)
@@ -132,7 +130,8 @@ def _read_images(session: Session, sources: Sources) -> Loaded:
     settings = session.settings
     asked = {name: getattr(settings, name) for name in OF_TABLES if getattr(settings, name)}
     if isinstance(sources.main, Paths):
-        checking.roles(settings, sources.main.table, checking.column(sources.main.table, settings.target, "target"))
+        checking.column(sources.main.table, settings.target, "target")
+        checking.columns_there(settings, sources.main.table)
         image_reading.refuse_labels(sources.labels, sources.main)
     elif asked:
         raise errors.ConfigError(
@@ -193,7 +192,7 @@ def _task(settings: Settings, table: Table, profiles: Sequence[kinds.Profile], t
 
 def metric_for(settings: Settings, task: targets.Task) -> str:
     """What choices are made by: what was asked for, or log-loss for classes and RMSE for numbers."""
-    allowed = CLASSIFICATION_METRICS if task == "classification" else REGRESSION_METRICS
+    allowed = METRICS[task]
     metric = settings.metric or allowed[0]
     if metric not in allowed:
         raise errors.ConfigError(
