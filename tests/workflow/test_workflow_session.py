@@ -14,6 +14,7 @@ from burnish.report.summary import BaselineResult
 from burnish.train.work import Ending, Outcome, Telemetry, Work
 from burnish.workflow import candidates, diagnosis, improve, reading, settings
 from burnish.workflow.baselines import Baselines
+from burnish.workflow.budget import Budget
 from burnish.workflow.events import Stage
 from burnish.workflow.session import Session
 
@@ -55,6 +56,18 @@ def asked(tmp_path) -> tuple[Session, fake.Problem]:
 def train(session: Session, problem: fake.Problem, share: float, *names: str) -> None:
     work = [item for name in names for item in candidates.plan(name, fake.CENTRE, seeds=(0,), folds=(0,), share=share)]
     session.train(problem, work, Stage.TUNE)
+
+
+@pytest.mark.parametrize(("limit", "late"), [(7.5, False), (6.5, True), (90.0, False), (None, False)])
+def test_a_run_that_is_late_says_what_could_not_be_cut_short(asked, monkeypatch, limit, late):
+    session, problem = asked
+    session.budget.limit = limit
+    elapsed = 98.0 if limit == 90.0 else 10.0  # within 10 % or 3 s
+    monkeypatch.setattr(Budget, "elapsed", property(lambda budget: elapsed))
+    improve._say_if_late(session, problem, 2.4)
+
+    assert len(session.warnings) == late
+    assert all("preparing 300 rows" in said and "took 2 s" in said for said in session.warnings)
 
 
 def test_epochs_that_were_trained_before_are_not_counted_again(asked):

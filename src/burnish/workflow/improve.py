@@ -52,6 +52,8 @@ RECIPE_ENDS, TUNE_ENDS, FINISH_ENDS = 0.38, 0.90, 0.92
 # Where the chosen networks are trained on further rotations of train and dev, the search ends here: on ten tables,
 # rotations lowered the loss by a median of 5 %, as much as the whole search.
 TUNE_ENDS_BEFORE_ROTATIONS = 0.62
+# A run that takes longer than its limit by more than this, whichever is more, says why.
+LATE_SECONDS, LATE_SHARE = 3.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ def _stages(session: Session, request: Request, trains: Executor) -> Result:
     # A person's own model sees the columns that there are, and no empty ones.
     roomy = request.manner.in_process and request.settings.model is None
     problem = preparing.prepare(session, loaded, split, copies=audited.keep_together, roomy=roomy)
+    ready = session.budget.elapsed
     baselines = train_baselines(session, problem, yardstick=request.manner.yardstick)
     heap.give_back()  # of what was read and fitted, before workers want memory
     problem, configuration, first = diagnosis.first(session, problem)
@@ -225,8 +228,29 @@ def _stages(session: Session, request: Request, trains: Executor) -> Result:
     if isinstance(trains, pool.Pool):
         trains.close()  # nothing trains any more: what workers hold is room for who predicts
     finished = finishing.finish(session, problem, None if networks is None else networks.chosen, baselines)
+    _say_if_late(session, problem, ready)
     story = Story(loaded, (*about_data, *straddling), problem, baselines, networks, finished)
     return leaving.leave(session, request.command, story, files=request.manner.files)
+
+
+def _say_if_late(session: Session, problem: Problem, ready: float) -> None:
+    """Where the limit is over by more than is promised, say so, and what could not be cut short.
+
+    Args:
+        session: Knows the clock.
+        problem: What was read.
+        ready: Seconds after which training could begin.
+    """
+    limit, elapsed, table = session.budget.limit, session.budget.elapsed, problem.table
+    if limit is not None and elapsed > limit + max(LATE_SECONDS, LATE_SHARE * limit):
+        session.say(
+            Stage.FINISH,
+            f"The time limit of {limit:g} s was over {elapsed - limit:.0f} s ago: reading, auditing and preparing "
+            f"{table.rows:,} rows and {len(table.columns):,} columns took {ready:.0f} s and are never cut short, nor "
+            "are the simple models and the last judgement.",
+            warning=True,
+            lasting=True,
+        )
 
 
 def _networks(
