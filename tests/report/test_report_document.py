@@ -54,7 +54,16 @@ def test_the_document_has_the_promised_shape(full, validator):
             "report",
         ),
     ]
-    assert list(values["final"]) == ["train", "train_dev", "dev", "dev_raw", "dev_rows", "test", "test_metrics"]
+    assert list(values["final"]) == [
+        "train",
+        "train_dev",
+        "dev",
+        "dev_raw",
+        "dev_rows",
+        "practical_size",
+        "test",
+        "test_metrics",
+    ]
     assert values["final"]["train_dev"] is None
     assert values["final"]["dev"] == {
         "name": "RMSE",

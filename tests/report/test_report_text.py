@@ -96,9 +96,20 @@ def test_models_that_were_compared_row_by_row_differ_where_that_interval_says_so
     assert wording.verdict(told) == (
         "The final model is the linear baseline, clearly better than mean and clearly worse than boosting."
     )
-    assert wording.yardstick(told).startswith("Boosting did better, by ")
+    assert wording.yardstick(told).startswith("Boosting's error is lower by ")
     assert wording.yardstick(told) in terminal.summary(told)
     assert wording.yardstick(replace(told, baselines=baselines[:2])) == ""
+
+
+def test_a_difference_that_may_be_too_small_to_matter_is_none(full):
+    """As little as noise may be, when both are right and wrong on nearly the same rows."""
+    wide = Interval(5.0, 1.0, 9.0)
+    excess = {"mean": Interval(-0.3, -0.4, -0.2), "boosting": Interval(0.3, 0.2, 0.4)}
+    baselines = tuple(summary.BaselineResult(name, wide, excess=found) for name, found in excess.items())
+    told = replace(full, final=replace(full.final, dev=wide, practical=0.25), baselines=baselines)
+
+    assert wording.verdict(told) == "The final model is not clearly different from mean and boosting."
+    assert wording.yardstick(told) == ""
 
 
 def test_the_two_numbers_of_a_delivered_simple_model_are_told_apart(full):

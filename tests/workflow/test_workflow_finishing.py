@@ -10,6 +10,7 @@ import pytest
 import workflow_fake as fake
 
 from burnish.predictor.simple import SimplePredictor
+from burnish.report.summary import BaselineResult
 from burnish.stats import prediction
 from burnish.stats.interval import Interval
 from burnish.train.work import Ending, Outcome, Work
@@ -147,6 +148,17 @@ def test_a_linear_truth_is_answered_by_the_linear_model(folds, tmp_path):
     # Errors are of what is delivered, on every part: linear models err alike on rows they saw and rows they did not.
     assert finished.judged.train.value == pytest.approx(0.5, rel=0.25)
     assert finished.judged.dev.value == pytest.approx(0.5, rel=0.25)
+
+
+def test_what_chose_is_said_where_another_simple_model_has_the_lower_error():
+    """Log-loss may prefer a model that is never sure to one that is right more often."""
+    problem = fake.question("classification", metric="log_loss")
+    errors = {"majority": 0.5, "linear": 0.2, "boosting": 0.1}
+    results = tuple(BaselineResult(name, Interval(error, error, error)) for name, error in errors.items())
+    simple = baselines.Baselines(results, {}, {})
+
+    assert "the lowest log-loss, which is what chooses" in finishing._chosen_by(problem, simple, "majority")
+    assert finishing._chosen_by(problem, simple, "linear") == ""
 
 
 @pytest.mark.parametrize(("task", "simplest"), [("regression", "mean"), ("classification", "majority")])

@@ -88,6 +88,9 @@ class FinalRecord(_Record):
         "train and dev are averaged, too bad as each row is judged by one of them alone."
     )
     dev_rows: int = Field(description="Rows that dev and dev_raw come from.")
+    practical_size: float | None = Field(
+        description="A difference of errors that may be smaller than this is of no interest."
+    )
     test: ErrorRecord | None = Field(description="Opened once, at the end; null without a test set.")
     test_metrics: dict[str, ErrorRecord] = Field(
         description="Further measures on the test rows, smaller is better; of two classes also what depends on the "
@@ -211,6 +214,7 @@ def _final(name: str, final: Final, dev_rows: int) -> FinalRecord:
         dev=_error(name, final.dev),
         dev_raw=_error(name, final.dev_raw),
         dev_rows=final.dev_rows or dev_rows,
+        practical_size=_finite(final.practical),
         test=_error(name, final.test),
         test_metrics={key: value for key, value in metrics.items() if value is not None},
     )

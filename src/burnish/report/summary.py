@@ -257,6 +257,7 @@ class Final:
     test: Interval | None = None
     test_metrics: tuple[Metric, ...] = ()
     test_openings: int = 1  # how often the run's test set has been opened
+    practical: float = 0.0  # a difference of errors that is not surely larger than this is of no interest
     dev_rows: int | None = None  # that `dev` and `dev_raw` come from; None: those of `Rows.dev`
 
 

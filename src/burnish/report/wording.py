@@ -195,21 +195,24 @@ def verdict(summary: Summary) -> str:
 
 
 def _beside(final: Final, baseline: BaselineResult) -> str:
-    """Where both were compared row by row the interval of the difference decides, else whether theirs overlap."""
+    """Where both were compared row by row the interval of the difference decides, else whether theirs overlap.
+
+    As with the gaps of an error, one that may be too small to matter is not called a difference.
+    """
     better, same, worse = BESIDE
     excess = baseline.excess or Interval(math.nan, final.dev.low - baseline.dev.high, final.dev.high - baseline.dev.low)
-    return better if excess.high < 0 else worse if excess.low > 0 else same
+    return better if excess.high < -final.practical else worse if excess.low > final.practical else same
 
 
 def yardstick(summary: Summary) -> str:
     """That boosting did better, where it surely did, and why it is not what is delivered. "" where it did not."""
     by = next((b.excess for b in summary.baselines if b.name == YARDSTICK and b.excess is not None), None)
-    if by is None or by.low <= 0:
+    if by is None or summary.final is None or by.low <= summary.final.practical:
         return ""
     size = difference(by, unit_of(summary.task)).removeprefix("+")
     return (
-        f"Boosting did better, by {size} on the same dev rows. It is a yardstick, which burnish shows and never hands "
-        "back: where the error is all that counts, train boosted trees with a tool of their own."
+        f"Boosting's error is lower by {size} on the same dev rows. It is a yardstick, which burnish shows and never "
+        "hands back: where the error is all that counts, train boosted trees with a tool of their own."
     )
 
 

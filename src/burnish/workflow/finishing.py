@@ -29,6 +29,7 @@ from burnish.workflow.events import Stage
 from burnish.workflow.problem import Problem
 from burnish.workflow.promising import Honest
 from burnish.workflow.session import Session
+from burnish.workflow.settings import CHOOSES_BY
 
 # Candidates that the selection chooses from: the best ones; more would slow prediction and add nothing (their shares
 # are 0).
@@ -247,7 +248,8 @@ def finish(session: Session, problem: Problem, chosen: Chosen | None, baselines:
         what = f"Delivering {'one network' if count == 1 else f'an average of {count} networks'}"
     else:
         why = NOT_BEATEN if chosen is not None else wording.without_network(session.trials)
-        predictor, delivered, judged = _simple(problem, baselines, simple, why=f"{why}.")
+        why = f"{why}.{_chosen_by(problem, baselines, simple)}"
+        predictor, delivered, judged = _simple(problem, baselines, simple, why=why)
         what = f"{delivered.reason} Delivering the {simple} baseline"
     excess = comparing.excess(problem, _errors(problem, chosen, baselines, delivered), baselines)
     excess.pop(delivered.what, None)  # it is this model itself
@@ -324,6 +326,14 @@ def _simpler(problem: Problem, chosen: Chosen | None, baselines: Baselines) -> S
         return best
     honest = chosen.honest[: len(rows)]  # the screening folds' rows come first
     return best if costs[best] <= problem.judge.cost(honest) else None
+
+
+def _chosen_by(problem: Problem, baselines: Baselines, name: Simple) -> str:
+    """What chose a simple model, where another one has a lower error: costs and errors may differ. "" elsewhere."""
+    known = baselines.errors
+    if all(known[name].value <= known[other].value for other in DELIVERABLE if other in known):
+        return ""
+    return f" Of the simple models it has the lowest {CHOOSES_BY[problem.judge.metric]}, which is what chooses."
 
 
 def _span(found: interval.Interval) -> str:

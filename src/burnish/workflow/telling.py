@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from burnish.diagnosis import budget
 from burnish.diagnosis.finding import Finding
 from burnish.report import summary as records
 from burnish.tune import guarantee, importance, shape_table
@@ -69,7 +70,7 @@ def summarise(session: Session, story: Story, *, run: records.Run) -> records.Su
         rejects=tuple(records.RejectNote(r.line, r.column, r.reason, r.text) for r in story.loaded.table.rejects[:50]),
         audit=story.about_data,
         baselines=tuple(replace(one, excess=finished.excess.get(one.name)) for one in story.baselines.results),
-        final=_final(finished),
+        final=_final(problem, finished),
         predictions=_predictions(problem, finished),
         delivered=finished.delivered,
         advice=_advice(session, story),
@@ -292,8 +293,9 @@ def _training(chosen: Chosen) -> tuple[records.TrainingCurve, ...]:
     )
 
 
-def _final(finished: Finished) -> records.Final:
+def _final(problem: Problem, finished: Finished) -> records.Final:
     judged = finished.judged
+    deviation = float(np.std(problem.judge.truth)) if problem.task == "regression" else None
     return records.Final(
         train=judged.train,
         dev=judged.dev,
@@ -302,6 +304,7 @@ def _final(finished: Finished) -> records.Final:
         test=judged.test,
         test_metrics=finished.test_metrics,
         test_openings=0 if judged.test is None else 1,
+        practical=budget.practical_size(judged.dev_raw.value, deviation),
         dev_rows=judged.dev_rows,
     )
 
