@@ -35,6 +35,8 @@ def test_docstring_examples_hold(module):
         (Interval(-0.0001, -0.51, 0.52), "", "0.00 [−0.51, 0.52]"),
         (Interval(3.0, 3.0, 3.0), "", "3.00 [3.00, 3.00]"),
         (Interval(1e-9, 0.9e-9, 1.1e-9), "m", "1e−09 m [9e−10, 1.1e−09]"),
+        (Interval(7.951e10, 7.49e10, 8.48e10), "", "7.95e+10 [7.49e+10, 8.48e+10]"),
+        (Interval(-4.0e8, -5.9e9, 1.2e9), "", "−400,000,000 [−5.9e+09, 1.2e+09]"),
         (Interval(2.0, float("-inf"), float("inf")), "s", "2.00 s (no interval)"),
         (Interval(float("nan"), float("nan"), float("nan")), "", "not finite (no interval)"),
     ],

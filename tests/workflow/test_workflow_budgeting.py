@@ -74,6 +74,8 @@ def test_nothing_is_said_of_choosing_where_a_simple_model_is_delivered():
     told, _ = budgeting.of_delivered(PROBLEM, simple, verdict(), baseline_error=None)
 
     assert "hoosing" not in told.verdict
+    assert "network" not in told.verdict
+    assert told.verdict.startswith("It has high variance. ")
     assert "Averaging its fits lowers the dev error: raw 12.0 %, corrected 11.0 %." in told.verdict
 
 

@@ -14,7 +14,8 @@ from burnish.stats.interval import Interval
 # of an uncertainty, and the value to the same decimal.
 UNCERTAIN_DIGITS = 2
 PLAIN_DIGITS = 3  # significant digits of a number that has no interval
-MOST_DECIMALS = 6  # beyond these a number is written in powers of ten
+# Beyond so many decimals, and from this size on, a number is written in powers of ten: longer ones do not fit a phone.
+MOST_DECIMALS, LARGE = 6, 1e9
 BESIDE = "clearly better than", "not clearly different from", "clearly worse than"  # how two models compare
 YARDSTICK = "boosting"  # the baseline that is never delivered
 ADVICE_SHOWN = 3  # next steps: more than a person takes at once is noise
@@ -29,14 +30,16 @@ def shorten(text: str, longest: int) -> str:
 def number(value: float, decimals: int | None = None) -> str:
     """A number for reading: grouped thousands, a real minus sign; `decimals` may be negative (-2: to hundreds).
 
-    >>> number(-12345.678, 1), number(0.00012345), number(25123.0, -2)
-    ('−12,345.7', '0.000123', '25,100')
+    >>> number(-12345.678, 1), number(0.00012345), number(25123.0, -2), number(79512345678.0, -8)
+    ('−12,345.7', '0.000123', '25,100', '7.95e+10')
     """
     if not math.isfinite(value):
         return "not finite"
     if decimals is None:
         decimals = _decimals(abs(value), PLAIN_DIGITS)
-    if decimals > MOST_DECIMALS:
+    if abs(value) >= LARGE:
+        text = f"{value:.{max(math.floor(math.log10(abs(value))) + decimals, 0)}e}"
+    elif decimals > MOST_DECIMALS:
         text = f"{value:.{PLAIN_DIGITS}g}"
     else:
         rounded = round(value, decimals)

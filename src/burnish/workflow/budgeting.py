@@ -60,7 +60,9 @@ def of_delivered(
     unit = "%" if problem.task == "classification" else ""
     chose = finished.delivered.what == "network"
     corrected = _corrected(judged.dev_raw, judged.dev, unit, chose=chose)
-    sentence = f"{diagnosis.worth_saying(findings)} {corrected}".rstrip()
+    # What is delivered may be an average, or no network at all; the heading names it.
+    found = diagnosis.worth_saying(findings).replace("The network ", "It ")
+    sentence = f"{found} {corrected}".rstrip()
     overfit = tuple(finding for finding in findings if finding.code == OVERFIT)
     return _told(DELIVERED, made, sentence), overfit
 

@@ -161,5 +161,5 @@ def tell(session: Session, stage: Stage, made: Verdict, name: str) -> None:
 
 
 def worth_saying(findings: Sequence[Finding]) -> str:
-    """What holds a network back, as one sentence."""
-    return ("; ".join(finding.title.rstrip(".") for finding in findings) or "Nothing found") + "."
+    """What holds a network back, a sentence for each finding."""
+    return (". ".join(finding.title.rstrip(".") for finding in findings) or "Nothing found") + "."
