@@ -103,6 +103,14 @@ def test_models_that_were_compared_row_by_row_differ_where_that_interval_says_so
     assert wording.yardstick(replace(told, baselines=baselines[:2])) == ""
 
 
+def test_the_error_on_test_rows_is_no_further_measure(full):
+    """It has a row of its own."""
+    own, other = summary.Metric(full.task.error, full.final.test), summary.Metric("other", Interval(2.0, 1.0, 3.0))
+    told = replace(full, final=replace(full.final, test_metrics=(own, other)))
+
+    assert wording.further(told) == (other,)
+
+
 def test_a_difference_that_may_be_too_small_to_matter_is_none(full):
     """As little as noise may be, when both are right and wrong on nearly the same rows."""
     wide = Interval(5.0, 1.0, 9.0)

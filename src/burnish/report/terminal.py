@@ -20,6 +20,7 @@ def summary(item: Summary) -> tuple[str, ...]:
     answer = [wording.headline(item)]
     if item.final:
         answer += [wording.verdict(item), *filter(None, [wording.yardstick(item)]), wording.promise_kept(item)]
+    answer += [f"Delivered: {wording.model_sentence(item)}"] if item.delivered else []
     lines = [*(wording.plain(line) for line in answer), "", *_errors(item), "", *_why(item)]
     faults = [f for f in wording.by_severity((*item.audit, *item.findings)) if f.severity.value == "fault"]
     said = wording.next_steps(item)
@@ -27,7 +28,7 @@ def summary(item: Summary) -> tuple[str, ...]:
         _field("Fault", fault.title if fault.remedy in said else f"{fault.title}. {fault.remedy}")
         for fault in faults[:FAULTS_SHOWN]
     ]
-    lines += [_field("Delivered", wording.model_sentence(item))] if item.delivered else []
+    lines += [_field("Next", step) for step in said]
     ending = ["", _field("Report", item.run.report), *([_field("Model", item.run.model)] if item.delivered else [])]
     compact = [line for i, line in enumerate(lines) if line or lines[i - 1]]
     return (*compact[: MOST_LINES - len(ending)], *ending)
@@ -64,4 +65,4 @@ def _why(item: Summary) -> list[str]:
     helped = wording.helped(item)[:HELPED_SHOWN]
     lines = [_field("What held it back", wording.held_back(item)), *_budget(item)]
     lines.append(_field("What helped", "; ".join(helped) if helped else wording.helped_without(item)))
-    return lines + [_field("Next", step) for step in wording.next_steps(item)]
+    return lines

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 
 from burnish.data.harmless import plain as plain
 from burnish.diagnosis.finding import Finding, Severity
-from burnish.report.summary import BaselineResult, ColumnNote, ExperimentResult, Final, FirstNetwork, Gap, Summary, Task
+from burnish.report.summary import (
+    BaselineResult,
+    ColumnNote,
+    ExperimentResult,
+    Final,
+    FirstNetwork,
+    Gap,
+    Metric,
+    Summary,
+    Task,
+)
 from burnish.stats.interval import Interval
 
 # Significant digits of an interval's half width that are printed. JCGM 100:2008 (the "GUM"), 7.2.6: at most two digits
@@ -247,6 +257,12 @@ def dev_errors(summary: Summary) -> tuple[tuple[str, str, Interval], ...]:
         ("Dev, as measured", f"{on}{', each by the fit that had not seen it' if averaged else ''}", final.dev_raw),
         ("Promised", f"{'for the average of the fits, ' if averaged else ''}on a fresh test set", final.dev),
     )
+
+
+def further(summary: Summary) -> tuple[Metric, ...]:
+    """Measures on the test rows beside the error, which has a row of its own."""
+    final = summary.final
+    return () if final is None else tuple(item for item in final.test_metrics if item.name != summary.task.error)
 
 
 def without_network(trials: int) -> str:
