@@ -77,3 +77,30 @@ def test_momentum_is_what_is_left_of_an_answer(optimizer, expected):
     found = optimisers.momentum(optimisers.of(optimizer, PARAMS), GRADIENTS)
 
     assert found == (expected if expected is None else pytest.approx(expected, abs=1e-3))
+
+
+ADAM = optax.adam(1e-3)
+MANY = {"w": jnp.asarray(np.random.default_rng(0).normal(size=(20, 30)), jnp.float32), "b": jnp.zeros(30)}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [
+        (optax.adam(1e-5), True),
+        (optax.adamw(0.1, weight_decay=0.01), True),
+        (optax.chain(optax.clip_by_global_norm(0.01), ADAM), True),
+        (optax.adam(optax.linear_schedule(0.0, 0.1, 50)), True),
+        (optax.sgd(0.1), False),
+        (optax.sgd(0.1, momentum=0.9), False),
+        (optax.rmsprop(1e-3), False),
+        (optax.adadelta(1e-3), False),
+        (optax.lion(1e-3), False),
+        (optax.set_to_zero(), False),
+    ],
+)
+def test_an_optimiser_is_known_by_the_way_it_takes(optimizer, expected):
+    rng = np.random.default_rng(1)
+    gradients = {"w": jnp.asarray(10.0 ** rng.uniform(-3, 0, (20, 30)), jnp.float32), "b": jnp.full(30, -0.1)}
+    asked, adam = optimisers.of(optimizer, MANY), optimisers.of(ADAM, MANY)
+
+    assert optimisers.alike(asked, adam, gradients) is expected

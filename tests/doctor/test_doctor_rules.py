@@ -14,7 +14,7 @@ from burnish.doctor import course
 from burnish.doctor import null as nulls
 from burnish.doctor.diagnosis import diagnose
 from burnish.doctor.examination import PROBE_FAMILIES, Examination
-from burnish.doctor.rules import RULES, TRIALS, outputs, scales
+from burnish.doctor.rules import RULES, TRIALS, outputs, scales, steps
 from burnish.doctor.subject import Rows
 from doctor import subjects
 
@@ -405,6 +405,12 @@ def test_of_many_layers_one_may_have_more_dead_units_than_usual():
 
     assert sum(scales._born_dead(exam) is not None for exam in exams) <= 1
     assert scales._born_dead(Examination(replace(HEALTHY, init=lambda key: sunk))) is not None
+
+
+def test_adam_is_not_advised_to_who_has_it():
+    exams = [Examination(replace(HEALTHY, optimizer=one)) for one in (optax.adamw(1e-5), PROBED["OP8"].optimizer)]
+
+    assert [steps.OP8.trial(exam) is None for exam in exams] == [True, False]
 
 
 def test_every_rule_says_what_it_is():

@@ -31,6 +31,8 @@ PERSISTENT = 3
 SETTLING_PACE = 1 / 3
 # A training cost within this share of what is reached without looking at the inputs has learned nothing.
 NOTHING_LEARNED = 0.02
+# Share of the present cost from which on a straight line foretells no more.
+MOST_FORETOLD = 0.5
 # A straight fall: the last third falls at least this share of what the middle third did. A curve that is settling like
 # exp(−t) with one time constant per third has 0.37, a straight line 1.
 STRAIGHT = 0.8
@@ -193,9 +195,15 @@ def _too_few_epochs(curve: Curve, gain: float, unit: str) -> Finding:
         f"It was probably trained for too few {unit}s",
         Severity.LIMIT,
         "The dev cost was still falling in the last third; "
-        f"twice the {unit}s might lower it by {gain:.0%} or more.{caution}",
-        "Longer training, or a higher learning rate.",
+        f"twice the {unit}s might lower it by {_by(gain)} or more.{caution}",
+        "Longer training, or another learning rate: a higher one where the cost falls smoothly, a lower one where it "
+        "jumps about.",
     )
+
+
+def _by(gain: float) -> str:
+    """A gain that a straight line foretells, in words: the line may lead below 0, the cost does not."""
+    return f"{gain:.0%}" if gain < MOST_FORETOLD else "half of it"
 
 
 def _stopped_too_early(curve: Curve, unit: str) -> tuple[Finding, ...]:
@@ -214,7 +222,7 @@ def _stopped_too_early(curve: Curve, unit: str) -> tuple[Finding, ...]:
             Severity.LIMIT,
             f"It was stopped {len(since)} evaluation{'s' if len(since) > 1 else ''} after the lowest dev cost, none of "
             f"them above the noise of one ({noise:.2g}), while the trend still fell: twice the {unit}s might lower it "
-            f"by {gain:.0%} or more.",
+            f"by {_by(gain)} or more.",
             "More patience, or an average of several evaluations before they are compared.",
         ),
     )

@@ -124,6 +124,29 @@ def unclipped(optimizer: optax.GradientTransformation, part: float) -> optax.Gra
     return optax.GradientTransformationExtraArgs(wide.init, update)
 
 
+def alike(one: Answers, other: Answers, gradients: PyTree) -> bool:
+    """Whether two optimisers take one way, if in steps of another size: they answer several gradients, whose parts turn
+    round at different times, by updates of one direction. What a decay of the parameters adds is small beside them.
+    """
+    ours, theirs, given, told = one.state, other.state, gradients, 0
+    for step in range(WAITED):
+        (first, ours), (second, theirs) = one.to(given, ours), other.to(given, theirs)
+        if norm(first) > 0:  # else it warms up from 0
+            if cosine(first, second) < 1 - ROUNDING:
+                return False
+            told += 1
+        if told == ANSWERS:
+            return True
+        given = jax.tree.map(partial(_turned, step=step), gradients)
+    return False
+
+
+def _turned(gradient: Any, step: int) -> NDArray[Any]:
+    """Every other number turned round, every third, and so on; the rest halved: what is remembered shows."""
+    places = np.arange(gradient.size).reshape(gradient.shape)
+    return np.where(places % (step + 2) == 0, -gradient, gradient / 2)
+
+
 def momentum(optimizer: Answers, gradients: PyTree) -> tuple[float, float] | None:
     """First answer to a gradient, as a learning rate, and how much of it is left in the next one without a gradient.
 

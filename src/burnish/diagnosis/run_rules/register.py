@@ -63,7 +63,7 @@ CURVES = (
               "The dev cost of the best epoch, on fresh rows.", "Prechelt, 1998 (early stopping)."),
     Described("BV10", "It was probably trained for too few epochs", Evidence.SIGNAL, Severity.LIMIT,
               "The dev cost was still falling in the last third, by more than matters.",
-              "Longer training, or a higher learning rate.", "The dev cost of twice as many epochs.",
+              "Longer training, or another learning rate.", "The dev cost of twice as many epochs.",
               "Sen, 1968 (slope)."),
     Described("OP2", "The learning rate is probably too low", Evidence.SIGNAL, Severity.LIMIT,
               "The training cost still falls in a straight line at the end.", "A higher learning rate.",

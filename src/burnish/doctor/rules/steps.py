@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import optax
@@ -12,7 +13,7 @@ from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import optimisers
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
-from burnish.doctor.lab import Change
+from burnish.doctor.lab import Change, quick
 from burnish.doctor.rule import Rule, Trial
 from burnish.doctor.subject import Subject
 
@@ -86,12 +87,19 @@ def _no_average(exam: Examination) -> Trial | None:
 
 
 def _weak(exam: Examination) -> Trial | None:
-    if not exam.whole:
+    """Where it is Adam already, other rates are tried by the rules of the learning rate alone."""
+    if not exam.whole or _is_adam(exam):
         return None
     arms = tuple(
         Arm(f"Adam at a rate of {1e-3 * factor:g}", Change(rate=factor), subject=_with_adam) for factor in ADAM_RATES
     )
     return Trial("", arms)
+
+
+def _is_adam(exam: Examination) -> bool:
+    ask = exam.lab.programs.of(("update", ADAM), lambda: quick(partial(optimisers.update, ADAM)))
+    params = exam.start.params
+    return optimisers.alike(exam.answers, optimisers.Answers(ask, ADAM.init(params), params), exam.gradient)
 
 
 def _with_adam(subject: Subject) -> Subject:
@@ -189,7 +197,7 @@ OP8 = Rule(
     "The optimiser is weak",
     Evidence.PROBE,
     Severity.FAULT,
-    "Adam, at the best of four rates, reaches a lower dev error than the present optimiser at its own.",
+    "It is not Adam, and Adam, at the best of four rates, reaches a lower dev error.",
     "Adam, or SGD with momentum, and its learning rate tuned.",
     "The dev error of the whole training is lower.",
     "Kingma and Ba, 2015; Choi et al., 2019 (each at its own best rate).",
