@@ -295,6 +295,15 @@ def test_constant_empty_and_repeated_columns_are_named():
     assert any("a repeats again" in text for text in evidence)
 
 
+def test_a_column_in_another_unit_is_named_with_what_it_means():
+    columns = healthy()
+    seen = named(look(grams=1000 * columns["a"], **columns), "DA14")
+
+    assert (seen.severity, seen.where) == ("note", "a")
+    assert seen.evidence == "a = 0.001 × grams, in every row, to the digits that are given."
+    assert "weight decay" in seen.remedy
+
+
 def test_an_identifier_that_follows_the_target_says_so():
     columns = healthy()
     order = np.argsort(columns["y"])

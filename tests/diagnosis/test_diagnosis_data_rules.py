@@ -67,6 +67,17 @@ def test_a_constant_and_an_empty_column_break_no_rule():
     assert {one.code for one in found(replace(base, x_train=x, x_dev=x_dev))} == {"DA14", "DA15"}
 
 
+def test_a_column_in_another_unit_is_proven():
+    """As are a constant and a repeated column."""
+    base = cases.well(400)
+    x = base.x_train.copy()
+    x[:, 1] = 2 * x[:, 0] + 1
+
+    [seen] = found(replace(base, x_train=x), "DA14")
+
+    assert "input 1 = 2 × input 0 + 1, in every row" in seen.evidence
+
+
 def test_copies_with_a_little_noise_are_suspected():
     [seen] = found(cases.copied_into_dev(cases.well(), jitter=0.005), "DA7")
 

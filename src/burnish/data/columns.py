@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats as distributions
 
+from burnish.data import affine
 from burnish.data.observation import Observation, View, counted, listed, numbers, percent
 from burnish.data.table import Column, Kind, Physical
 from burnish.stats import false_alarms
@@ -31,7 +32,11 @@ FOLLOWS = 0.2
 
 def observe(view: View) -> tuple[Observation, ...]:
     """DA12, DA14 and DA15."""
-    return (*_missing(view), *_codes_for_missing(view), *_constant(view), *_equal_columns(view), *_identifiers(view))
+    return (
+        *(*_missing(view), *_codes_for_missing(view)),
+        *(*_constant(view), *_equal_columns(view), *_in_other_units(view)),
+        *_identifiers(view),
+    )
 
 
 def _missing(view: View) -> tuple[Observation, ...]:
@@ -146,6 +151,26 @@ def _equal_columns(view: View) -> tuple[Observation, ...]:
             f"{listed(found)}, in every row.",
             "A repeated column tells nothing new and makes weights harder to read: leave it out with --drop.",
             where=listed([text.split(" repeats ")[0] for text in found]),
+        ),
+    )
+
+
+def _in_other_units(view: View) -> tuple[Observation, ...]:
+    """DA14: columns that are others in another unit, or turned round."""
+    columns = [column for column in view.features if column.physical is not Physical.TEXT]
+    found = affine.lines([column.values.astype(np.float64, copy=False) for column in columns])
+    if not found:
+        return ()
+    names = [column.name for column in columns]
+    return (
+        Observation(
+            "DA14",
+            "Some columns are others in another unit",
+            "note",
+            f"{listed([line.told(names) for line in found])}, in every row, to the digits that are given.",
+            "Such a column tells a network nothing new. The error hardly changes, but what the two are worth is shared "
+            "between them, and weight decay holds them back half as much as one: leave one out with --drop.",
+            where=listed([names[line.place] for line in found]),
         ),
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from burnish.data import affine
 from burnish.data.columns import code_for_missing
 from burnish.data.observation import counted, listed, percent
 from burnish.diagnosis.data_rules import models
@@ -75,7 +76,7 @@ def _descended(x: Floats, truth: Floats, fit: NDArray[np.bool_]) -> tuple[Floats
 
 
 def telling_nothing(rows: Rows, alpha: float) -> Iterator[Finding]:
-    """DA14: columns with one value, with all but one, or that repeat another."""
+    """DA14: columns with one value, with all but one, that repeat another, or that are another in another unit."""
     constant, nearly, repeats = [], [], []
     first: dict[bytes, str] = {}
     for place, name in enumerate(rows.names):
@@ -90,12 +91,16 @@ def telling_nothing(rows: Rows, alpha: float) -> Iterator[Finding]:
         other = first.setdefault(np.where(np.isnan(column), np.inf, column + 0.0).tobytes(), name)
         if other is not name:
             repeats.append(f"{name} repeats {other}")
+    measured = list(rows.numbers)
+    names = [rows.names[place] for place in measured]
+    lines = [line.told(names) for line in affine.lines(list(rows.x_train[:, measured].T))]
     told = [
         f"{counted(len(constant), 'column has', 'columns have')} one value or none: {listed(constant)}."
         * bool(constant),
         f"{counted(len(nearly), 'column has', 'columns have')} one value in nearly every row: {listed(nearly)}."
         * bool(nearly),
         f"{listed(repeats)}, in every row." * bool(repeats),
+        f"{listed(lines)}, in every row, to the digits that are given." * bool(lines),
     ]
     if any(told):
         yield DA14.finding(" ".join(part for part in told if part))
@@ -181,7 +186,8 @@ DA14 = DataRule(
     "Some columns tell nothing new",
     Evidence.PROOF,
     Severity.NOTE,
-    "Columns with one value, with one value in all but a few rows, or equal to another in every row.",
+    "Columns with one value, with one value in all but a few rows, equal to another in every row, or a multiple of "
+    "another plus a constant, as in another unit.",
     "Leave them out.",
     "The error does not change.",
     "Clopper and Pearson, 1934 (share of rows off the commonest value).",
