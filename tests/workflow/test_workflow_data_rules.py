@@ -129,3 +129,15 @@ def test_less_time_means_fewer_rows_and_the_clock_has_no_say():
 
     assert (short, long) == (500, 1200)
     assert counted == 600
+
+
+def test_rows_are_said_file_by_file(tmp_path):
+    """A file has no more rows for another one that was given beside it."""
+    told = []
+    session = fake.session(tmp_path, fake.Fake(fake.question()), limit=20.0, time_limit="20s")
+    session.emit = told.append
+    main, dev = (pd.DataFrame(healthy(rows, seed)) for rows, seed in ((120, 0), (60, 1)))
+    with session.database:
+        reading.read(session, reading.Sources(main, dev))
+
+    assert any("120 rows and 60 of the dev file, 4 columns" in line.text for line in told)

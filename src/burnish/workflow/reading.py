@@ -23,6 +23,7 @@ from burnish.load import image_tables
 from burnish.load import images as image_files
 from burnish.load.image_tables import Paths
 from burnish.preprocess import target as targets
+from burnish.report import wording
 from burnish.workflow import arriving, checking, data_rules, image_reading, remarks
 from burnish.workflow.checking import DEV, MAIN, TEST
 from burnish.workflow.events import Stage
@@ -117,7 +118,7 @@ def read(session: Session, sources: Sources) -> Loaded:
     for part in parts[1:]:
         arriving.refuse_unreadable(part, inputs)
     task, reason = _task(settings, table, profiles, target)
-    _tell(session, table, profiles, (task, reason), without)
+    _tell(session, table, origin, profiles, task=(task, reason), without=without)
     checking.target_suits(settings, table[target], task)
     metric = metric_for(settings, task)
     if metric in STAND_INS:
@@ -206,19 +207,28 @@ def metric_for(settings: Settings, task: targets.Task) -> str:
 def _tell(
     session: Session,
     table: Table,
+    origin: NDArray[np.integer],
     profiles: Sequence[kinds.Profile],
+    *,
     task: tuple[str, str],
     without: int,
 ) -> None:
     counts = {kind: sum(1 for p in profiles if p.kind is kind) for kind in Kind}
     shown = ", ".join(f"{count} {kind.value}" for kind, count in counts.items() if count)
-    session.say(Stage.READ, f"{table.name}: {table.rows:,} rows, {len(profiles)} columns ({shown}).")
+    session.say(Stage.READ, f"{table.name}: {_rows_of(origin)}, {len(profiles)} columns ({shown}).")
     for remark in (*remarks.of(table), *remarks.without_target(without)):
         session.say(Stage.READ, remark, warning=True)
     if table.rows < FEW_ROWS:
         said = f"Only {table.rows} rows: whatever is found here is uncertain."
         session.say(Stage.READ, said, warning=True, lasting=True)
     session.say(Stage.READ, f"A {task[0]}: {task[1]}.")
+
+
+def _rows_of(origin: NDArray[np.integer]) -> str:
+    """How many rows each file gave: "600 rows and 300 of the dev file"."""
+    counts = [int((origin == place).sum()) for place in (MAIN, DEV, TEST)]
+    given = [f"{count:,} of the {what} file" for count, what in zip(counts[1:], ("dev", "test"), strict=True) if count]
+    return wording.listing([f"{counts[0]:,} rows", *given])
 
 
 def plan_of(settings: Settings, origin: NDArray[np.integer]) -> splits.Plan:
