@@ -249,6 +249,39 @@ def test_a_code_for_missing_is_named(code):
     assert f"{code:g} occurs in 30 rows" in seen.evidence
 
 
+PRICES = np.round(np.random.default_rng(3).lognormal(8, 1, 1500), 2)  # up to some 100,000
+AGES = np.random.default_rng(3).integers(18, 85, 1500).astype(float)
+SCALE = np.random.default_rng(3).integers(1, 6, 1500).astype(float)
+
+
+def with_rare(values: np.ndarray, code: float, rows: int) -> np.ndarray:
+    changed = values.astype(float)
+    changed[7 : 7 + 100 * rows : 100] = code
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "rows"),
+    [(AGES, -999, 2), (AGES, 999, 3), (AGES, -9999, 4), (AGES, -99, 2), (PRICES, -999, 2), (SCALE, 99, 2)],
+    ids=["ages", "ages above", "ages, four nines", "two nines", "the only negative price", "a scale"],
+)
+def test_a_written_code_in_two_rows_is_named(values, code, rows):
+    found = columns.code_for_missing(with_rare(values, code, rows))
+
+    assert found is not None
+    assert found[:2] == (code, rows)
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "rows"),
+    [(AGES, -999, 1), (AGES, 99, 3), (AGES, 500, 3), (AGES, -1, 3), (PRICES, 9999, 3), (PRICES - 500, -999, 3),
+     (SCALE, 9, 3), (SCALE, -9, 3), (2 * AGES - 80, -99, 2), (np.where(AGES < 50, 0.0, 1.0), 99, 3)],
+    ids=["one row", "an age", "no code", "minus one", "a price", "a loss", "a nine", "minus nine", "near", "flags"],
+)  # fmt: skip
+def test_numbers_that_may_be_measured_are_no_codes(values, code, rows):
+    assert columns.code_for_missing(with_rare(values, code, rows)) is None
+
+
 def test_minus_one_among_counts_is_named():
     columns = healthy()
     columns["a"] = np.random.default_rng(0).integers(0, 300, 1500)

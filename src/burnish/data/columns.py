@@ -21,9 +21,18 @@ CODE_GAP = 1.5
 
 # ... in a column of measurements: so many distinct values beside it. A scale from 1 to 5 with a 9 is a category.
 CODE_DISTINCT = 20
+LEAST_DISTINCT = 4  # a code and three values that it lies far from
 
 # Numbers that people write for "missing" (survey manuals, R, SPSS): nines, of either sign.
 WRITTEN_CODES = (99.0, 999.0, 9999.0, 99999.0, 999999.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, -999999.0)
+
+# A code that people write may be rare, if it lies farther from the others than they spread, all of them: so many times
+# as far among many values, and among few ones, where the whole scale may be what is rare. Of 23,452 columns of 2,034
+# real tables 6 have such a code in too few rows, or among too few values, for the rule above, and in all 6 it is one.
+RARE_CODE_ROWS, RARE_CODE_GAP, RARE_CODE_GAP_AMONG_FEW = 2, 1.0, 5.0
+
+# ... or if it is the only negative number of a column, from here on: fewer digits may be a difference of one or two.
+ONLY_NEGATIVE = -99.0
 
 # Rank correlation, of either sign, that its interval has to lie beyond before an identifier is said to follow the
 # target: 4 % of the variance of the ranks.
@@ -72,13 +81,13 @@ def _codes_for_missing(view: View) -> tuple[Observation, ...]:
         if code is None:
             continue
         value, rows, nearest = code
-        apart = "and is its only negative one" if value == -1 else f"far from all others; the nearest is {nearest:g}"
         found.append(
             Observation(
                 "DA15",
                 "A number may stand for a missing value (suspected)",
                 "note",
-                f"The number {value:g} occurs in {counted(rows, 'row')} of column {column.name!r}, {apart}.",
+                f"The number {value:g} occurs in {counted(rows, 'row')} of column {column.name!r}, "
+                f"{apart(value, nearest)}.",
                 f"If {value:g} means 'unknown' here, replace it with an empty field; else nothing is wrong.",
                 where=column.name,
             )
@@ -93,22 +102,59 @@ def code_for_missing(values: NDArray[np.float64]) -> tuple[float, int, float] | 
         values: A column of numbers, NaN where a value is missing, shape (rows,).
     """
     distinct, counts = np.unique(values[np.isfinite(values)], return_counts=True)
-    if len(distinct) <= CODE_DISTINCT:
+    if len(distinct) < LEAST_DISTINCT:
         return None
-    enough = max(CODE_ROWS, CODE_SHARE * counts.sum())
     for end, beside in ((0, 1), (-1, -2)):
         value, rows, nearest = float(distinct[end]), int(counts[end]), float(distinct[beside])
         others = np.delete(distinct, end), np.delete(counts, end)
-        # Quantiles of the other values, each as often as it occurs.
-        places = np.searchsorted(np.cumsum(others[1]), np.array([0.01, 0.25, 0.75, 0.99]) * others[1].sum())
-        lowest, low, high, highest = others[0][places]
-        spread = high - low if high > low else highest - lowest  # most values may be one, such as 0
-        width = CODE_GAP if value not in WRITTEN_CODES else CODE_GAP / 3  # a known code needs less of a gap
-        if rows >= enough and abs(value - nearest) > width * spread > 0:
+        if _lies_apart(value, rows, others) or _is_written_code(value, rows, others[0]):
             return value, rows, nearest
-        if value == -1 and nearest >= 0 and rows >= enough and np.all(distinct == np.round(distinct)):
+        enough = len(distinct) > CODE_DISTINCT and rows >= max(CODE_ROWS, CODE_SHARE * counts.sum())
+        if value == -1 and nearest >= 0 and enough and np.all(distinct == np.round(distinct)):
             return value, rows, nearest
     return None
+
+
+def apart(value: float, nearest: float) -> str:
+    """How a code for "missing" lies beside the other values, as a part of a sentence."""
+    if value < 0 <= nearest:
+        return "and is its only negative one"
+    return f"far from all others; the nearest is {nearest:g}"
+
+
+def _lies_apart(value: float, rows: int, others: tuple[NDArray[np.float64], NDArray[np.int64]]) -> bool:
+    """Whether the number comes again and again, far from where most of the others are.
+
+    Args:
+        value: The least or the largest number of a column.
+        rows: How many have it.
+        others: The other numbers, sorted, and in how many rows each is.
+    """
+    distinct, counts = others
+    if len(distinct) < CODE_DISTINCT or rows < max(CODE_ROWS, CODE_SHARE * (counts.sum() + rows)):
+        return False
+    # Quantiles of the other values, each as often as it occurs.
+    places = np.searchsorted(np.cumsum(counts), np.array([0.01, 0.25, 0.75, 0.99]) * counts.sum())
+    lowest, low, high, highest = distinct[places]
+    spread = high - low if high > low else highest - lowest  # most values may be one, such as 0
+    width = CODE_GAP if value not in WRITTEN_CODES else CODE_GAP / 3  # a known code needs less of a gap
+    return bool(_gap(value, distinct) > width * spread > 0)
+
+
+def _is_written_code(value: float, rows: int, others: NDArray[np.float64]) -> bool:
+    """Whether the number is one that people write for "missing", in a few rows and out of the range of all others."""
+    if value not in WRITTEN_CODES or rows < RARE_CODE_ROWS:
+        return False
+    many = len(others) >= CODE_DISTINCT
+    if value <= ONLY_NEGATIVE and others[0] >= 0 and many:
+        return True
+    width = RARE_CODE_GAP if many else RARE_CODE_GAP_AMONG_FEW
+    return bool(_gap(value, others) > width * (others[-1] - others[0]))
+
+
+def _gap(value: float, others: NDArray[np.float64]) -> float:
+    """From a number to the nearest of the others, which are sorted and all on one side of it."""
+    return float(min(abs(value - others[0]), abs(value - others[-1])))
 
 
 def _constant(view: View) -> tuple[Observation, ...]:

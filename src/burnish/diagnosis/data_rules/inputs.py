@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from burnish.data import affine
-from burnish.data.columns import code_for_missing
+from burnish.data.columns import apart, code_for_missing
 from burnish.data.observation import counted, listed, percent
 from burnish.diagnosis.data_rules import models
 from burnish.diagnosis.data_rules.rows import Floats, Rows, some
@@ -121,8 +121,8 @@ def missing(rows: Rows, alpha: float) -> Iterable[Finding]:
         if code is not None:
             value, count, nearest = code
             yield DA15.finding(
-                f"The number {value:g} occurs in {counted(count, 'row')} of {rows.names[place]!r}, far from all "
-                f"others; the nearest is {nearest:g}.",
+                f"The number {value:g} occurs in {counted(count, 'row')} of {rows.names[place]!r}, "
+                f"{apart(value, nearest)}.",
                 title="A number may stand for a missing value (suspected)",
                 where=rows.names[place],
                 remedy=f"If {value:g} means 'unknown', make it a missing value; else nothing is wrong.",
