@@ -180,3 +180,49 @@ def test_two_faults_that_hide_one_another_are_named_both():
     assert codes(found)[:2] == ["DA1", "OP9"]
     assert len(found.arms) == 1
     assert found.exam.error == pytest.approx(Examination(HEALTHY).error, abs=0.04)
+
+
+@pytest.mark.slow
+def test_what_is_only_room_for_improvement_is_in_the_repaired_training_too():
+    """One epoch is no fault of a program; sixteen are better for sure."""
+    diagnosis = examine(Examination(replace(HEALTHY, epochs=1)), 0.0)
+
+    assert diagnosis.ok
+    assert "BV10" in {one.code for one in diagnosis.findings}
+    assert diagnosis.repaired.epochs > 1
+    assert diagnosis.repaired_error < diagnosis.dev_error - 0.05
+    assert Examination(diagnosis.repaired).error == pytest.approx(diagnosis.repaired_error, abs=0.03)
+    assert f"`repaired` is this training with {diagnosis.repairs[0]}: its dev error is" in str(diagnosis)
+
+
+@pytest.mark.slow
+def test_a_column_that_tells_the_target_is_taken_away_and_the_honest_error_told():
+    def leaking(rows):
+        return Rows(np.concatenate([rows.x, 3 * rows.y[:, None].astype(np.float32)], axis=1), rows.y)
+
+    init, apply = subjects.perceptron((9, 16, 16, 4))
+    sick = replace(HEALTHY, init=init, apply=apply, train=leaking(HEALTHY.train), dev=leaking(HEALTHY.dev))
+    diagnosis = examine(Examination(sick), 0.0)
+
+    assert diagnosis.findings[0].code == "DA10"
+    assert diagnosis.dev_error < diagnosis.repaired_error - 0.02
+    assert "the dev error rises by" in str(diagnosis)
+    assert "and is honest then" in str(diagnosis)
+    new = diagnosis.repaired.apply(diagnosis.repaired.init(jax.random.key(0)), sick.dev.x[:5])
+    unknown = diagnosis.repaired.apply(
+        diagnosis.repaired.init(jax.random.key(0)), leaking(Rows(HEALTHY.dev.x[:5], 0 * HEALTHY.dev.y[:5])).x
+    )
+    np.testing.assert_array_equal(new, unknown)
+
+
+def test_a_cure_that_does_harm_is_told_and_not_kept(monkeypatch):
+    small = subjects.subject((8, 4, 4), train=subjects.clusters(64), epochs=2)
+    course_ = Course(Examination(replace(small, apply=lambda p, x: jax.nn.softmax(small.apply(p, x)))))
+    harmful = SimpleNamespace(error_gain=SimpleNamespace(low=-0.2, high=-0.1, value=-0.15))
+    monkeypatch.setattr(Course, "_gain", lambda self, before, arm: harmful)
+
+    assert course_._prove()
+    assert [one.finding.code for one in course_.causes] == ["NN8"]
+    assert course_.arms == []
+    assert course_.exam is course_.first
+    assert not course_.causes[0].confirmed

@@ -28,6 +28,7 @@ class Arm:
     subject: Callable[[Subject], Subject] | None = None
     average: float = 0.0  # share of the training, at its end, whose parameters are averaged: no part of a subject
     inputs: Callable[[Any], Any] | None = None  # what is made of the inputs of any rows; twice is the same as once
+    quarantines: bool = False  # it takes away what no new row will have: the dev error rises, and is honest then
 
     def program(self, subject: Subject) -> Subject:
         """The subject that is trained, with `begin` and `inputs` in it; the change is left to the lab."""
@@ -88,6 +89,7 @@ def combined(arms: Sequence[Arm]) -> Arm:
         subject if any(arm.subject for arm in arms) else None,
         max(arm.average for arm in arms),
         inputs if any(arm.inputs for arm in arms) else None,
+        any(arm.quarantines for arm in arms),
     )
 
 

@@ -8,7 +8,10 @@ again. What was found before and is not found after was a consequence, and is to
    that cannot be are named beside.
 2. Trials. Each rule's best arm is screened on a few starts. The one with the lowest error is the cause, and of those
    that gain alike the more special one, by the order of the table. It is confirmed on fresh starts, at a level that
-   allows for all arms of all rules, and cured. If it is only room for improvement, a few more are told, and no more.
+   allows for all arms of all rules, and cured. If it is only room for improvement, a few more are told, and no more;
+   of these the cure that gains most is the last one of the repaired training.
+
+What is handed back has no cure in it that did harm: a proof stands whatever comes of it, its cure does not.
 """
 
 from __future__ import annotations
@@ -84,6 +87,10 @@ class Course:
         self.first = self.exam = exam
         self.causes: list[Cause] = []
         self.arms: list[Arm] = []  # that were applied, in order
+        self.improved: Probed | None = (
+            None  # the cure of what is only room for improvement, of the training that is left
+        )
+        self._room: list[Probed] = []  # such cures
         self._cured: list[tuple[Cause, Examination, Examination]] = []  # and what was examined before and after
         self._tried: dict[Examination, list[Candidate]] = {}  # what screening let through
         self._named: set[tuple[str, str]] = set()
@@ -96,6 +103,7 @@ class Course:
                 cured = self._try()
             if not cured:
                 break
+        self._improve()
         for cause, before, after in self._cured:
             trials = before in self._tried and after in self._tried
             seen, left = (self._seen(exam, trials=trials) for exam in (before, after))
@@ -129,7 +137,30 @@ class Course:
     @property
     def repaired(self) -> Subject | None:
         """The training with all cures in it, for rows as they were; None: nothing was cured."""
-        return for_rows_as_they_were(self.first.subject, self.arms, self.exam.subject) if self.arms else None
+        arms, cured = list(self.arms), self.exam.subject
+        if self.improved is not None:
+            arms, cured = [*arms, self.improved.arm], self.improved.arm.cured(cured)
+        return for_rows_as_they_were(self.first.subject, arms, cured) if arms else None
+
+    @property
+    def repaired_error(self) -> float | None:
+        """Its dev error, over starts by which nobody has chosen; None: nothing was cured."""
+        if self.improved is not None:
+            return self.improved.treatment
+        return self.exam.fresh_error if self.arms else None
+
+    @property
+    def repairs(self) -> tuple[str, ...]:
+        """All cures in it, by name, in their order."""
+        return tuple(arm.name for arm in (*self.arms, *([] if self.improved is None else [self.improved.arm])))
+
+    def _improve(self) -> None:
+        """Of the cures of what is only room for improvement, that which gains most; of equal ones the cheapest."""
+        able = [one for one in self._room if not one.arm.average]
+        if able and self.exam.whole:
+            best = min(able, key=lambda one: one.treatment)
+            alike = [one for one in able if one is best or _alike(self.exam, one, best)]
+            self.improved = min(alike, key=lambda one: (one.steps, one.treatment))
 
     def _prove(self) -> bool:
         found = [
@@ -149,6 +180,10 @@ class Course:
         self._cure(curable.arm)
         cause.cured = self._gain(before, curable.arm)
         cause.confirmed = cause.cured is not None and cause.cured.error_gain.low > 0
+        if cause.cured is not None and cause.cured.error_gain.high < 0 and not curable.arm.quarantines:
+            self.exam = before
+            self.arms.pop()
+            self._cured.pop()
         return True
 
     def _gain(self, before: Examination, arm: Arm) -> Probed | None:
@@ -163,7 +198,7 @@ class Course:
         return compare(arm, control, treatment, task=kind, steps=steps, whole=True, alpha=paired.ALPHA)
 
     def _try(self) -> bool:
-        improvements = 0
+        self._room = []
         named = {one.finding.code for one in self.causes if one.finding.severity is not Severity.NOTE}
         self._tried[self.exam] = candidates(self.exam, named)
         for one in self._tried[self.exam]:
@@ -183,8 +218,8 @@ class Course:
             if fault and not probed.arm.average:
                 self._cure(probed.arm)
                 return True
-            improvements += 1
-            if improvements == IMPROVEMENTS:
+            self._room.append(probed)
+            if len(self._room) == IMPROVEMENTS:
                 break
         return False
 

@@ -33,6 +33,7 @@ class Background:
     repair: str = ""  # what was done about it, as in "with …"; "": nothing could be from here
     gain: tuple[float, float, float] | None = None  # of the dev error on fresh starts, with its 95 % interval
     confirmed: bool = False  # whether that gain is sure
+    quarantined: bool = False  # whether the repair took away what told too much, so that the error had to rise
     explains: tuple[str, ...] = ()  # what was found too, and is gone with it
 
 
@@ -47,6 +48,7 @@ class Diagnosis:
     seconds: float
     background: tuple[Background, ...] = ()  # one for each finding; (): nobody kept it
     repaired: Subject | None = None  # the training with all repairs in it; None: there was nothing to repair from here
+    repairs: tuple[str, ...] = ()  # that are in it, in their order, as in "with …"
     repaired_error: float | None = None  # its dev error, as `dev_error`
     looked: str = LOOKED  # what is said where nothing was found
     left_out: tuple[str, ...] = ()  # what was not looked for, and what was missing for it
@@ -65,6 +67,7 @@ class Diagnosis:
             "layers": list(self.layers),
             "steps": self.steps,
             "dev_error": self.dev_error if np.isfinite(self.dev_error) else None,
+            "repairs": list(self.repairs),
             "repaired_error": self.repaired_error,
             "seconds": round(self.seconds, 1),
             "left_out": list(self.left_out),
@@ -86,7 +89,8 @@ class Diagnosis:
             lines.append(f"    Do: {one.remedy}")
             lines += _beside(background) if background else []
         if self.repaired_error is not None:
-            lines.append(f"With all repairs the dev error is {self.repaired_error:.4g}: `repaired` is that training.")
+            made = f"`repaired` is this training with {', '.join(self.repairs)}"
+            lines.append(f"{made}: its dev error is {self.repaired_error:.4g}.")
         if self.left_out:
             lines += ["Not looked at:", *(f"    {one}" for one in self.left_out)]
         return "\n".join(lines)
@@ -108,11 +112,17 @@ def _document(finding: Finding, background: Background | None) -> dict[str, Any]
 
 def _beside(background: Background) -> list[str]:
     lines = []
-    if background.by is Evidence.PROOF and background.gain is not None:
+    if background.by is not Evidence.PROBE and background.gain is not None:
         value, low, high = background.gain
         verdict = "" if background.confirmed else ": not confirmed"
-        lines.append(f"    Tried: {background.repair}; the dev error falls by {value:.4g} ({low:.4g} to {high:.4g})"
-                     f"{verdict}.")  # fmt: skip
+        if background.quarantined:
+            verdict = ", and is honest then"
+        elif high < 0:
+            verdict = ", and so it was left as it is"
+        moves = f"falls by {value:.4g} ({low:.4g} to {high:.4g})"
+        if value < 0:
+            moves = f"rises by {-value:.4g} ({-high:.4g} to {-low:.4g})"
+        lines.append(f"    Tried: {background.repair}; the dev error {moves}{verdict}.")
     if background.explains:
         lines.append(f"    Gone with it: {'; '.join(background.explains)}.")
     return lines
@@ -206,7 +216,8 @@ def examine(exam: Examination, began: float) -> Diagnosis:
         time.monotonic() - began,
         tuple(background for _, background in told),
         course.repaired,
-        course.exam.fresh_error if course.arms else None,
+        course.repairs,
+        course.repaired_error,
     )
 
 
@@ -215,4 +226,4 @@ def _background(cause: Cause) -> Background:
     if cured is None:
         return Background(cause.by, explains=tuple(cause.explains))
     gain = (cured.told.value, cured.told.low, cured.told.high)
-    return Background(cause.by, cured.arm.name, gain, cause.confirmed, tuple(cause.explains))
+    return Background(cause.by, cured.arm.name, gain, cause.confirmed, cured.arm.quarantines, tuple(cause.explains))

@@ -99,6 +99,7 @@ class Document(_Record):
     layers: list[str] = Field(description="Names of the weights of each layer that was seen.")
     steps: int
     dev_error: float | None = Field(description="Of the training as it is; null where nobody measured it.")
+    repairs: list[str] = Field(default=[], description="What is in the repaired training, in order, as in 'with …'.")
     repaired_error: float | None = Field(default=None, description="With all repairs; null where there were none.")
     seconds: float
     left_out: list[str] = Field(

@@ -208,6 +208,7 @@ def _nothing() -> dict[str, Any]:
         "layers": [],
         "steps": 0,
         "dev_error": None,
+        "repairs": [],
         "repaired_error": None,
         "seconds": 0.0,
     }

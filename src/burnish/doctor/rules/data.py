@@ -10,12 +10,15 @@ import numpy as np
 from burnish.diagnosis.data_rules import duplicates, register
 from burnish.diagnosis.data_rules import rows as data_rows
 from burnish.diagnosis.data_rules.rule import DataRule
+from burnish.diagnosis.finding import Finding, Severity
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import FALSE_ALARMS, OF_ROWS, PROBE_ALARMS, Examination
 from burnish.doctor.rule import Found, Rule
 from burnish.doctor.subject import Rows, Subject
 from burnish.stats import false_alarms
 
+# Rules about single columns that tell too much of the target.
+TELLING = ("DA10", "DA12")
 # Those that no probe of a training answers better, and that need no names or times of columns.
 CODES = ("DA2", "DA3", "DA4", "DA7", "DA10", "DA12", "DA15", "DA17", "DA18", "DA19", "DA20", "DA26")
 
@@ -33,7 +36,20 @@ def _looked(exam: Examination) -> tuple[Found, ...]:
         wrong = exam.lab.errors(exam.followed.end.params, dev) > 0
         copied = duplicates.across(given, false_alarms.share("DA7", total=FALSE_ALARMS - PROBE_ALARMS), wrong=wrong)
         found = [one for one in found if one.code != "DA7"] + list(copied)
-    return tuple(Found(one, rules[one.code].evidence, DEV_AS_TRAIN if one.code == "DA2" else None) for one in found)
+    return tuple(Found(one, rules[one.code].evidence, _cure(exam, given, one)) for one in found)
+
+
+def _cure(exam: Examination, given: data_rows.Rows, found: Finding) -> Arm | None:
+    """What can be done from here: dev rows on the scale of training, and no column that tells what it should not."""
+    if found.code == "DA2":
+        return DEV_AS_TRAIN
+    x = exam.subject.train.x
+    if found.code not in TELLING or found.severity is not Severity.FAULT or x.ndim != 2:
+        return None
+    place = given.names.index(found.where)
+    kept, put = np.ones(x.shape[1], x.dtype), np.zeros(x.shape[1], x.dtype)
+    kept[place], put[place] = 0, np.mean(x[:, place], dtype=np.float64)
+    return Arm(f"{found.where} at its mean in all rows", inputs=lambda x: x * kept + put, quarantines=True)
 
 
 def look_of(code: str) -> Callable[[Examination], Iterable[Found]]:

@@ -60,6 +60,8 @@ def _too_low(exam: Examination) -> Trial | None:
 def _shrunk(exam: Examination) -> str:
     """That the steps have become much smaller half way already, where they have."""
     ratio = exam.followed.trace.update_ratio
+    if len(ratio) < FEW_STEPS:  # it diverged
+        return ""
     first, half = (float(np.median(part)) for part in (ratio[: len(ratio) // 10], ratio[len(ratio) // 2 :]))
     if not half < SHRUNK * first:
         return ""
