@@ -124,6 +124,25 @@ def test_semicolons_with_decimal_commas(read):
     assert values(found, "c") == [1.5, 2]
 
 
+def test_points_beside_decimal_commas_are_doubted_where_they_may_part_thousands(read):
+    """As they do where commas are decimal; a column with other numbers of decimals is beyond doubt."""
+    found = read("a;b;c\n1.234;2,5;0.5\n12.345;3,5;1.25\n987;;2\n")
+
+    assert values(found, "a") == [1.234, 12.345, 987]
+    [note] = found.notes
+    assert note.startswith(
+        "Column 'a' is read with decimal points, such as '1.234', though others have decimal commas."
+    )
+    assert read("a;b\n1.234;2\n2.345;3\n").notes == ()
+
+
+@pytest.mark.parametrize(("content", "expected"), [("1,234\t2\n567\t3\n", [None, 567]), ("1,25\t2\n3\t3\n", [1.25, 3])])
+def test_a_number_that_is_demanded_has_no_comma_that_may_part_thousands(content, expected, read):
+    found = read("a\tb\n" + content, a="number")
+
+    assert values(found, "a") == expected
+
+
 def test_a_comma_that_may_part_thousands_is_not_guessed(read):
     found = read("a\tb\n1,500\tx\n2,000\ty\n")
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -12,6 +11,9 @@ from numpy.typing import NDArray
 
 from burnish import errors
 from burnish.data import dressed, table
+from burnish.load.cells import Cells, in_order
+from burnish.load.cells import Typed as Typed
+from burnish.load.cells import quoted as quoted
 
 # Cells that say "no value", in any case and any space around them: what R, pandas, SQL, Weka and spreadsheets write.
 MISSING = ("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "?", "-", ".", "<na>", "nat")
@@ -44,10 +46,6 @@ _NUMBER = "coalesce(point({}), 'nan'::DOUBLE)"  # SQL, of a cell
 _NONE = np.empty(0, np.int64)
 
 
-def quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _parts(first: str, second: str) -> str:
     """SQL that reads v as a date with two numbers before the year, with or without a time of day."""
     forms = ", ".join(quoted(f"{first}/{second}/%Y{time}") for time in _TIMES)
@@ -57,16 +55,6 @@ def _parts(first: str, second: str) -> str:
 
 
 _FORMS = ("iso(v)", _parts("%d", "%m"), _parts("%m", "%d"))  # each gives seconds since 1970-01-01 UTC, or null
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """A column, with what could not be kept of it."""
-
-    column: table.Column
-    infinite: NDArray[np.int64]  # positions of rows with an infinite value
-    odd: tuple[tuple[int, str], ...] = ()  # position and text of cells that were made missing
-    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +111,27 @@ def columns(
     """
     numbers = (None, table.Physical.NUMBER)
     plain = _plain_numbers(connection, relation, [sql for sql, name in names.items() if types.get(name) in numbers])
-    return [
-        Typed(table.Column(name, table.Physical.NUMBER, plain[sql]), _NONE)
+    found = {
+        sql: Typed(table.Column(name, table.Physical.NUMBER, plain[sql]), _NONE)
         if sql in plain
-        else _typed(_Cells(connection, relation, sql, name), types.get(name), delimiter)
+        else _typed(Cells(connection, relation, sql, name), types.get(name), delimiter)
         for sql, name in names.items()
-    ]
+    }
+    if any(one.commas for one in found.values()):
+        for sql, one in found.items():
+            if one.column.physical is table.Physical.NUMBER and not one.commas:
+                found[sql] = _doubted(one, Cells(connection, relation, sql, names[sql]))
+    return list(found.values())
+
+
+def _doubted(one: Typed, cells: Cells) -> Typed:
+    """A column of numbers beside others with decimal commas; noted, where its points may part the thousands."""
+    pointed = cells.where("contains(v, '.') AND NOT absent(v)", limit=1)
+    grouped = r"regexp_full_match(v, '\s*[+-]?[1-9]\d{0,2}(\.\d{3})+\s*')"
+    if not pointed or not cells.row(f"bool_and({grouped} OR NOT contains(v, '.') OR absent(v))")[0]:
+        return one
+    note = f"Column {cells.name!r} is read with decimal points, such as {pointed[0][1]!r}, though others have decimal"
+    return replace(one, note=f"{note} commas. If the points part thousands, leave them out.")
 
 
 def _plain_numbers(
@@ -159,63 +162,11 @@ def _plain_numbers(
             values |= {some[place]: numbers[place] for (place,) in passed}
         elif plain:
             casts = ", ".join(f"{_NUMBER.format(c)} AS {c}" for c in plain)
-            values |= _in_order(connection, f"SELECT rowid AS i, {casts} FROM {relation}")
+            values |= in_order(connection, f"SELECT rowid AS i, {casts} FROM {relation}")
     return values
 
 
-def _in_order(connection: duckdb.DuckDBPyConnection, select: str) -> dict[str, NDArray[Any]]:
-    """The columns of a selection without nulls, its rows put where the column i says.
-
-    Left alone, they may come in another order: DuckDB turns a long IN into a join, say, and joins keep none.
-    """
-    found = connection.execute(select).fetchnumpy()
-    order = np.asarray(found.pop("i"))
-    placed = {}
-    for name in list(found):
-        placed[name] = np.empty_like(np.asarray(found[name]))
-        placed[name][order] = found.pop(name)
-    return placed
-
-
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """One column of text in the database."""
-
-    connection: duckdb.DuckDBPyConnection
-    relation: str
-    sql: str
-    name: str
-
-    def row(self, select: str, *, number: str = "NULL", limit: int | None = None) -> tuple[Any, ...]:
-        """One row of aggregates over v, the text, and x, the number that a macro makes of it (NaN: no number)."""
-        some = "" if limit is None else f" LIMIT {limit}"
-        found = self.connection.execute(
-            f"SELECT {select} FROM (SELECT v, nullif({number}, 'nan'::DOUBLE) AS x"
-            f" FROM (SELECT {self.sql} AS v FROM {self.relation}{some}))"
-        ).fetchone()
-        if found is None:
-            raise AssertionError("an aggregate without groups always has a row")
-        return found
-
-    def fetch(self, expression: str) -> NDArray[np.generic]:
-        """The expression in v for every row, in the order of the rows; it must not be null."""
-        select = f"SELECT i, {expression} AS x FROM (SELECT rowid AS i, {self.sql} AS v FROM {self.relation})"
-        return _in_order(self.connection, select)["x"]
-
-    def floats(self, expression: str) -> NDArray[np.float64]:
-        """The expression in v for every row, NaN where it is null."""
-        return self.fetch(f"coalesce(CAST({expression} AS DOUBLE), 'nan'::DOUBLE)").astype(np.float64, copy=False)
-
-    def where(self, condition: str, *, limit: int | None = None) -> tuple[tuple[int, str], ...]:
-        """Positions and texts of the cells for which the condition in v holds."""
-        found = self.connection.execute(
-            f"SELECT i, v FROM (SELECT rowid AS i, {self.sql} AS v FROM {self.relation}) WHERE {condition}"
-            f" ORDER BY i {'' if limit is None else f'LIMIT {limit}'}"
-        )
-        return tuple((int(i), str(v)) for i, v in found.fetchall())
-
-
-def _typed(cells: _Cells, demanded: table.Physical | None, delimiter: str | None) -> Typed:
+def _typed(cells: Cells, demanded: table.Physical | None, delimiter: str | None) -> Typed:
     match demanded:
         case table.Physical.TEXT:
             return _text(cells)
@@ -229,13 +180,13 @@ def _typed(cells: _Cells, demanded: table.Physical | None, delimiter: str | None
             return _found(cells, delimiter)
 
 
-def _has_decimal_commas(cells: _Cells, delimiter: str | None) -> bool:
+def _has_decimal_commas(cells: Cells, delimiter: str | None) -> bool:
     """Whether commas read more of the cells than points do, and are decimal in them for sure."""
     more = delimiter != "," and _counts(cells, "comma").numbers > _counts(cells, "point").numbers
     return more and not _may_part_thousands(cells, delimiter)
 
 
-def _found(cells: _Cells, delimiter: str | None) -> Typed:
+def _found(cells: Cells, delimiter: str | None) -> Typed:
     """The most special type that fits the whole column."""
     points = _counts(cells, "point")
     if points.present == 0:
@@ -251,7 +202,7 @@ def _found(cells: _Cells, delimiter: str | None) -> Typed:
     return _date_or_text(cells, points)
 
 
-def _counts(cells: _Cells, macro: str) -> _Counts:
+def _counts(cells: Cells, macro: str) -> _Counts:
     present, numbers, padded, largest = cells.row(
         # CASE spares the numbers, nearly all cells of most tables, the slow comparisons of text.
         "count_if(CASE WHEN x IS NULL THEN NOT absent(v) ELSE true END), count(x),"
@@ -262,7 +213,7 @@ def _counts(cells: _Cells, macro: str) -> _Counts:
     return _Counts(present, numbers, padded, largest or 0.0)
 
 
-def _number_or_code(cells: _Cells, macro: str, counts: _Counts) -> Typed:
+def _number_or_code(cells: Cells, macro: str, counts: _Counts) -> Typed:
     """A column of numbers, unless it is a code whose digits a number would lose."""
     if counts.padded:
         [(_, example)] = cells.where(f"regexp_full_match(v, {_PADDED})", limit=1)
@@ -278,7 +229,7 @@ def _number_or_code(cells: _Cells, macro: str, counts: _Counts) -> Typed:
     return _number(cells, macro)
 
 
-def _comma_number(cells: _Cells, counts: _Counts, delimiter: str | None) -> Typed:
+def _comma_number(cells: Cells, counts: _Counts, delimiter: str | None) -> Typed:
     """A column with decimal commas, unless the commas may as well part the thousands."""
     if _may_part_thousands(cells, delimiter):
         [(_, example)] = cells.where("contains(v, ',')", limit=1)
@@ -288,22 +239,22 @@ def _comma_number(cells: _Cells, counts: _Counts, delimiter: str | None) -> Type
     return _number_or_code(cells, "comma", counts)
 
 
-def _may_part_thousands(cells: _Cells, delimiter: str | None) -> bool:
+def _may_part_thousands(cells: Cells, delimiter: str | None) -> bool:
     """Whether every value is written as where commas part the thousands: 1,234 may then be 1234 as well as 1.234."""
     # A file cut by semicolons comes from where the comma is decimal; tabs and bars say nothing of it.
     grouped = r"'\s*[+-]?[1-9]\d{0,2}(,\d{3})*\s*'"
     return delimiter != ";" and bool(cells.row(f"bool_and(regexp_full_match(v, {grouped}) OR absent(v))")[0])
 
 
-def _number(cells: _Cells, macro: str) -> Typed:
+def _number(cells: Cells, macro: str) -> Typed:
     values = cells.floats(f"{macro}(v)")
     infinite = np.flatnonzero(np.isinf(values))
     odd_cell = f"CASE WHEN {macro}(v) IS NULL THEN NOT absent(v) ELSE false END"
     odd = cells.where(odd_cell) if np.isnan(values).any() else ()
-    return Typed(table.Column(cells.name, table.Physical.NUMBER, values), infinite, odd)
+    return Typed(table.Column(cells.name, table.Physical.NUMBER, values), infinite, odd, commas=macro == "comma")
 
 
-def _is_boolean(cells: _Cells) -> bool:
+def _is_boolean(cells: Cells) -> bool:
     """Whether both words of one pair occur, and nothing else. 0 and 1 stay numbers."""
     words = cells.connection.execute(
         f"SELECT DISTINCT lower(trim(v)) FROM (SELECT {cells.sql} AS v FROM {cells.relation})"
@@ -312,7 +263,7 @@ def _is_boolean(cells: _Cells) -> bool:
     return {word for (word,) in words} in [set(pair) for pair in _PAIRS]
 
 
-def _boolean(cells: _Cells) -> Typed:
+def _boolean(cells: Cells) -> Typed:
     true, false = (", ".join(map(quoted, words)) for words in (_TRUE, _FALSE))
     reads = f"CASE WHEN lower(trim(v)) IN ({true}) THEN 1 WHEN lower(trim(v)) IN ({false}) THEN 0 END"
     odd = cells.where(f"{reads} IS NULL AND NOT absent(v)")
@@ -321,7 +272,7 @@ def _boolean(cells: _Cells) -> Typed:
     return Typed(table.Column(cells.name, table.Physical.BOOLEAN, cells.floats(reads), words=words), _NONE, odd)
 
 
-def _date_or_text(cells: _Cells, points: _Counts) -> Typed:
+def _date_or_text(cells: Cells, points: _Counts) -> Typed:
     forms = _dates(cells)
     if len(forms) == 1:
         return _date(cells, forms[0])
@@ -348,7 +299,7 @@ def _date_or_text(cells: _Cells, points: _Counts) -> Typed:
     return _text(cells)
 
 
-def _dates(cells: _Cells) -> list[str]:
+def _dates(cells: Cells) -> list[str]:
     """The expressions, each of which reads every value of the column as a date: none, one, or two that disagree."""
     forms = list(_FORMS)
     for limit in (FIRST_ROWS, None):
@@ -358,12 +309,12 @@ def _dates(cells: _Cells) -> list[str]:
     return forms
 
 
-def _date(cells: _Cells, form: str) -> Typed:
+def _date(cells: Cells, form: str) -> Typed:
     odd = cells.where(f"{form} IS NULL AND NOT absent(v)")
     return Typed(table.Column(cells.name, table.Physical.DATE, cells.floats(form)), _NONE, odd)
 
 
-def _demanded_date(cells: _Cells) -> Typed:
+def _demanded_date(cells: Cells) -> Typed:
     """The form that reads the most values; two that read as many, and differently, cannot be told apart."""
     reads = cells.row(", ".join(f"count({form})" for form in _FORMS))
     iso, day_first, month_first = reads
@@ -377,7 +328,7 @@ def _demanded_date(cells: _Cells) -> Typed:
     return _date(cells, _FORMS[reads.index(max(reads))])
 
 
-def _text(cells: _Cells, note: str | None = None) -> Typed:
+def _text(cells: Cells, note: str | None = None) -> Typed:
     """Text coded by its sorted distinct values."""
     connection = cells.connection
     rows, values = cells.row("count(*), count_if(NOT absent(v))")
