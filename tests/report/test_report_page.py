@@ -222,7 +222,11 @@ def test_folds_that_came_to_no_network_are_told(concrete):
 
 
 def test_warnings_stand_in_the_answer():
-    assert "<li>Boosting was left out.</li>" in render.render(replace(bare(), warnings=("Boosting was left out.",)))
+    """Commands in them are set as code; names from the data stay text."""
+    page = render.render(replace(bare(), warnings=("Boosting was left out.", "Class '<b>': `burnish audit` asks.")))
+
+    assert "<li>Boosting was left out.</li>" in page
+    assert "<li>Class &#39;&lt;b&gt;&#39;: <code>burnish audit</code> asks.</li>" in page
 
 
 # Plain lists of text and counts are covered by the bare run.

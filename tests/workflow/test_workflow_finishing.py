@@ -123,15 +123,34 @@ def test_the_average_is_of_the_predictions_that_it_says():
     np.testing.assert_allclose(chosen.dev.sum(1), 1, rtol=1e-6)
 
 
-def finish(path: Path, problem: Problem, executor: fake.Fake, count: int = 6) -> finishing.Finished:
-    """Real baselines beside made-up networks, whose weights are drawn at random."""
+def finish(path: Path, problem: Problem, executor: fake.Fake, count: int = 6, *, begun: int = 0) -> finishing.Finished:
+    """Real baselines beside made-up networks, whose weights are drawn at random; of none, so many trainings began."""
     executor.weights = path
     session = fake.session(path, executor)
+    session.reached.update({f"first-s0-f{fold}": 0.0 for fold in range(begun)})
     with session.database:
         for number in problem.screening:
             preparing.write_fold(session, problem, number)
         simple = baselines.train_baselines(session, problem, yardstick=False)
-        return finishing.finish(session, problem, chosen_from(problem, competitors(problem, executor, count)), simple)
+        chosen = chosen_from(problem, competitors(problem, executor, count)) if count else None
+        return finishing.finish(session, problem, chosen, simple)
+
+
+@pytest.mark.parametrize(
+    ("begun", "said"),
+    [
+        (0, "No network was trained."),
+        (2, "2 trainings began, but did not come far enough for a network to be judged."),
+    ],
+)
+def test_without_a_network_the_reason_counts_the_trainings_that_began(begun, said, tmp_path):
+    """As the head of the report does."""
+    problem = fake.question(rows=120, dev=60, noise=0.5)
+    finished = finish(tmp_path, problem, fake.Fake(problem), count=0, begun=begun)
+
+    assert finished.delivered.reason == said
+    assert finished.excess["mean"].high < 0
+    assert "linear" not in finished.excess  # it is what is delivered
 
 
 @pytest.mark.parametrize("folds", [1, 3])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from burnish.report import curves, figures, predicted, svg, wording
 from burnish.report.summary import ExperimentResult, Shape, Summary
@@ -22,6 +23,7 @@ CONTENTS = (
     ("final", "Final model"),
     ("again", "Doing it again"),
 )
+_TICKED = re.compile("`([^`]+)`")
 # Pages that may lie beside a report, and what they show.
 BESIDE = {
     "ablation.html": "What each technique is worth: the network with each taken away or put in, one at a time",
@@ -87,6 +89,7 @@ def environment() -> Environment:
         duration=wording.duration,
         number=wording.number,
         share=wording.share,
+        code=_code,
     )
     return environment
 
@@ -94,6 +97,11 @@ def environment() -> Environment:
 def _tame(value: Any) -> Any:
     """What is no markup of ours is one line without control characters; escaping comes after this."""
     return value if isinstance(value, Markup) else wording.plain(str(value))
+
+
+def _code(text: str) -> Markup:
+    """A sentence of ours in which what stands between backticks is set as code; all else is escaped."""
+    return Markup(_TICKED.sub(r"<code>\1</code>", str(escape(wording.plain(text)))))
 
 
 def _contents(summary: Summary, beside: Sequence[str]) -> tuple[tuple[str, str], ...]:
