@@ -282,6 +282,14 @@ def test_numbers_that_may_be_measured_are_no_codes(values, code, rows):
     assert columns.code_for_missing(with_rare(values, code, rows)) is None
 
 
+def test_a_group_of_rows_that_lies_apart_is_no_code():
+    """Rows of one town share its numbers, and one may be far larger than the others; a number far beyond is told."""
+    towns = np.repeat(np.r_[np.linspace(10, 60, 40), 130.5], 30)
+
+    assert columns.code_for_missing(towns) is None
+    assert columns.code_for_missing(np.where(towns == 130.5, 1e6, towns)) == (1e6, 30, 60)
+
+
 def test_minus_one_among_counts_is_named():
     columns = healthy()
     columns["a"] = np.random.default_rng(0).integers(0, 300, 1500)
