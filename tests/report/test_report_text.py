@@ -100,6 +100,7 @@ def test_models_that_were_compared_row_by_row_differ_where_that_interval_says_so
     )
     assert wording.yardstick(told).startswith("Boosting's error is lower by ")
     assert wording.yardstick(told) in terminal.summary(told)
+    assert "It is a yardstick, which burnish shows and never hands back" in model_card.render(told)
     assert wording.yardstick(replace(told, baselines=baselines[:2])) == ""
 
 
