@@ -221,6 +221,14 @@ def test_folds_that_came_to_no_network_are_told(concrete):
     assert "takes its turn" not in page
 
 
+@pytest.mark.parametrize(("folds", "said"), [(1, False), (5, True)])
+def test_draws_that_were_judged_by_one_fold_are_told_as_such(folds, said, concrete):
+    search = replace(concrete.search, shapes=(), importance=())
+    page = render.render(replace(bare(), rows=replace(bare().rows, folds=folds), search=search))
+
+    assert ("each trained on the first of the 5 folds and the best of them on all" in page) == said
+
+
 def test_warnings_stand_in_the_answer():
     """Commands in them are set as code; names from the data stay text."""
     page = render.render(replace(bare(), warnings=("Boosting was left out.", "Class '<b>': `burnish audit` asks.")))
