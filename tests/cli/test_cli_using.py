@@ -210,6 +210,17 @@ def test_another_dialect_than_in_training_gives_the_same_predictions(delimiter, 
     assert other.out == plain.out
 
 
+def test_a_column_without_any_value_is_told(runs, here: Command):
+    """Its cells may be empty, and a person may have meant another column; in a single row it is a mere gap."""
+    for count, told in ((2, True), (1, False)):
+        Path("gap.csv").write_bytes(tables.table([",2,3,red"] * count, "a,b,c,color"))
+
+        ended = here("predict", str(runs / "numbers"), "gap.csv")
+
+        assert ended.code == 0
+        assert ("Column 'a' has no value here" in ended.err) == told
+
+
 def without_rows(home: Path) -> list[str]:
     """Tables of the model's columns and no rows, in every format."""
     names = ["a", "b", "c", "color"]

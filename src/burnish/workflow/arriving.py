@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish import errors, load
+from burnish.data.images import is_images
 from burnish.data.table import Column, Physical, Reject, Table
 from burnish.load import STANDARD_INPUT
 from burnish.predictor.simple import AnyPredictor
@@ -95,11 +96,11 @@ def refuse_unreadable(table: Table, types: Mapping[str, Physical]) -> None:
     Raises:
         DataError: Most of the values of a column could not be read, so that predictions would be made from gaps.
     """
-    unread = [(name, cells) for name, cells in _unread(table) if name in types and _mostly(cells, table[name])]
+    unread = [(column, cells) for column, cells in _unread(table) if column.name in types and _mostly(cells, column)]
     if not unread:
         return
-    (name, cells), others = unread[0], [name for name, _ in unread[1:]]
-    values = int((~table[name].missing).sum()) + len(cells)
+    (column, cells), others = unread[0], [other.name for other, _ in unread[1:]]
+    name, values = column.name, int((~column.missing).sum()) + len(cells)
     more = f" The same is true of {_listed(others)}." if others else ""
     raise errors.DataError(
         f"Column {name!r} of {table.name} cannot be read as {_VALUES[types[name]]}, which it held in training"
@@ -109,13 +110,13 @@ def refuse_unreadable(table: Table, types: Mapping[str, Physical]) -> None:
     )
 
 
-def _unread(table: Table) -> Iterator[tuple[str, list[Reject]]]:
+def _unread(table: Table) -> Iterator[tuple[Column, list[Reject]]]:
     """Each column with the cells of kept rows that could not be read, in the order of the table."""
     cells: dict[str, list[Reject]] = {}
     for reject in table.rejects:
         if reject.row_kept and reject.column is not None:
             cells.setdefault(reject.column, []).append(reject)
-    yield from ((name, cells[name]) for name in table.names if name in cells)
+    yield from ((column, cells[column.name]) for column in table.columns if column.name in cells)
 
 
 def _mostly(cells: list[Reject], column: Column) -> bool:
@@ -129,7 +130,20 @@ def _listed(names: list[str]) -> str:
 
 def said(model: AnyPredictor, table: Table) -> tuple[str, ...]:
     """What the person should know of these rows: what could not be read, and columns of values that are all new."""
-    return (*remarks.of(table), *remarks.first(_new_levels(model, table), "columns hold mostly values that are new"))
+    return (
+        *remarks.of(table),
+        *remarks.first(_empty(model, table), "columns have no value"),
+        *remarks.first(_new_levels(model, table), "columns hold mostly values that are new"),
+    )
+
+
+def _empty(model: AnyPredictor, table: Table) -> list[str]:
+    """Columns without any value; in a single row that is a gap like any other."""
+    if table.rows < 2 or is_images(table):
+        return []
+    wanted = model.schema
+    names = [column.name for column in table.columns if column.name in wanted and column.missing.all()]
+    return [f"Column {name!r} has no value here: every prediction is made as where it is not known." for name in names]
 
 
 def _new_levels(model: AnyPredictor, table: Table) -> list[str]:
