@@ -123,6 +123,16 @@ def test_the_same_data_elsewhere_are_the_same(trained, run):
     assert refusal(errors.ConfigError, run, time_limit=1e-3).remedy == "Raise --time-limit."
 
 
+@pytest.mark.parametrize(("asked", "limit"), [({"max_epochs": 3}, "--max-epochs"), ({}, "--time-limit")])
+def test_a_run_without_a_network_is_told_which_limit_to_raise(asked, limit, run):
+    """That which the run was given."""
+    past = replace(reopening.past(run_folder.open(run)), settings=settings.make(target="y", **asked))
+    with pytest.raises(errors.ConfigError, match="trained no network to its end") as refused:
+        reopening.best_network(past, [])
+
+    assert refused.value.remedy == f"Start a new run with a larger {limit}."
+
+
 def test_where_a_simple_model_is_delivered_the_best_network_is_offered(run):
     summary = json.loads((run / "summary.json").read_text())
     summary["summary"]["delivered"] |= {"what": "linear", "reason": "No network beat it."}

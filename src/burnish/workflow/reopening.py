@@ -192,10 +192,11 @@ def best_network(run: Past, trials: list[dict[str, Any]]) -> Best:
             costs.setdefault(key, []).append(trial["dev_loss"])
             configurations[key] = configuration
     if not costs:
+        limit = "--time-limit" if run.settings.max_epochs is None else "--max-epochs"
         raise errors.ConfigError(
             f"The run in {run.folder.path} trained no network to its end.",
             "There is nothing to take apart.",
-            "Start a new run with a larger --time-limit.",
+            f"Start a new run with a larger {limit}.",
         )
     folds = max(map(len, costs.values()))
     able = {key: float(np.mean(found)) for key, found in costs.items() if len(found) == folds}
