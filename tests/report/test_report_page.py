@@ -12,7 +12,7 @@ import pytest
 from matplotlib import style
 
 from burnish.diagnosis.finding import Finding, Severity
-from burnish.report import model_card, render, summary, terminal
+from burnish.report import model_card, render, summary, terminal, wording
 from burnish.stats.interval import Interval
 
 HERE = Path(__file__).parent
@@ -360,11 +360,12 @@ def test_what_changes_training_rows_is_named(vehicle):
     assert "mixup" not in render.render(vehicle)
 
 
-def test_of_thousands_of_columns_the_first_are_shown_and_the_others_counted(full):
-    note = full.columns[0]
-    wide = replace(full, columns=tuple(replace(note, name=f"gene {number}") for number in range(1_000)))
+def test_of_many_columns_the_first_are_shown_and_the_others_counted(concrete, monkeypatch):
+    monkeypatch.setattr(wording, "COLUMNS_SHOWN", 12)
+    note = concrete.columns[0]
+    wide = replace(concrete, columns=tuple(replace(note, name=f"gene {number}") for number in range(1_000)))
     for text in (render.render(wide), model_card.render(wide)):
-        assert "gene 299" in text
-        assert "gene 300" not in text
-        assert "And 700 more" in text
-        assert "And 700 more" not in render.render(full)
+        assert "gene 11" in text
+        assert "gene 12" not in text
+        assert "And 988 more" in text
+    assert "more: `summary.json`" not in render.render(concrete)
