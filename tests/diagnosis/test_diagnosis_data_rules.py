@@ -121,6 +121,17 @@ def test_a_target_that_hardly_varies_is_not_called_unlearnable(others):
     assert found(rows.of(rng.normal(size=(1_500, 5)), y, task="classification"), "DA26") == []
 
 
+def test_what_few_different_inputs_leave_open_is_no_wrong_label():
+    """27 different rows, in each of which 15 % are of the other class: as on a ship, of sex, class and age."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 3, (1200, 3)).astype(float)
+    y = ((x[:, 0] + x[:, 1] >= 2) ^ (rng.random(1200) < 0.15)).astype(int)
+    measured = np.concatenate([x, rng.normal(size=(1200, 1))], axis=1)
+
+    assert found(rows.of(x, y, task="classification"), "DA17") == []
+    assert found(rows.of(measured, y, task="classification"), "DA17") != []
+
+
 @pytest.mark.slow
 def test_wrong_training_labels_are_told_beside_right_dev_labels():
     """One class in three is called another: the training rows say so, the dev rows do not."""
