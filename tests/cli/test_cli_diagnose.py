@@ -84,6 +84,16 @@ def test_a_function_that_takes_a_monitor_trains_by_itself(last, tmp_path):
     assert ("failed after 30 steps" in ended.stderr) is bool(last)
 
 
+def test_a_function_that_trains_by_itself_has_no_time_limit(tmp_path):
+    path = tmp_path / "loop.py"
+    path.write_text(BY_HAND.format(last=""))
+
+    refused = run("diagnose", f"{path}:train", "--time-limit", "9s").exception
+
+    assert isinstance(refused, ConfigError)
+    assert "trains by itself" in str(refused)
+
+
 def test_a_loop_that_fails_for_another_reason_is_refused_with_its_line(tmp_path):
     path = tmp_path / "loop.py"
     path.write_text("def train(monitor):\n    monitor.nothing()\n")

@@ -37,8 +37,8 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "less than no time": (("ablate", "none", "--time-limit", "0s"), ("above 0",)),
     "no time to diagnose": (("diagnose", "none", "--time-limit", "soon"), ("'soon' is not a time",)),
     "time for a function": (
-        ("diagnose", "none.py:training", "--time-limit", "9s"),
-        ("--time-limit has no meaning here", "names a function"),
+        ("diagnose", "none.py:training", "--model", "mine.py:net"),
+        ("--model has no meaning here", "names a function"),
     ),
     "model for a function": (("diagnose", "none.py:training", "--model", "a.py:b"), ("--model has no meaning here",)),
     "group as weight": (("evaluate", "none", "none.csv", "--group", "a", "--weight", "a"), ("two roles",)),

@@ -1,5 +1,6 @@
 """Causes are named before what they cause, and what they cause is not named at all."""
 
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import course
 from burnish.doctor.course import Candidate, Course
 from burnish.doctor.diagnosis import examine
-from burnish.doctor.examination import OF_ROWS, OF_STEPS, Examination
+from burnish.doctor.examination import OF_ROWS, OF_STEPS, Examination, TimeUp
 from burnish.doctor.rule import Trial
 from burnish.doctor.rules import TRIALS
 from burnish.doctor.subject import Rows
@@ -226,3 +227,36 @@ def test_a_cure_that_does_harm_is_told_and_not_kept(monkeypatch):
     assert course_.arms == []
     assert course_.exam is course_.first
     assert not course_.causes[0].confirmed
+
+
+def test_what_the_time_does_not_reach_is_named_and_nothing_made_up():
+    exam = Examination(subjects.subject((8, 4, 4), train=subjects.clusters(64), epochs=2))
+    exam.until = 0.0
+    diagnosis = examine(exam, 0.0)
+
+    assert exam._trained == {}
+    assert diagnosis.document()["dev_error"] is None
+    assert diagnosis.repaired is None
+    assert "OP1" in diagnosis.left_out[0]
+    assert "the time was up" in str(diagnosis)
+
+
+@pytest.mark.slow
+def test_what_gained_in_screening_and_could_not_be_confirmed_is_suspected(monkeypatch):
+    small = subjects.subject((8, 8, 4), train=subjects.clusters(200), optimizer=optax.adam(3.0))
+    rates = tuple(rule for rule in TRIALS if rule.code == "OP1")
+    monkeypatch.setattr(course, "TRIALS", rates)
+
+    def late(self, screened, arms):
+        raise TimeUp
+
+    monkeypatch.setattr(Examination, "confirm", late)
+    exam = Examination(small)
+    exam.until = time.monotonic() + 600
+    found = Course(exam).run()
+
+    assert codes(found) == ["OP1"]
+    assert found.causes[0].finding.title.endswith("(suspected)")
+    assert found.causes[0].finding.severity is Severity.LIMIT
+    assert not found.causes[0].confirmed
+    assert found.repaired is None

@@ -21,6 +21,7 @@ SMALL = subjects.subject(train=subjects.clusters(40), dev=subjects.clusters(20, 
         ({"dev": None}, "dev holds None", "dev=(x, y)"),
         ({"epochs": "3"}, "epochs is '3'", "your own loop"),
         ({"batch_size": None}, "batch_size is None", "your own loop"),
+        ({"time_limit": 0}, "time_limit is 0", "leave it out"),
         ({"frozen": "encoder"}, "begins with 'encoder'", "as written there"),
         (
             {"init": lambda key: {"net": SMALL.init(key), "step": jax.numpy.int32(0)}, "apply": None},

@@ -208,7 +208,7 @@ def check(where: str, as_json: bool, **asked: Any) -> int:
 @burnish.command()
 @click.argument("where", metavar="FILE.py:FUNCTION|RUN")
 @click.option("--baseline-error", type=float, metavar="X", help="What is achievable, as an error.")
-@click.option("--time-limit", metavar="TIME", help="Of a run: wall time after which no further rule is tried (2m).")
+@click.option("--time-limit", metavar="TIME", help="Wall time after which no further rule is tried (a run: 2m).")
 @click.option("--model", metavar="FILE.py:NAME", help=OWN_MODEL)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def diagnose(where: str, time_limit: str | None, model: str | None, as_json: bool, **asked: Any) -> int:
@@ -223,7 +223,7 @@ def diagnose(where: str, time_limit: str | None, model: str | None, as_json: boo
     """
     from burnish.cli import options
 
-    options.refuse_of_runs(where, time_limit=time_limit, model=model)
+    options.refuse_of_runs(where, model=model)
     seconds = options.seconds(time_limit)
     from burnish.cli import diagnosing
 

@@ -45,9 +45,15 @@ def diagnose(
     with contextlib.redirect_stdout(sys.stderr), compile_cache.lent(compile_cache.folder()):
         maker = code.named(code.imported(path, "diagnosed"), path, name, fits=callable, wanted=WANTED)
         if asking.trains(maker):
+            if time_limit is not None:
+                raise errors.ConfigError(
+                    "--time-limit has no meaning here.", f"{name}() of {path} trains by itself.", "Leave it out."
+                )
             found = _watched(maker, path, name)
         else:
-            found = diagnosis.diagnose(**{"baseline_error": baseline_error, **_arguments(maker, path, name)})
+            found = diagnosis.diagnose(
+                **{"baseline_error": baseline_error, "time_limit": time_limit, **_arguments(maker, path, name)}
+            )
     click.echo(json.dumps({"function": where, **found.document()}, allow_nan=False) if as_json else str(found))
     return HEALTHY if found.ok else SICK
 

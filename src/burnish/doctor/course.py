@@ -12,10 +12,16 @@ again. What was found before and is not found after was a consequence, and is to
    of these the cure that gains most is the last one of the repaired training.
 
 What is handed back has no cure in it that did harm: a proof stands whatever comes of it, its cure does not.
+
+Where the time is limited, rules screen one by one in the order of the table, for a part of it; what is left confirms.
+Who gained in screening and could not be confirmed is suspected, and who was not reached is named.
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -25,7 +31,15 @@ from burnish.diagnosis.budget import practical_size
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor import joint
 from burnish.doctor.arms import Arm, for_rows_as_they_were
-from burnish.doctor.examination import FRESH, LOOKS, NOTHING_CHANGED, OF_STEPS, PRACTICAL_SHARE, Examination
+from burnish.doctor.examination import (
+    FRESH,
+    LOOKS,
+    NOTHING_CHANGED,
+    OF_STEPS,
+    PRACTICAL_SHARE,
+    Examination,
+    TimeUp,
+)
 from burnish.doctor.probes import Probed, compare
 from burnish.doctor.rule import Found, Rule, Trial
 from burnish.doctor.rules import PROOFS, READINGS, RULES, TRIALS, scales
@@ -40,6 +54,8 @@ STEPS = ("NU4", "NU2", "NU3", "NN1")
 TRAINED = ("NU7", "NN8")
 # Standard errors by which an arm has to be ahead of another to gain more: about 95 %, as nothing is called a fault so.
 APART = 2.0
+# Share of the time that is left in which rules screen, where it is limited: the rest confirms what they suspect.
+SCREENING = 0.6
 # Share of what a general cure regains with which a special one is the cause: as of a repair in the examination.
 NEARLY = 0.9
 
@@ -90,26 +106,31 @@ class Course:
         self.improved: Probed | None = (
             None  # the cure of what is only room for improvement, of the training that is left
         )
-        self._room: list[Probed] = []  # such cures
+        self.late: list[str] = []  # codes of rules that the time did not reach
+        self._room: list[Probed] = []  # cures of what is only room for improvement
         self._cured: list[tuple[Cause, Examination, Examination]] = []  # and what was examined before and after
         self._tried: dict[Examination, list[Candidate]] = {}  # what screening let through
         self._named: set[tuple[str, str]] = set()
 
     def run(self) -> Course:
         """Until nothing more is found that can be cured."""
-        while len(self.causes) < MOST:
-            cured = self._prove()
-            if not cured and self.exam.first.finite:
-                cured = self._try()
-            if not cured:
-                break
-        self._improve()
+        try:
+            while len(self.causes) < MOST and (self._prove() or (self.exam.first.finite and self._try())):
+                pass
+        except TimeUp:  # before anything was tried
+            self.late = [rule.code for rule in TRIALS]
+        with contextlib.suppress(TimeUp):  # it is not known then what a cure has explained
+            self._improve()
+            self._explain()
+        return self
+
+    def _explain(self) -> None:
+        """What was found before a cure and not after it was a consequence."""
         for cause, before, after in self._cured:
             trials = before in self._tried and after in self._tried
             seen, left = (self._seen(exam, trials=trials) for exam in (before, after))
             causes = [_name(one.finding) for one in self.causes]
             cause.explains = [one for one in seen if one not in (*left, *causes)]
-        return self
 
     @property
     def readings(self) -> tuple[Found, ...]:
@@ -117,7 +138,10 @@ class Course:
         seen = [one for one in proofs(self.exam) if one.by is Evidence.SIGNAL]
         for rule in READINGS if self.exam.first.finite else ():
             if rule.look and not self._explained(rule.code, {one.finding.code for one in seen}):
-                seen += rule.look(self.exam)
+                try:
+                    seen += rule.look(self.exam)
+                except TimeUp:
+                    self.late.append(rule.code)
         return tuple(seen)
 
     def _explained(self, code: str, others: set[str]) -> bool:
@@ -191,18 +215,27 @@ class Course:
         if not (before.first.finite and self.exam.first.finite and before.whole):
             return None
         starts = range(FRESH, FRESH + LOOKS[0])
-        for exam in (before, self.exam):
-            exam.train_ahead((NOTHING_CHANGED,), starts)
-        control, treatment = ([exam.trained(NOTHING_CHANGED, seed) for seed in starts] for exam in (before, self.exam))
+        try:
+            for exam in (before, self.exam):
+                exam.train_ahead((NOTHING_CHANGED,), starts)
+            control, treatment = (
+                [exam.trained(NOTHING_CHANGED, one) for one in starts] for exam in (before, self.exam)
+            )
+        except TimeUp:
+            return None
         kind, steps = before.subject.kind, self.exam.subject.steps
         return compare(arm, control, treatment, task=kind, steps=steps, whole=True, alpha=paired.ALPHA)
 
     def _try(self) -> bool:
         self._room = []
         named = {one.finding.code for one in self.causes if one.finding.severity is not Severity.NOTE}
-        self._tried[self.exam] = candidates(self.exam, named)
+        self._tried[self.exam] = self._candidates(named)
         for one in self._tried[self.exam]:
-            probed, sure = self.exam.confirm(one.probed, one.arms)
+            try:
+                probed, sure = self.exam.confirm(one.probed, one.arms)
+            except TimeUp:
+                self._suspect(one)
+                continue
             if not sure:
                 continue
             fault = self.exam.faulty(probed, general=bool(one.general))
@@ -223,10 +256,34 @@ class Course:
                 break
         return False
 
+    def _candidates(self, named: set[str]) -> list[Candidate]:
+        """All of them, or those that the time is enough for."""
+        exam, end = self.exam, self.exam.until
+        if end == math.inf:
+            return candidates(exam, named)
+        exam.until = (now := time.monotonic()) + SCREENING * (end - now)
+        codes, found = {rule.code for rule in TRIALS}, []
+        self.late = []
+        for code in dict.fromkeys(rule.code for rule in TRIALS if rule.code not in named):
+            try:
+                found += candidates(exam, named | (codes - {code}))
+            except TimeUp:
+                self.late.append(code)
+        exam.until = end
+        return _ranked(exam, found)
+
+    def _suspect(self, one: Candidate) -> None:
+        """A cause that gained in screening, and that there was no time to confirm."""
+        said = f"{one.trial.why} With {one.probed.arm.name} {self.exam.said(one.probed)}".strip()
+        told = f"{said} They have chosen it: there was no time to confirm it on others."
+        finding = one.rule.finding(told, title=f"{one.rule.title} (suspected)", severity=Severity.LIMIT)
+        self.causes.append(Cause(finding, Evidence.PROBE, one.probed))
+
     def _cure(self, arm: Arm) -> None:
         self.arms.append(arm)
         before = self.exam
         self.exam = Examination(arm.cured(before.subject), baseline_error=before.baseline_error, after=before)
+        self.exam.until = before.until
         self._cured.append((self.causes[-1], before, self.exam))
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import math
 import time
+from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from burnish import errors
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor.course import Cause, Course
-from burnish.doctor.examination import FALSE_ALARMS, Examination
+from burnish.doctor.examination import FALSE_ALARMS, Examination, TimeUp
 from burnish.doctor.rules import RULES
 from burnish.doctor.subject import Rows, Subject, beginnings
 
+T = TypeVar("T")
 SCHEMA_VERSION = 2
 # Options that are whole numbers, and numbers of a subject that cures alone set.
 WHOLE, OF_CURES = ("batch_size", "epochs", "seed"), ("rate", "penalised")
@@ -137,6 +140,7 @@ def diagnose(
     dev: tuple[Any, Any],
     *,
     baseline_error: float | None = None,
+    time_limit: float | None = None,
     **options: Any,
 ) -> Diagnosis:
     """Examine a training of your own: what is wrong, by which evidence, and what to do.
@@ -152,6 +156,8 @@ def diagnose(
         train: Inputs and targets that it learns from; the first axis is the row.
         dev: The same that it does not learn from.
         baseline_error: What is achievable, as an error; None: not known.
+        time_limit: Seconds after which no further training is begun; None: all rules are tried, which takes as long as
+            some dozens of trainings. What there was no time to confirm is suspected, and what was not tried is named.
         options: `batch_size`, `epochs`, `shuffle`, `apply_training`, `augment`, `penalty`, `gradient`, `task`,
             `frozen`, `seed`: see `Subject`.
 
@@ -159,14 +165,20 @@ def diagnose(
         ConfigError: It cannot be trained at all; the message says which function or array is why.
     """
     began = time.monotonic()
-    _check(optimizer, options)
+    _check(optimizer, options, time_limit)
     options["frozen"] = beginnings(options.get("frozen", ()))
     learned, held_out = _rows("train", train), _rows("dev", dev)
     subject = Subject(init, apply, loss, optimizer, learned, held_out, **options)
-    return examine(Examination(subject, baseline_error=baseline_error), began)
+    exam = Examination(subject, baseline_error=baseline_error)
+    exam.until = math.inf if time_limit is None else began + time_limit
+    return examine(exam, began)
 
 
-def _check(optimizer: Any, options: dict[str, Any]) -> None:
+def _check(optimizer: Any, options: dict[str, Any], time_limit: float | None) -> None:
+    if time_limit is not None and not time_limit > 0:
+        raise errors.ConfigError(
+            f"time_limit is {time_limit!r}.", "It is a time in seconds, above 0.", "Give a larger one, or leave it out."
+        )
     if not (callable(getattr(optimizer, "init", None)) and callable(getattr(optimizer, "update", None))):
         raise errors.ConfigError(
             f"The optimizer is {optimizer!r}.",
@@ -208,17 +220,28 @@ def examine(exam: Examination, began: float) -> Diagnosis:
     told += [(found.finding, Background(found.by)) for found in course.readings]
     rank = {Severity.FAULT: 0, Severity.LIMIT: 1, Severity.NOTE: 2}
     told.sort(key=lambda one: rank[one[0].severity])
+    late = tuple(dict.fromkeys(course.late))
     return Diagnosis(
         tuple(finding for finding, _ in told),
         tuple(layer.name for layer in exam.gauger.layers),
         exam.subject.steps,
-        exam.error,
+        _in_time(lambda: exam.error, math.nan),
         time.monotonic() - began,
         tuple(background for _, background in told),
         course.repaired,
         course.repairs,
-        course.repaired_error,
+        _in_time(lambda: course.repaired_error, None),
+        looked=f"Nothing found by the {len(RULES) - len(late)} rules that there was time for." if late else LOOKED,
+        left_out=(f"{', '.join(late)}: the time was up",) if late else (),
     )
+
+
+def _in_time(known: Callable[[], T], otherwise: T) -> T:
+    """A number that may take trainings, if they were made."""
+    try:
+        return known()
+    except TimeUp:
+        return otherwise
 
 
 def _background(cause: Cause) -> Background:
