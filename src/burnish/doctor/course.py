@@ -194,17 +194,18 @@ class Course:
         ]
         seen = {one.finding.code for one in found}
         found = [one for one in found if not self._explained(one.finding.code, seen)]
-        curable = next((one for one in found if one.arm is not None), None)
-        for one in [curable] if curable else found:
-            self._named.add((one.finding.code, one.finding.where))
-            self.causes.append(Cause(one.finding, one.by))
-        if curable is None or curable.arm is None:
+        arm = next((one.arm for one in found if one.arm is not None), None)
+        told = [one for one in found if one.arm is arm]  # all, if nothing can be cured
+        self._named |= {(one.finding.code, one.finding.where) for one in told}
+        self.causes += [Cause(one.finding, one.by) for one in told]
+        if arm is None:
             return False
-        before, cause = self.exam, self.causes[-1]
-        self._cure(curable.arm)
-        cause.cured = self._gain(before, curable.arm)
-        cause.confirmed = cause.cured is not None and cause.cured.error_gain.low > 0
-        if cause.cured is not None and cause.cured.error_gain.high < 0 and not curable.arm.quarantines:
+        before = self.exam
+        self._cure(arm)
+        gained = self._gain(before, arm)
+        for cause in self.causes[-len(told) :]:
+            cause.cured, cause.confirmed = gained, gained is not None and gained.error_gain.low > 0
+        if gained is not None and gained.error_gain.high < 0 and not arm.quarantines:
             self.exam = before
             self.arms.pop()
             self._cured.pop()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from burnish.data.observation import listed
 from burnish.diagnosis.data_rules import duplicates, register
 from burnish.diagnosis.data_rules import rows as data_rows
 from burnish.diagnosis.data_rules.rule import DataRule
@@ -36,20 +39,22 @@ def _looked(exam: Examination) -> tuple[Found, ...]:
         wrong = exam.lab.errors(exam.followed.end.params, dev) > 0
         copied = duplicates.across(given, false_alarms.share("DA7", total=FALSE_ALARMS - PROBE_ALARMS), wrong=wrong)
         found = [one for one in found if one.code != "DA7"] + list(copied)
-    return tuple(Found(one, rules[one.code].evidence, _cure(exam, given, one)) for one in found)
+    telling = [one for one in found if one.code in TELLING and one.severity is Severity.FAULT and train.x.ndim == 2]
+    without = _without(train.x, given, telling) if telling else None
+
+    def cure(one: Finding) -> Arm | None:
+        return DEV_AS_TRAIN if one.code == "DA2" else without if one in telling else None
+
+    return tuple(Found(one, rules[one.code].evidence, cure(one)) for one in found)
 
 
-def _cure(exam: Examination, given: data_rows.Rows, found: Finding) -> Arm | None:
-    """What can be done from here: dev rows on the scale of training, and no column that tells what it should not."""
-    if found.code == "DA2":
-        return DEV_AS_TRAIN
-    x = exam.subject.train.x
-    if found.code not in TELLING or found.severity is not Severity.FAULT or x.ndim != 2:
-        return None
-    place = given.names.index(found.where)
+def _without(x: NDArray[Any], given: data_rows.Rows, telling: Sequence[Finding]) -> Arm:
+    """The columns that tell what they should not, all at once, say no more than their mean."""
+    places = [given.names.index(one.where) for one in telling]
     kept, put = np.ones(x.shape[1], x.dtype), np.zeros(x.shape[1], x.dtype)
-    kept[place], put[place] = 0, np.mean(x[:, place], dtype=np.float64)
-    return Arm(f"{found.where} at its mean in all rows", inputs=lambda x: x * kept + put, quarantines=True)
+    kept[places], put[places] = 0, np.mean(x[:, places], axis=0, dtype=np.float64)
+    name = f"{listed([given.names[place] for place in places])} at the mean in all rows"
+    return Arm(name, inputs=lambda x: x * kept + put, quarantines=True)
 
 
 def look_of(code: str) -> Callable[[Examination], Iterable[Found]]:
