@@ -103,11 +103,9 @@ class Course:
         self.first = self.exam = exam
         self.causes: list[Cause] = []
         self.arms: list[Arm] = []  # that were applied, in order
-        self.improved: Probed | None = (
-            None  # the cure of what is only room for improvement, of the training that is left
-        )
         self.late: list[str] = []  # codes of rules that the time did not reach
-        self._room: list[Probed] = []  # cures of what is only room for improvement
+        self._room: list[Probed] = []  # cures of what is only room for improvement, of the training that is left
+        self.improved: Probed | None = None  # the best of them
         self._cured: list[tuple[Cause, Examination, Examination]] = []  # and what was examined before and after
         self._tried: dict[Examination, list[Candidate]] = {}  # what screening let through
         self._named: set[tuple[str, str]] = set()
@@ -276,7 +274,7 @@ class Course:
     def _suspect(self, one: Candidate) -> None:
         """A cause that gained in screening, and that there was no time to confirm."""
         said = f"{one.trial.why} With {one.probed.arm.name} {self.exam.said(one.probed)}".strip()
-        told = f"{said} They have chosen it: there was no time to confirm it on others."
+        told = f"{said} These starts have chosen it: there was no time to confirm it on others."
         finding = one.rule.finding(told, title=f"{one.rule.title} (suspected)", severity=Severity.LIMIT)
         self.causes.append(Cause(finding, Evidence.PROBE, one.probed))
 
