@@ -27,7 +27,7 @@ def asked(seconds, *, rows=6_000, price=5.0):
         price_of=lambda problem, work: (
             price * work.until * (work.rows or problem.training_rows) / problem.training_rows
         ),
-        say=lambda stage, text, warning=False: said.append(text),
+        say=lambda stage, text, warning=False, lasting=False: said.append(text),
     )
     configuration = replace(start.configuration(problem, None), epochs=WANTED)
     return pacing.of_first(session, problem, configuration, until_share=0.6), said
