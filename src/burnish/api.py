@@ -8,9 +8,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burnish import errors
+from burnish import units
 from burnish.workflow import ablate as ablation
-from burnish.workflow import ablating, applying, units
+from burnish.workflow import ablating, applying
 from burnish.workflow import improve as main_job
 from burnish.workflow import settings as all_settings
 from burnish.workflow.ablate import Ablation
@@ -124,7 +124,7 @@ def ablate(
     """
     began = time.monotonic()
     place = None if output is None else Path(output)
-    asked = ablation.Asked(Path(run), _limit(time_limit), seeds, jobs, place, best_network, model)
+    asked = ablation.Asked(Path(run), units.seconds(time_limit), seeds, jobs, place, best_network, model)
     return ablation.run(asked, emit=emit or _log, began=began)
 
 
@@ -152,7 +152,7 @@ def explain(
     """
     from burnish.explaining import explained  # imports JAX, which nothing else here needs in this process
 
-    return explained.run(explained.Asked(Path(run), _limit(time_limit), jobs), emit=emit or _log)
+    return explained.run(explained.Asked(Path(run), units.seconds(time_limit), jobs), emit=emit or _log)
 
 
 def diagnose_run(
@@ -179,15 +179,8 @@ def diagnose_run(
     """
     from burnish.workflow import rediagnosing  # imports JAX, which nothing else here needs in this process
 
-    asked = rediagnosing.Asked(Path(run), _limit(time_limit), baseline_error, model)
+    asked = rediagnosing.Asked(Path(run), units.seconds(time_limit), baseline_error, model)
     return rediagnosing.run(asked, tell=_LOGGER.info)
-
-
-def _limit(text: float | str | None) -> float | None:
-    try:
-        return units.parse_duration(text) if isinstance(text, str) else text
-    except ValueError as error:
-        raise errors.ConfigError("The time limit cannot be used.", f"{error}.", 'Write "90s", "2m" or "1h".') from error
 
 
 def load_model(path: str | PathLike[str], *, model: Any = None) -> Model:

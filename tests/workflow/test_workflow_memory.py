@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from burnish import units
 from burnish.data.images import Shape
-from burnish.workflow import memory, settings, units
+from burnish.workflow import memory, settings
 
 COLOUR = Shape(64, 64, 3)
 

@@ -221,13 +221,14 @@ def diagnose(where: str, time_limit: str | None, model: str | None, as_json: boo
     RUN is the folder of a finished run: what held its network back and what was gained, and whether anything is wrong
     with the training of what it delivers.
     """
+    from burnish import units
     from burnish.cli import options
 
     options.refuse_of_runs(where, model=model)
-    seconds = options.seconds(time_limit)
+    limit = units.seconds(time_limit)
     from burnish.cli import diagnosing
 
-    return diagnosing.diagnose(where, time_limit=seconds, model=model, as_json=as_json, **asked)
+    return diagnosing.diagnose(where, time_limit=limit, model=model, as_json=as_json, **asked)
 
 
 @burnish.command()
@@ -273,12 +274,12 @@ def ablate(run: Path, time_limit: str, as_json: bool, quiet: bool, **asked: Any)
     With --explain also why: conditioning, signals through the layers, the paths of optimisers, averages, batch sizes,
     decay, L2, batch norm, early stopping, and grid against random search, each on your own rows with its finding.
     """
-    from burnish.cli import options
+    from burnish import units
 
-    seconds = options.seconds(time_limit)
+    limit = units.seconds(time_limit)
     from burnish.cli import ablating
 
-    ablating.ablate(run, began=BEGAN, time_limit=seconds, as_json=as_json, quiet=quiet, **asked)
+    ablating.ablate(run, began=BEGAN, time_limit=limit, as_json=as_json, quiet=quiet, **asked)
 
 
 @burnish.command()

@@ -8,7 +8,6 @@ from typing import Any
 
 from burnish import errors
 from burnish.workflow import settings as all_settings
-from burnish.workflow import units
 from burnish.workflow.settings import Settings
 
 # Options whose names differ from the settings they set.
@@ -77,23 +76,6 @@ def _configuration(path: Path) -> dict[str, Any]:
             'Write it like {"widths": [64, 64], "learning_rate": 0.001}.',
         )
     return values
-
-
-def seconds(text: str | None) -> float | None:
-    """A time limit in seconds; None where there is none.
-
-    Raises:
-        ConfigError: It is no time, or none at all.
-    """
-    if text is None:
-        return None
-    try:
-        found = units.parse_duration(text)
-    except ValueError as error:
-        raise errors.ConfigError("The time limit cannot be used.", f"{error}.", 'Write "90s", "2m" or "1h".') from error
-    if not found:
-        raise errors.ConfigError("The time limit cannot be used.", "It has to be above 0.", "Give a larger one.")
-    return found
 
 
 def names_code(where: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from burnish import errors
+from burnish import errors, units
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor.course import Cause, Course
 from burnish.doctor.examination import FALSE_ALARMS, Examination, TimeUp
@@ -140,7 +140,7 @@ def diagnose(
     dev: tuple[Any, Any],
     *,
     baseline_error: float | None = None,
-    time_limit: float | None = None,
+    time_limit: float | str | None = None,
     **options: Any,
 ) -> Diagnosis:
     """Examine a training of your own: what is wrong, by which evidence, and what to do.
@@ -156,8 +156,9 @@ def diagnose(
         train: Inputs and targets that it learns from; the first axis is the row.
         dev: The same that it does not learn from.
         baseline_error: What is achievable, as an error; None: not known.
-        time_limit: Seconds after which no further training is begun; None: all rules are tried, which takes as long as
-            some dozens of trainings. What there was no time to confirm is suspected, and what was not tried is named.
+        time_limit: Seconds, or words such as "30s", after which no further training is begun; None: all rules are
+            tried, which takes as long as some dozens of trainings. What there was no time to confirm is suspected, and
+            what was not tried is named.
         options: `batch_size`, `epochs`, `shuffle`, `apply_training`, `augment`, `penalty`, `gradient`, `task`,
             `frozen`, `seed`: see `Subject`.
 
@@ -165,20 +166,17 @@ def diagnose(
         ConfigError: It cannot be trained at all; the message says which function or array is why.
     """
     began = time.monotonic()
-    _check(optimizer, options, time_limit)
+    _check(optimizer, options)
+    limit = units.seconds(time_limit)
     options["frozen"] = beginnings(options.get("frozen", ()))
     learned, held_out = _rows("train", train), _rows("dev", dev)
     subject = Subject(init, apply, loss, optimizer, learned, held_out, **options)
     exam = Examination(subject, baseline_error=baseline_error)
-    exam.until = math.inf if time_limit is None else began + time_limit
+    exam.until = math.inf if limit is None else began + limit
     return examine(exam, began)
 
 
-def _check(optimizer: Any, options: dict[str, Any], time_limit: float | None) -> None:
-    if time_limit is not None and not time_limit > 0:
-        raise errors.ConfigError(
-            f"time_limit is {time_limit!r}.", "It is a time in seconds, above 0.", "Give a larger one, or leave it out."
-        )
+def _check(optimizer: Any, options: dict[str, Any]) -> None:
     if not (callable(getattr(optimizer, "init", None)) and callable(getattr(optimizer, "update", None))):
         raise errors.ConfigError(
             f"The optimizer is {optimizer!r}.",

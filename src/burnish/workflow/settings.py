@@ -16,8 +16,8 @@ from burnish.data.images import SHORTEST_SIDE
 from burnish.load import STANDARD_INPUT, own_models
 from burnish.model.own_model import OwnModel
 from burnish.train.configuration import Configuration
+from burnish.units import NUMBER, parse_duration, parse_image_size, parse_size
 from burnish.workflow import own_configuration
-from burnish.workflow.units import NUMBER, parse_duration, parse_image_size, parse_size
 
 # Wall time of a run whose limit nobody gave, in seconds.
 PRESET_SECONDS = {"quick": 30.0, "default": 120.0, "thorough": 1200.0}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from burnish import errors
+
 NUMBER = r"(?:\d+\.?\d*|\.\d+)"
 UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -15,6 +17,21 @@ def parse_duration(text: str) -> float:
     if not found:
         raise ValueError(f"{text!r} is not a time: write 90s, 2m or 1h")
     return float(found[1]) * UNITS[found[2]]
+
+
+def seconds(limit: float | str | None) -> float | None:
+    """A time limit in seconds, from seconds or words such as "2m"; None: none.
+
+    Raises:
+        ConfigError: It is no time above 0.
+    """
+    try:
+        found = parse_duration(limit) if isinstance(limit, str) else limit
+    except ValueError as error:
+        raise errors.ConfigError("The time limit cannot be used.", f"{error}.", 'Write "90s", "2m" or "1h".') from error
+    if found is not None and not found > 0:
+        raise errors.ConfigError("The time limit cannot be used.", "It has to be above 0.", "Give a larger one.")
+    return found
 
 
 def parse_size(text: str) -> int:
