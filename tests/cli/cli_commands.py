@@ -52,3 +52,12 @@ def in_a_process_of_its_own(folder: Path) -> Command:
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
+
+
+def assert_refused(ended: Ended, code: int, *words: str) -> None:
+    """It ended with this code, nothing on stdout, and three lines with these words."""
+    assert ended.code == code, ended.err
+    assert ended.out == ""
+    assert len(ended.err.splitlines()) == 3
+    for word in words:
+        assert word in ended.err
