@@ -43,11 +43,8 @@ FOLLOWS = 0.2
 
 def observe(view: View) -> tuple[Observation, ...]:
     """DA12, DA14 and DA15."""
-    return (
-        *(*_missing(view), *_codes_for_missing(view)),
-        *(*_constant(view), *_equal_columns(view), *_in_other_units(view)),
-        *_identifiers(view),
-    )
+    looks = (_missing, _codes_for_missing, _constant, _equal_columns, _in_other_units, _identifiers)
+    return tuple(seen for look in looks for seen in look(view))
 
 
 def _missing(view: View) -> tuple[Observation, ...]:

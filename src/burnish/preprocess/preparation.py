@@ -88,10 +88,9 @@ class Preparation:
         x = np.zeros((table.rows, spec.width), dtype=np.float32)
         codes = np.zeros((table.rows, len(spec.vocabularies)), dtype=np.int32)
         number, flag, code = 0, spec.numbers, 0
-        columns = {column.name: column for column in table.columns}
         wanted: list[numbers.Wanted] = []
         for plan in self.plans:
-            column = columns[plan.name]
+            column = table[plan.name]
             if isinstance(plan, categories.CodesPlan):
                 codes[:, code] = plan.codes(column)
                 code += 1
