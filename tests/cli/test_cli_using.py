@@ -348,7 +348,10 @@ def test_rows_without_a_target_are_left_out_of_an_evaluation(runs, here: Command
     [
         (without_target(TRAINING), ("no column 'y'",)),
         (tables.table(["1,2,3,red,"] * 5), ("'y'", "No row")),
-        (tables.table(["1,2,3,red,yes", "1,2,3,red,perhaps"]), ("unknown class: 'perhaps'", "row 2")),
+        (
+            tables.table(["1,2,3,red,yes", "1,2,3,red,perhaps"]),
+            ("unknown class: 'perhaps'", "in line 3, the first of 1 such"),
+        ),
         (tables.table([]), ("no rows",)),
     ],
     ids=["no target", "empty target", "unknown class", "header only"],

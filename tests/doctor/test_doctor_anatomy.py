@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 
 from burnish.doctor import anatomy
 from doctor import subjects
@@ -99,3 +100,51 @@ def test_a_network_in_a_loop_is_opaque():
 
     assert anatomy.layers(apply, params, X) == ()
     np.testing.assert_array_equal(anatomy.follow(apply, params, X)[0], apply(params, X))
+
+
+def by_rows(params, x):
+    return jnp.tanh(x @ params["w"].T + params["b"]) @ params["v"].T
+
+
+def by_columns(params, x):
+    """As modules of Equinox do: a row at a time, its weights on the left."""
+    return jax.vmap(lambda row: params["v"] @ jnp.tanh(params["w"] @ row + params["b"]))(x)
+
+
+def test_units_are_found_wherever_a_network_has_them():
+    params = {"w": jax.random.normal(jax.random.key(0), (8, 5)), "b": jnp.arange(8.0), "v": jnp.ones((8, 8))}
+    x = jax.random.normal(jax.random.key(1), (8, 5))  # as many rows as units, so that shapes alone say nothing
+
+    usual, other = (anatomy.follow(apply, params, x)[1] for apply in (by_rows, by_columns))
+
+    for name in ("z", "squashed"):
+        for one, same in zip(getattr(usual, name), getattr(other, name), strict=True):
+            assert (one is None and same is None) or np.allclose(one, same, atol=1e-5)
+
+
+def test_the_channels_of_an_image_are_its_units_wherever_they_stand():
+    kernel, image = jax.random.normal(jax.random.key(0), (4, 3, 3, 3)), jnp.ones((2, 3, 6, 7))
+
+    def apply(params, x):
+        return lax.conv_general_dilated(x, params, (1, 1), "SAME", dimension_numbers=("NCHW", "OIHW", "NCHW"))
+
+    seen = anatomy.follow(apply, kernel, image)[1]
+
+    assert seen.z[0].shape == (2, 6, 7, 4)
+    assert np.allclose(np.moveaxis(seen.z[0], -1, 1), apply(kernel, image))
+
+
+def test_taps_and_edits_are_put_where_the_network_has_them():
+    """The gradient of a tap is that of the pre-activation, and what replaces a function is told units last."""
+    params = {"w": jax.random.normal(jax.random.key(0), (6, 5)), "b": jnp.zeros(6), "v": jnp.ones((2, 6))}
+    x = jax.random.normal(jax.random.key(1), (4, 5))
+    edit = anatomy.Edit(lambda name, z: z - z.mean(axis=0))
+    found = []
+    for apply in (by_rows, by_columns):
+        taps = anatomy.empty_taps(apply, params, x)
+        slope = jax.grad(lambda taps, apply=apply: (anatomy.follow(apply, params, x, taps)[0] ** 2).sum())(taps)
+        found.append((slope, anatomy.follow(apply, params, x, edit=edit)[0]))
+
+    (slopes, edited), (others, same) = found
+    assert all(np.allclose(one, other, atol=1e-4) for one, other in zip(slopes, others, strict=True))
+    assert np.allclose(edited, same, atol=1e-5)

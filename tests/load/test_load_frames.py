@@ -283,3 +283,14 @@ def test_a_broken_first_line_is_a_reject_like_any_other(tmp_path):
 
     assert found.rows == 2
     assert [reject.line for reject in found.rejects] == [1]
+
+
+def test_an_infinite_value_where_types_are_demanded_of_other_columns_is_missing(tmp_path):
+    """A model reads its own columns: a row is not lost to what stands beside them."""
+    frame = pl.DataFrame({"a": [1.0, 2.0, 3.0], "beside": [1.0, float("-inf"), 2.0]})
+    frame.write_csv(tmp_path / "t.csv")
+
+    for source in (frame, tmp_path / "t.csv"):
+        found = load.read(source, types={"a": table.Physical.NUMBER})
+        assert column(found, "beside") == ("number", [1.0, None, 2.0])
+        assert [(one.column, one.text, one.row_kept) for one in found.rejects] == [("beside", "-inf", True)]

@@ -90,7 +90,7 @@ def test_class_numbers_are_sorted_as_numbers_and_match_their_text():
 def test_a_new_class_is_refused_with_its_row():
     coding = target.fit(_text("a", "b"), np.arange(2), "classification")
 
-    with pytest.raises(DataError, match=r"'c'.\n1 rows have such a class; the first is row 2"):
+    with pytest.raises(DataError, match=r"'c'.\nIt is in row 1, the first of 1 such rows"):
         coding.encode(_text("a", "c"))
 
 

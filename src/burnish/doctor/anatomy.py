@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.extend.core as core
@@ -52,11 +52,37 @@ class Layer:
 class Seen:
     """What one evaluation of the network showed, one entry a layer."""
 
-    inputs: list[Array]  # what meets the weights: (rows, …)
-    z: list[Array]  # pre-activations, biases included
-    squashed: list[Array | None]  # what goes into tanh or the logistic function after it; None: nothing does
+    inputs: list[Array]  # what meets the weights
+    z: list[Array]  # pre-activations, biases included: (rows, …, units), wherever the network has them
+    squashed: list[Array | None]  # what goes into tanh or the logistic function after it, likewise; None: nothing does
     rectified: list[bool]
     layers: list[tuple[int, int, int, bool]]  # leaf, fan-in, units, convolution
+
+
+class _Form(NamedTuple):
+    """Where a value after a layer has its units: a kernel on the left puts them first, an image's are often second."""
+
+    order: tuple[int, ...]  # the axes, those of the weights' outputs last
+    places: int  # how many are none of these: rows, positions
+
+    def usual(self, value: Array) -> Array:
+        """The value as (rows, …, units)."""
+        moved = jnp.transpose(value, self.order)
+        return moved.reshape(*moved.shape[: self.places], -1)
+
+    def own(self, usual: Array, shape: tuple[int, ...]) -> Array:
+        """Back in the network's own order."""
+        moved = usual.reshape([shape[axis] for axis in self.order])
+        return jnp.transpose(moved, [self.order.index(axis) for axis in range(len(self.order))])
+
+    def after(self, equation: Any) -> _Form | None:
+        """Of what one operation makes of the value; None: it cannot be told."""
+        given, made = (variable.aval.shape for variable in (equation.invars[0], equation.outvars[0]))
+        if equation.primitive.name == "transpose":
+            moved = equation.params["permutation"]
+            return _Form(tuple(moved.index(axis) for axis in self.order), self.places)
+        last = self.order == tuple(range(len(self.order))) and given[-1:] == made[-1:]
+        return self if given == made else _Form(tuple(range(len(made))), len(made) - 1) if last else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +95,12 @@ class _Value:
     layer: int | None = None  # comes after this layer, with nothing of its kind between
     bare: bool = False  # is that layer's pre-activation still
     squashed: bool = False  # came out of tanh or the logistic function, scaled and shifted at most
+    form: _Form | None = None  # after a layer, where its units are; None: last, as far as is known
+
+    @property
+    def usual(self) -> Array:
+        """(rows, …, units)."""
+        return self.value if self.form is None else self.form.usual(self.value)
 
 
 Replace = Callable[[str, Any], Any]
@@ -220,29 +252,30 @@ class _Walk:
         if layer is not None:
             outputs = self._after(equation, inputs, layer, outputs)
             squashed = self._still_squashed(name, inputs, layer)
-        bare = self._still_bare(name, inputs, layer, outputs)
-        return [_Value(output, made_of, True, layer, bare, squashed) for output in outputs]
+        form = _form(equation, inputs, layer)
+        bare = self._still_bare(name, inputs, layer, [_Value(output, form=form) for output in outputs])
+        return [_Value(output, made_of, True, layer, bare, squashed, form) for output in outputs]
 
     def _product(self, equation: Any, inputs: list[_Value], weights: int, output: Array) -> _Value:
-        place = len(self.seen.z)
+        place, form = len(self.seen.z), _product_form(equation, weights)
         if self.taps is not None:
-            output = output + self.taps[place].astype(output.dtype)
+            output = output + form.own(self.taps[place], output.shape).astype(output.dtype)
         kernel, convolution = inputs[weights].value, equation.primitive.name != "dot_general"
         units = _units(equation, weights, kernel)
         self.seen.inputs.append(inputs[1 - weights].value)
-        self.seen.z.append(output)
+        self.seen.z.append(form.usual(output))
         self.seen.squashed.append(None)
         self.seen.rectified.append(False)
         self.seen.layers.append((min(inputs[weights].leaves), max(1, kernel.size // units), units, convolution))
-        return _Value(output, frozenset(), True, place, True)
+        return _Value(output, frozenset(), True, place, True, form=form)
 
-    def _still_bare(self, name: str, inputs: list[_Value], layer: int | None, outputs: list[Any]) -> bool:
+    def _still_bare(self, name: str, inputs: list[_Value], layer: int | None, outputs: list[_Value]) -> bool:
         """Biases and changes of shape leave the pre-activation what it is; what is told of it then includes them."""
         if layer is None or not any(one.bare for one in inputs):
             return False
         if name == "add" and any(not one.data for one in inputs):
-            if outputs[0].shape == self.seen.z[layer].shape:
-                self.seen.z[layer] = outputs[0]
+            if (biased := outputs[0].usual).shape == self.seen.z[layer].shape:
+                self.seen.z[layer] = biased
             return True
         return name in TRANSPARENT
 
@@ -250,11 +283,13 @@ class _Walk:
         """What a layer's outputs go through: notes what squashes and what rectifies, and lets it be replaced."""
         name = equation.primitive.name
         if name in SQUASHING:
-            given = inputs[0].value
+            given, form = inputs[0].usual, inputs[0].form
             if self.seen.squashed[layer] is None:
                 self.seen.squashed[layer] = given
             instead = None if self.edit.replace is None else self.edit.replace(name, given)
-            return outputs if instead is None else [instead]
+            if instead is None:
+                return outputs
+            return [instead if form is None else form.own(instead, outputs[0].shape)]
         if name == "max" and any(not one.data for one in inputs):
             self.seen.rectified[layer] = True
         if name.startswith("custom_jvp") and "max" in _primitives(equation.params["call_jaxpr"].jaxpr):
@@ -271,6 +306,35 @@ class _Walk:
             self.seen.squashed[layer] = None
             return False
         return name in TRANSPARENT or (name in ("add", "sub", "mul") and any(not one.data for one in inputs))
+
+
+def _product_form(equation: Any, weights: int) -> _Form:
+    """Of what a product gives: where its output has the axes of the weights."""
+    dimensions = equation.params["dimension_numbers"]
+    axes = len(equation.outvars[0].aval.shape)
+    if equation.primitive.name != "dot_general":
+        rows, units, *positions = dimensions.out_spec
+        return _Form((rows, *positions, units), axes - 1)
+    _, batches = dimensions
+    shared = len(batches[0])
+    ranks = [len(variable.aval.shape) for variable in equation.invars]
+    free = [rank - len(one) - shared for rank, one in zip(ranks, dimensions[0], strict=True)]
+    first = [*range(shared, shared + free[0])]
+    second = [*range(shared + free[0], axes)]
+    of_weights, of_inputs = (first, second) if weights == 0 else (second, first)
+    return _Form((*of_inputs, *range(shared), *of_weights), len(of_inputs))
+
+
+def _form(equation: Any, inputs: list[_Value], layer: int | None) -> _Form | None:
+    """Of what an operation gives: that of its input after the layer, where it has one like it."""
+    for one, variable in zip(inputs, equation.invars, strict=True):
+        if one.form is not None and one.layer == layer and one.data:
+            shape = equation.outvars[0].aval.shape
+            if equation.primitive.name in TRANSPARENT:
+                return one.form.after(equation)
+            if variable.aval.shape == shape:
+                return one.form
+    return None
 
 
 def _activated(one: _Value) -> _Value:

@@ -26,6 +26,7 @@ class Arm:
     change: Change = NOTHING
     begin: Callable[[PyTree, Array], PyTree] | None = None  # other initial parameters, from those and a key
     subject: Callable[[Subject], Subject] | None = None
+    telling: bool = False  # it shows a cause and is no cure: nothing is repaired with it
     average: float = 0.0  # share of the training, at its end, whose parameters are averaged: no part of a subject
     inputs: Callable[[Any], Any] | None = None  # what is made of the inputs of any rows; twice is the same as once
     quarantines: bool = False  # it takes away what no new row will have: the dev error rises, and is honest then
@@ -39,6 +40,11 @@ class Arm:
     def cured(self, subject: Subject) -> Subject:
         """The subject with all of it for good: in its functions, numbers and rows."""
         return changed(self.program(subject), self.change)
+
+    @property
+    def cures(self) -> bool:
+        """Whether a training can be repaired with it: what it does is part of a subject."""
+        return not (self.telling or self.average)
 
     @property
     def moves_inputs(self) -> bool:
@@ -87,6 +93,7 @@ def combined(arms: Sequence[Arm]) -> Arm:
         change,
         begin if any(arm.begin for arm in arms) else None,
         subject if any(arm.subject for arm in arms) else None,
+        any(arm.telling for arm in arms),
         max(arm.average for arm in arms),
         inputs if any(arm.inputs for arm in arms) else None,
         any(arm.quarantines for arm in arms),
@@ -167,13 +174,7 @@ def _targets(subject: Subject, change: Change) -> Subject:
     def inward(values: Array) -> Array:
         return (values - change.target_shift) * change.target_scale
 
-    training = subject.apply_training
-    return replace(
-        subject,
-        apply=lambda params, x: outward(subject.apply(params, x)),
-        apply_training=None if training is None else lambda params, x, key: outward(training(params, x, key)),
-        loss=lambda outputs, y: subject.loss(inward(outputs), inward(y)),
-    )
+    return replace(subject.with_outputs(outward), loss=lambda outputs, y: subject.loss(inward(outputs), inward(y)))
 
 
 def _inputs(subject: Subject, change: Change) -> Subject:

@@ -36,15 +36,16 @@ def diagnose(
     which it hands each step: then the findings are what its traces prove or give reason to suspect.
 
     Args:
-        init: `init(key) -> params`, any tree of arrays; or, alone, `train_function(monitor)`.
+        init: `init(key) -> params`, any tree of arrays, or a module of Equinox or Flax NNX; or, alone,
+            `train_function(monitor)`.
         apply: `apply(params, x) -> outputs` in evaluation mode, one output row for each row of x.
         loss: `loss(outputs, y)`: one number for each row, or their mean.
         optimizer: An optax transformation, learning rate and all.
         train: Inputs and targets that it learns from; the first axis is the row.
         dev: The same that it does not learn from.
         baseline_error: What is achievable, as an error; None: not known.
-        options: `batch_size`, `epochs`, `shuffle`, `apply_training`, `augment`, `penalty`, `gradient`, `task`, `seed`:
-            see [the guide](../diagnosing.md).
+        options: `batch_size`, `epochs`, `shuffle`, `apply_training`, `augment`, `penalty`, `gradient`, `task`,
+            `frozen`, `state`, `seed`, `time_limit`: see [the guide](../diagnosing.md).
 
     Raises:
         ConfigError: It cannot be trained at all; the message says which function or array is why.

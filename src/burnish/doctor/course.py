@@ -132,7 +132,10 @@ class Course:
 
     @property
     def readings(self) -> tuple[Found, ...]:
-        """What is read off the training that is left: that it still diverges, bias, variance, units."""
+        """What is read off the training that is left: that it still diverges, bias, variance, units.
+
+        Of what was named already and not cured it says nothing more.
+        """
         seen = [one for one in proofs(self.exam) if one.by is Evidence.SIGNAL]
         for rule in READINGS if self.exam.first.finite else ():
             if rule.look and not self._explained(rule.code, {one.finding.code for one in seen}):
@@ -140,13 +143,17 @@ class Course:
                     seen += rule.look(self.exam)
                 except TimeUp:
                     self.late.append(rule.code)
-        return tuple(seen)
+        known = self._uncured()
+        return tuple(one for one in seen if one.finding.code not in known)
 
     def _explained(self, code: str, others: set[str]) -> bool:
         """Whether something that was found explains what the rule of this code sees, and could not be cured."""
-        uncured = {cause.finding.code for cause in self.causes} - {cause.finding.code for cause, _, _ in self._cured}
         unless = {one for rule in RULES if rule.code == code for one in rule.unless}
-        return bool(unless & (uncured | others))
+        return bool(unless & (self._uncured() | others))
+
+    def _uncured(self) -> set[str]:
+        """Codes of causes that nothing was done about."""
+        return {one.finding.code for one in self.causes} - {one.finding.code for one, _, _ in self._cured}
 
     def _seen(self, exam: Examination, *, trials: bool) -> list[str]:
         """What was found on one training, by name, whatever causes it; by its trials too, if asked for."""
@@ -178,7 +185,7 @@ class Course:
 
     def _improve(self) -> None:
         """Of the cures of what is only room for improvement, that which gains most; of equal ones the cheapest."""
-        able = [one for one in self._room if not one.arm.average]
+        able = [one for one in self._room if one.arm.cures]
         if able and self.exam.whole:
             best = min(able, key=lambda one: one.treatment)
             alike = [one for one in able if one is best or _alike(self.exam, one, best)]
@@ -247,7 +254,7 @@ class Course:
                 severity = Severity.FAULT if fault and rule.severity is Severity.FAULT else Severity.LIMIT
                 found = rule.found(said, where=trial.where, severity=severity)
                 self.causes.append(Cause(found.finding, Evidence.PROBE, probed, True))
-            if fault and not probed.arm.average:
+            if fault and probed.arm.cures:
                 self._cure(probed.arm)
                 return True
             self._room.append(probed)

@@ -13,6 +13,7 @@ import numpy as np
 
 from burnish import errors, units
 from burnish.diagnosis.finding import Evidence, Finding, Severity
+from burnish.doctor import modules
 from burnish.doctor.course import Cause, Course
 from burnish.doctor.examination import FALSE_ALARMS, Examination, TimeUp
 from burnish.doctor.rules import RULES
@@ -149,7 +150,7 @@ def diagnose(
     on the same mini-batches.
 
     Args:
-        init: `init(key) -> params`, any tree of arrays.
+        init: `init(key) -> params`, any tree of arrays, or a module of Equinox or Flax NNX.
         apply: `apply(params, x) -> outputs` in evaluation mode, one output row for each row of x.
         loss: `loss(outputs, y)`: one number for each row, or their mean.
         optimizer: An optax transformation, learning rate and all.
@@ -160,7 +161,7 @@ def diagnose(
             tried, which takes as long as some dozens of trainings. What there was no time to confirm is suspected, and
             what was not tried is named.
         options: `batch_size`, `epochs`, `shuffle`, `apply_training`, `augment`, `penalty`, `gradient`, `task`,
-            `frozen`, `seed`: see `Subject`.
+            `frozen`, `state`, `seed`: see `Subject`.
 
     Raises:
         ConfigError: It cannot be trained at all; the message says which function or array is why.
@@ -168,9 +169,9 @@ def diagnose(
     began = time.monotonic()
     _check(optimizer, options)
     limit = units.seconds(time_limit)
-    options["frozen"] = beginnings(options.get("frozen", ()))
+    options |= {name: beginnings(options.get(name, ())) for name in ("frozen", "state")}
     learned, held_out = _rows("train", train), _rows("dev", dev)
-    subject = Subject(init, apply, loss, optimizer, learned, held_out, **options)
+    subject = modules.parted(Subject(init, apply, loss, optimizer, learned, held_out, **options))
     exam = Examination(subject, baseline_error=baseline_error)
     exam.until = math.inf if limit is None else began + limit
     return examine(exam, began)

@@ -252,7 +252,7 @@ def _drawing(init: Callable[[Array], PyTree], seed: int) -> Callable[[Array], Py
 def program(subject: Subject) -> tuple[Any, ...]:
     """What of a subject is compiled."""
     return (subject.apply, subject.loss, subject.optimizer, subject.apply_training, subject.augment, subject.penalty,
-            subject.gradient)  # fmt: skip
+            subject.gradient, subject.state)  # fmt: skip
 
 
 def _training(subject: Subject) -> Callable[..., Any]:
@@ -319,15 +319,17 @@ def _step(
         inputs = subject.augment(inputs, jax.random.fold_in(once, 1))
     inputs, targets = change.inputs(inputs), change.targets(drawn.y[rows])
 
-    def cost(params: PyTree) -> Array:
-        return subject.objective(params, inputs, targets, once, change.penalty)
+    def cost(params: PyTree) -> tuple[Array, PyTree]:
+        outputs, after = subject.trained(params, inputs, once)
+        return subject.cost(outputs, targets, params, change.penalty), after
 
-    value, gradients = jax.value_and_grad(cost)(params)
+    (value, after), gradients = jax.value_and_grad(cost, has_aux=True)(params)
     if subject.gradient is not None:
         gradients = subject.gradient(params, inputs, targets, once)
+    gradients = subject.learned(gradients)
     updates, optimizer = optimisers.update(subject.optimizer, gradients, optimizer, params, value)
     factor = change.factor(span.begin + place, span.total)
     updates = jax.tree.map(lambda u: (u * factor).astype(u.dtype), updates)
     ratio = optax.tree.norm(updates) / jnp.maximum(optax.tree.norm(params), jnp.finfo(jnp.float32).tiny)
     line = jnp.stack([value, optax.tree.norm(gradients), ratio]).astype(jnp.float32)
-    return optax.apply_updates(params, updates), optimizer, line
+    return subject.carried(optax.apply_updates(params, updates), after), optimizer, line

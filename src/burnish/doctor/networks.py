@@ -16,7 +16,7 @@ from burnish.doctor import anatomy
 from burnish.doctor.anatomy import Layer
 from burnish.doctor.subject import Subject
 
-Follow = Callable[[Callable[[PyTree, Array], Array], PyTree, Array], Any]
+Follow = Callable[[Callable[[PyTree, Array], Any], PyTree, Array], Any]
 
 
 def _with(subject: Subject, follow: Follow) -> Subject:
@@ -39,8 +39,10 @@ def edited(subject: Subject, edit: anatomy.Edit) -> Subject:
 def bare(subject: Subject) -> Subject:
     """The last layer's pre-activations as outputs, in the outputs' shape."""
 
-    def last(apply: Callable[[PyTree, Array], Array], params: PyTree, x: Array) -> Array:
+    def last(apply: Callable[[PyTree, Array], Any], params: PyTree, x: Array) -> Any:
         outputs, seen = anatomy.follow(apply, params, x)
+        if isinstance(outputs, tuple):  # in training, where there is a state
+            return seen.z[-1].reshape(outputs[0].shape), outputs[1]
         return seen.z[-1].reshape(outputs.shape)
 
     return _with(subject, last)
@@ -112,7 +114,7 @@ def resized(subject: Subject, layers: tuple[Layer, ...], params: PyTree, times: 
     few = jnp.asarray(subject.train.x[:2])
     try:
         outputs = jax.eval_shape(subject.apply, jax.tree.unflatten(tree, made), few)
-    except (TypeError, ValueError):
+    except Exception:  # noqa: BLE001 - the person's code, or a library's, refuses other shapes by errors of its own
         return None
     if outputs.shape != jax.eval_shape(subject.apply, params, few).shape:
         return None

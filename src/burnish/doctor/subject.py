@@ -52,12 +52,15 @@ class Subject:
         epochs: Passes over the training rows.
         shuffle: Whether each epoch has an order of its own.
         apply_training: `apply_training(params, x, key) -> outputs`: with dropout, for one. None: `apply`.
+            Where there is a state: `-> (outputs, params)`, with the state as these rows leave it.
         augment: `augment(x, key) -> x`, on each mini-batch. None: nothing is changed.
         penalty: `penalty(params)`: what regularisation adds to the mean loss.
         gradient: `gradient(params, x, y, key)`: a tree like params; None: `jax.grad` of mean loss plus penalty.
         task: None: classification where the targets are whole numbers of an integer type, booleans, one-hot rows, or 0
             and 1 that the loss takes for classes.
         frozen: Beginnings of names of parameters that are meant to stay as they are, such as "['encoder']".
+        state: Beginnings of names of what in params is carried from step to step and not learned, such as the running
+            averages of batch norm in "['batch_stats']".
         seed: Of the first training; further ones count on from there.
         rate: Times the updates: a number, so that a cured training needs no program of its own.
         penalised: Times the penalty, likewise.
@@ -73,12 +76,13 @@ class Subject:
     batch_size: int = 32
     epochs: int = 10
     shuffle: bool = True
-    apply_training: Callable[[PyTree, Array, Array], Array] | None = None
+    apply_training: Callable[[PyTree, Array, Array], Any] | None = None
     augment: Callable[[Array, Array], Array] | None = None
     penalty: Callable[[PyTree], Array] | None = None
     gradient: Callable[[PyTree, Array, Array, Array], PyTree] | None = None
     task: Task | None = None
     frozen: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
     seed: int = 0
     rate: float = 1.0
     penalised: float = 1.0
@@ -107,14 +111,57 @@ class Subject:
         """Updates of the whole training."""
         return self.epochs * self.per_epoch
 
+    def trained(self, params: PyTree, x: Array, key: Array) -> tuple[Array, PyTree]:
+        """Outputs in training mode, and the parameters with the state as these rows leave it."""
+        if self.apply_training is None:
+            return self.apply(params, x), params
+        found = self.apply_training(params, x, key)
+        return found if self.state else (found, params)
+
     def outputs(self, params: PyTree, x: Array, key: Array) -> Array:
         """Outputs in training mode."""
-        return self.apply(params, x) if self.apply_training is None else self.apply_training(params, x, key)
+        return self.trained(params, x, key)[0]
+
+    def cost(self, outputs: Array, y: Array, params: PyTree, penalty: Array | float = 1.0) -> Array:
+        """What training lowers, with the penalty times a factor."""
+        mean = jnp.mean(self.loss(outputs, y))
+        return mean if self.penalty is None else mean + penalty * self.penalty(params)
 
     def objective(self, params: PyTree, x: Array, y: Array, key: Array, penalty: Array | float = 1.0) -> Array:
-        """The cost that training lowers, with the penalty times a factor."""
-        mean = jnp.mean(self.loss(self.outputs(params, x, key), y))
-        return mean if self.penalty is None else mean + penalty * self.penalty(params)
+        """The cost of these rows."""
+        return self.cost(self.outputs(params, x, key), y, params, penalty)
+
+    def carried(self, params: PyTree, state: PyTree) -> PyTree:
+        """The parameters with the state of another tree of them."""
+        return self._with_state(lambda _, carried: carried, params, state)
+
+    def learned(self, gradients: PyTree) -> PyTree:
+        """Gradients of what is learned: those of the state are 0."""
+        return self._with_state(jnp.zeros_like, gradients)
+
+    def _with_state(self, made: Callable[..., Any], tree: PyTree, *others: PyTree) -> PyTree:
+        """A tree like the parameters, what is state replaced by what is made of it."""
+        if not self.state:
+            return tree
+
+        def one(path: Any, leaf: Any, *more: Any) -> Any:
+            return made(leaf, *more) if jax.tree_util.keystr(path).startswith(self.state) else leaf
+
+        return jax.tree_util.tree_map_with_path(one, tree, *others)
+
+    def with_outputs(self, made: Callable[[Array], Array]) -> Subject:
+        """The network with something made of its outputs, in training too."""
+        apply, training = self.apply, self.apply_training
+
+        def trained(params: PyTree, x: Array, key: Array) -> Any:
+            outputs, after = self.trained(params, x, key)
+            return (made(outputs), after) if self.state else made(outputs)
+
+        return replace(
+            self,
+            apply=lambda params, x: made(apply(params, x)),
+            apply_training=None if training is None else trained,
+        )
 
     def row_losses(self, outputs: Array, y: Array) -> Array:
         """Loss of each row by itself, shape (rows,), whether or not the person's loss takes a mean."""
@@ -191,7 +238,9 @@ class Subject:
         few = min(len(self.train), 4)
         x, y = jnp.asarray(self.train.x[:few]), jnp.asarray(self.train.y[:few])
         params = _shape("init(key)", self.init, jax.random.key(0))
-        _trainable(params, self.frozen)
+        _trainable(params, self.frozen, self.state)
+        if self.state:
+            self._carries(params, x)
         outputs = _shape("apply(params, x)", self.apply, params, x)
         if not getattr(outputs, "shape", ()) or outputs.shape[0] != few:
             raise errors.ConfigError(
@@ -207,6 +256,23 @@ class Subject:
                 "Sum over the outputs of a row, or take the mean.",
             )
         return jax.ShapeDtypeStruct(outputs.shape, outputs.dtype)
+
+    def _carries(self, params: PyTree, x: Array) -> None:
+        """Refuse a training mode that does not hand its state on."""
+        if self.apply_training is None:
+            raise errors.ConfigError(
+                f"There is a state, {', '.join(self.state)}, and no apply_training.",
+                "A state changes in training, by what apply_training(params, x, key) returns beside the outputs.",
+                "Give apply_training, or name in frozen what stays.",
+            )
+        found = _shape("apply_training(params, x, key)", self.apply_training, params, x, jax.random.key(0))
+        pair = isinstance(found, tuple) and len(found) == 2
+        if not pair or _forms(found[1]) != _forms(params):
+            raise errors.ConfigError(
+                f"apply_training(params, x, key) returns {'another tree than params' if pair else 'no pair'}.",
+                "Where there is a state it returns (outputs, params), and params has the same tree, shapes and types.",
+                "Return the params that came in, with the new state in its place.",
+            )
 
 
 def _numeric(part: str, rows: Rows) -> None:
@@ -225,7 +291,12 @@ def beginnings(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def _trainable(params: PyTree, frozen: Sequence[str]) -> None:
+def _forms(tree: PyTree) -> Any:
+    leaves, structure = jax.tree.flatten(tree)
+    return structure, [(leaf.shape, leaf.dtype) for leaf in leaves]
+
+
+def _trainable(params: PyTree, frozen: Sequence[str], state: Sequence[str]) -> None:
     """Refuse parameters that have no gradient, and names that none of them has."""
     names = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
     for name, leaf in names.items():
@@ -235,12 +306,12 @@ def _trainable(params: PyTree, frozen: Sequence[str]) -> None:
                 "Training takes the gradient of every parameter, and only numbers of floating point have one.",
                 "Keep counters, keys and tables out of params: in apply itself, say.",
             )
-    for beginning in frozen:
+    for beginning in (*frozen, *state):
         if not any(name.startswith(beginning) for name in names):
             raise errors.ConfigError(
                 f"No parameter has a name that begins with {beginning!r}.",
                 f"Their names are {', '.join(names)}.",
-                "Name in frozen what is meant to stay, as written there.",
+                "Name in frozen what is meant to stay, and in state what is carried along, as written there.",
             )
 
 

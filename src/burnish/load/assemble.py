@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -32,6 +33,7 @@ def build(
     rejects: Sequence[table.Reject] = (),
     notes: Sequence[str] = (),
     counts: Literal["line", "row"] = "line",
+    types: Mapping[str, table.Physical] | None = None,
 ) -> table.Table:
     """The table of these columns.
 
@@ -42,11 +44,14 @@ def build(
         rejects: Records that did not even become rows.
         notes: What the reader decided before the columns were typed.
         counts: What `row_ids` number.
+        types: Types that were demanded, by column name; none: of no column. Where some were, an infinite value in
+            another column costs no row, as that column is not what the table is read for.
 
     Raises:
         NoRows: There are none, and no rejects either.
         DataError: More than half of the records are rejects.
     """
+    found = [one if not types or one.column.name in types else _without_infinities(one) for one in found]
     infinite = {int(i): one.column.name for one in reversed(found) for i in one.infinite}
     dropped = [
         table.Reject(int(row_ids[i]), column, "an infinite value", _infinity(found, column, i))
@@ -75,6 +80,16 @@ def build(
     kept = np.ones(len(row_ids), bool)
     kept[list(infinite)] = False
     return whole.take(np.flatnonzero(kept))
+
+
+def _without_infinities(one: typed.Typed) -> typed.Typed:
+    """The column with missing values where it held infinite ones, each of them told as an odd cell."""
+    if not len(one.infinite):
+        return one
+    values = one.column.values.copy()
+    odd = tuple((int(i), str(values[i])) for i in one.infinite)
+    values[one.infinite] = np.nan
+    return replace(one, column=replace(one.column, values=values), infinite=one.infinite[:0], odd=(*one.odd, *odd))
 
 
 def _infinity(found: Sequence[typed.Typed], name: str, position: int) -> str:

@@ -66,7 +66,7 @@ def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physica
         sql = dict(zip(keys.values(), names, strict=True))
         columns = typed.columns(connection, "cells", sql, types=types)
     notes = ((note,) if note else ()) + unnamed
-    return assemble.build(name, columns, np.asarray(lines, np.int64), rejects=rejects, notes=notes)
+    return assemble.build(name, columns, np.asarray(lines, np.int64), rejects=rejects, notes=notes, types=types)
 
 
 def _records(path: Path, shown: str) -> Iterator[tuple[int, str]]:

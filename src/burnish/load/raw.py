@@ -54,7 +54,8 @@ def build(
             names = {sql: one.name for sql, one in texts.items()}
             found = {one.column.name: one for one in typed.columns(connection, "cells", names, types=demanded)}
     every = [found.get(one.name) or _plain(one, types.get(one.name)) for one in columns]
-    return assemble.build(name, every, np.arange(lengths.pop(), dtype=np.int64), notes=notes, counts="row")
+    row_ids = np.arange(lengths.pop(), dtype=np.int64)
+    return assemble.build(name, every, row_ids, notes=notes, counts="row", types=types)
 
 
 def _plain(column: Raw, demanded: table.Physical | None) -> typed.Typed:

@@ -60,7 +60,7 @@ def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physica
             sql = {f"c{i}": column for i, column in enumerate(names)}
             _parse(connection, copy, found, list(sql), scan, shown)
             columns = typed.columns(connection, "cells", sql, types=types, delimiter=found.delimiter)
-        return assemble.build(name, columns, scan.row_ids, rejects=scan.rejects, notes=notes)
+        return assemble.build(name, columns, scan.row_ids, rejects=scan.rejects, notes=notes, types=types)
 
 
 def _as_utf8(path: Path, folder: Path, shown: str) -> tuple[Path, tuple[str, ...]]:

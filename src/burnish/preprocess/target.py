@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from burnish.data.dressed import dressed
 from burnish.data.kinds import Profile
-from burnish.data.table import Column, Kind, Physical
+from burnish.data.table import Column, Kind, Physical, Table
 from burnish.errors import ConfigError, DataError
 from burnish.preprocess import categories, numbers
 
@@ -41,8 +41,12 @@ class TargetCoding:
     low: float = 0.0  # the smallest target of the training rows
     high: float = 0.0
 
-    def encode(self, column: Column) -> NDArray[np.int32] | NDArray[np.float32]:
+    def encode(self, column: Column, of: Table | None = None) -> NDArray[np.int32] | NDArray[np.float32]:
         """Class codes (−1 = missing), or standardised numbers (NaN = missing); shape (rows,).
+
+        Args:
+            column: The target.
+            of: The table that it is a column of, for an error to name the line; None: it names the row, from 0.
 
         Raises:
             DataError: a label that is no class, or text where numbers are due.
@@ -53,9 +57,10 @@ class TargetCoding:
         codes = categories.places(text, {label: k for k, label in enumerate(self.classes)}, unseen=-2, missing=-1)
         if bool(np.any(codes == -2)):
             row = int(np.flatnonzero(codes == -2)[0])
+            where = f"row {row}" if of is None else f"{of.counts} {of.row_ids[row]}"
             raise DataError(
                 f"Target {self.name!r} holds an unknown class: {text.levels[int(text.values[row])][:80]!r}.",
-                f"{int(np.count_nonzero(codes == -2))} rows have such a class; the first is row {row + 1}.",
+                f"It is in {where}, the first of {np.count_nonzero(codes == -2)} such rows.",
                 "Correct the labels, or train with rows of this class.",
             )
         return codes

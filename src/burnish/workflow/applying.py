@@ -251,7 +251,7 @@ def evaluate(
         raise errors.DataError(f"No row of {table.name} has a target.", f"Column {name!r} is empty.", "Fill it.")
     regression = model.target.task == "regression"
     column = table[name]
-    truth = numbers.values_of(column) if regression else model.target.encode(column).astype(np.int64)
+    truth = numbers.values_of(column) if regression else model.target.encode(column, table).astype(np.int64)
     weights = None if counting.weight is None else checking.weights(table, counting.weight)
     groups = None if counting.group is None else splits.group_labels(table, counting.group)
     judge = Judge(model.target.task, "rmse" if regression else "log_loss", truth, weights, groups, weights)

@@ -42,6 +42,7 @@ TRIALS: tuple[Rule, ...] = (
     inputs.DA15,  # before the scale of inputs that it spoils
     inputs.DA16,
     inputs.DA1,
+    fitting.NN13,
     scales.NN5,  # before the weights' scale, which leaves no unit dead
     *initialisation.RULES,
     gradients.NU5,

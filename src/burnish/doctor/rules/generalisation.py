@@ -72,7 +72,7 @@ OP14 = Rule(
     "The training loss falls.",
     "Definition.",
     look=_stuck,
-    unless=("NU8", "NU3", "NN8", "NU4", "NN9", "DA18", "DA26"),
+    unless=("NU8", "NU3", "NN8", "NU4", "NN9", "NN13", "DA18", "DA26"),
 )
 DA21 = Rule(
     "DA21",

@@ -186,7 +186,7 @@ def _frozen(exam: Examination) -> Iterable[Found]:
 
     A gradient may also be zero because every unit before it is dead, or too small to change a float: other causes.
     """
-    meant = exam.subject.frozen
+    meant = exam.subject.frozen + exam.subject.state
     disconnected, alone = (
         [name for name in names if not name.startswith(meant)] for names in (_disconnected(exam), _left_alone(exam))
     )
@@ -202,6 +202,26 @@ def _frozen(exam: Examination) -> Iterable[Found]:
             f"{exam.subject.steps:,} steps.",
             where=alone[0],
         )
+    carried = [name for name in _uncarried(exam) if not name.startswith(exam.subject.frozen)]
+    if carried:
+        yield NU3.found(
+            f"The state {_listed(carried)} is after {exam.subject.steps:,} steps what it was before the first one, to "
+            "the last bit.",
+            where=carried[0],
+            remedy="Return from apply_training the params with the state as the network left it; if it is meant to "
+            "stay, name it in `frozen`.",
+        )
+
+
+def _uncarried(exam: Examination) -> list[str]:
+    """Names of state that no step of the training has changed."""
+    if not (exam.subject.state and exam.followed.finite):
+        return []
+    begin, end = (jax.tree.leaves(training.params) for training in (exam.start, exam.followed.end))
+    still = _named(
+        exam, np.array([bool((np.asarray(a) == np.asarray(b)).all()) for a, b in zip(begin, end, strict=True)])
+    )
+    return [name for name in still if name.startswith(exam.subject.state)]
 
 
 def _disconnected(exam: Examination) -> list[str]:

@@ -62,7 +62,7 @@ def _vanishing(exam: Examination) -> Trial | None:
         return nulls.rightly_initialised(layers, params, key, rectified=True)
 
     def with_network(apply: Any) -> Any:
-        return lambda subject: replace(subject, apply=apply, apply_training=None)
+        return lambda subject: replace(subject, apply=apply, apply_training=None, state=())
 
     networks = {
         "ReLU and He's weights": exam.gauger.rectified_apply,

@@ -283,11 +283,11 @@ def _key_ignored(exam: Examination) -> Iterable[Found]:
 
     Batch norm differs too, and rightly: of it a row's output changes with the other rows.
     """
-    training, params = exam.subject.apply_training, exam.start.params
+    params = exam.start.params
     x = exam.lab.gauge.x[:FEW]
-    if training is None or len(x) < 2 or not jnp.issubdtype(x.dtype, jnp.floating):
+    if exam.subject.apply_training is None or len(x) < 2 or not jnp.issubdtype(x.dtype, jnp.floating):
         return
-    own = quick(training)
+    own = quick(exam.subject.outputs)
     once, again = (np.asarray(own(params, jnp.asarray(x), jax.random.key(seed))) for seed in (1, 2))
     others = np.concatenate([x[:1], 2 * x[1:]]).astype(x.dtype)
     alone = np.asarray(own(params, jnp.asarray(others), jax.random.key(1)))

@@ -165,12 +165,8 @@ def _renamed(subject: Subject, names: np.ndarray, single: bool) -> Subject:
     def outward(outputs: Array) -> Array:
         return -outputs if single else outputs[:, names]
 
-    training = subject.apply_training
     return replace(
-        subject,
-        apply=lambda params, x: outward(subject.apply(params, x)),
-        apply_training=None if training is None else lambda params, x, key: outward(training(params, x, key)),
-        loss=lambda outputs, y: subject.loss(-outputs if single else outputs[:, own], y),
+        subject.with_outputs(outward), loss=lambda outputs, y: subject.loss(-outputs if single else outputs[:, own], y)
     )
 
 

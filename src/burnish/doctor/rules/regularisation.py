@@ -10,6 +10,7 @@ from burnish.doctor.arms import Arm, together
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import Change
 from burnish.doctor.rule import Rule, Trial
+from burnish.doctor.rules import fitting
 
 # What of a penalty is tried: a tenth, and nothing.
 PENALTIES = (0.1, 0.0)
@@ -26,7 +27,9 @@ def _penalties(exam: Examination) -> tuple[Arm, ...]:
 
 
 def _dropout(exam: Examination) -> tuple[Arm, ...]:
-    if exam.subject.apply_training is None:
+    subject = exam.subject
+    # A state is made in the training mode alone; and noise would make evaluation the better one.
+    if subject.apply_training is None or subject.state or fitting.worse_in_evaluation(exam):
         return ()
     return (Arm("the network as in evaluation", subject=lambda subject: replace(subject, apply_training=None)),)
 
