@@ -350,7 +350,7 @@ def test_rows_without_a_target_are_left_out_of_an_evaluation(runs, here: Command
         (tables.table(["1,2,3,red,"] * 5), ("'y'", "No row")),
         (
             tables.table(["1,2,3,red,yes", "1,2,3,red,perhaps"]),
-            ("unknown class: 'perhaps'", "in line 3, the first of 1 such"),
+            ("unknown class: 'perhaps'", "in line 3, the first of 1"),
         ),
         (tables.table([]), ("no rows",)),
     ],
