@@ -14,13 +14,16 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.extend.core as core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
+
+from burnish.doctor import forms
+from burnish.doctor.forms import Form
 
 PRODUCTS = ("dot_general", "conv_general_dilated")
 INLINED = ("pjit", "jit", "closed_call", "core_call", "remat2")
@@ -46,6 +49,7 @@ class Layer:
     convolution: bool
     squashing: bool  # whether its outputs go through tanh or the logistic function
     rectified: bool  # or through max(0, ·)
+    follows: bool = False  # whether what it takes in comes from another layer
 
 
 @dataclass(slots=True)
@@ -56,33 +60,7 @@ class Seen:
     z: list[Array]  # pre-activations, biases included: (rows, …, units), wherever the network has them
     squashed: list[Array | None]  # what goes into tanh or the logistic function after it, likewise; None: nothing does
     rectified: list[bool]
-    layers: list[tuple[int, int, int, bool]]  # leaf, fan-in, units, convolution
-
-
-class _Form(NamedTuple):
-    """Where a value after a layer has its units: a kernel on the left puts them first, an image's are often second."""
-
-    order: tuple[int, ...]  # the axes, those of the weights' outputs last
-    places: int  # how many are none of these: rows, positions
-
-    def usual(self, value: Array) -> Array:
-        """The value as (rows, …, units)."""
-        moved = jnp.transpose(value, self.order)
-        return moved.reshape(*moved.shape[: self.places], -1)
-
-    def own(self, usual: Array, shape: tuple[int, ...]) -> Array:
-        """Back in the network's own order."""
-        moved = usual.reshape([shape[axis] for axis in self.order])
-        return jnp.transpose(moved, [self.order.index(axis) for axis in range(len(self.order))])
-
-    def after(self, equation: Any) -> _Form | None:
-        """Of what one operation makes of the value; None: it cannot be told."""
-        given, made = (variable.aval.shape for variable in (equation.invars[0], equation.outvars[0]))
-        if equation.primitive.name == "transpose":
-            moved = equation.params["permutation"]
-            return _Form(tuple(moved.index(axis) for axis in self.order), self.places)
-        last = self.order == tuple(range(len(self.order))) and given[-1:] == made[-1:]
-        return self if given == made else _Form(tuple(range(len(made))), len(made) - 1) if last else None
+    layers: list[tuple[int, int, int, bool, bool]]  # leaf, fan-in, units, convolution, after another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +73,7 @@ class _Value:
     layer: int | None = None  # comes after this layer, with nothing of its kind between
     bare: bool = False  # is that layer's pre-activation still
     squashed: bool = False  # came out of tanh or the logistic function, scaled and shifted at most
-    form: _Form | None = None  # after a layer, where its units are; None: last, as far as is known
+    form: Form | None = None  # after a layer, where its units are; None: last, as far as is known
 
     @property
     def usual(self) -> Array:
@@ -140,7 +118,8 @@ def follow(
     arguments = [_Value(leaf, frozenset({i})) for i, leaf in enumerate(leaves)]
     arguments += [_Value(leaf, data=True) for leaf in jax.tree.leaves(x)]
     seen = Seen([], [], [], [], [])
-    found = _Walk(seen, taps, edit).run(closed.jaxpr, closed.consts, arguments)
+    sizes = [jnp.size(leaf) for leaf in leaves]
+    found = _Walk(seen, taps, edit, sizes).run(closed.jaxpr, closed.consts, arguments)
     return jax.tree.unflatten(jax.tree.structure(shape), [one.value for one in found]), seen
 
 
@@ -187,8 +166,8 @@ def layers(apply: Callable[[PyTree, Array], Array], params: PyTree, x: Array) ->
     jax.eval_shape(traced, params, x)
     (seen,) = kept
     return tuple(
-        Layer(names[leaf], leaf, fan_in, units, convolution, squashed is not None, rectified)
-        for (leaf, fan_in, units, convolution), squashed, rectified in zip(
+        Layer(names[leaf], leaf, fan_in, units, convolution, squashed is not None, rectified, follows)
+        for (leaf, fan_in, units, convolution, follows), squashed, rectified in zip(
             seen.layers, seen.squashed, seen.rectified, strict=True
         )
     )
@@ -210,8 +189,8 @@ def empty_taps(apply: Callable[[PyTree, Array], Array], params: PyTree, x: Array
 class _Walk:
     """Evaluates a jaxpr, and remembers what each value was made of."""
 
-    def __init__(self, seen: Seen, taps: Sequence[Array] | None, edit: Edit) -> None:
-        self.seen, self.taps, self.edit = seen, taps, edit
+    def __init__(self, seen: Seen, taps: Sequence[Array] | None, edit: Edit, sizes: Sequence[int] = ()) -> None:
+        self.seen, self.taps, self.edit, self.sizes = seen, taps, edit, sizes  # those of each leaf of the parameters
 
     def run(self, jaxpr: Any, constants: Sequence[Any], arguments: Sequence[_Value]) -> list[_Value]:
         known: dict[Any, _Value] = dict(zip(jaxpr.constvars, map(_Value, constants), strict=True))
@@ -257,7 +236,7 @@ class _Walk:
         return [_Value(output, made_of, True, layer, bare, squashed, form) for output in outputs]
 
     def _product(self, equation: Any, inputs: list[_Value], weights: int, output: Array) -> _Value:
-        place, form = len(self.seen.z), _product_form(equation, weights)
+        place, form = len(self.seen.z), forms.of_product(equation, weights)
         if self.taps is not None:
             output = output + form.own(self.taps[place], output.shape).astype(output.dtype)
         kernel, convolution = inputs[weights].value, equation.primitive.name != "dot_general"
@@ -266,7 +245,10 @@ class _Walk:
         self.seen.z.append(form.usual(output))
         self.seen.squashed.append(None)
         self.seen.rectified.append(False)
-        self.seen.layers.append((min(inputs[weights].leaves), max(1, kernel.size // units), units, convolution))
+        # Of several leaves, as of a direction and its length, the one with the most numbers holds the weights.
+        leaf = max(sorted(inputs[weights].leaves), key=lambda place: self.sizes[place])
+        follows = inputs[1 - weights].layer is not None
+        self.seen.layers.append((leaf, max(1, kernel.size // units), units, convolution, follows))
         return _Value(output, frozenset(), True, place, True, form=form)
 
     def _still_bare(self, name: str, inputs: list[_Value], layer: int | None, outputs: list[_Value]) -> bool:
@@ -308,24 +290,7 @@ class _Walk:
         return name in TRANSPARENT or (name in ("add", "sub", "mul") and any(not one.data for one in inputs))
 
 
-def _product_form(equation: Any, weights: int) -> _Form:
-    """Of what a product gives: where its output has the axes of the weights."""
-    dimensions = equation.params["dimension_numbers"]
-    axes = len(equation.outvars[0].aval.shape)
-    if equation.primitive.name != "dot_general":
-        rows, units, *positions = dimensions.out_spec
-        return _Form((rows, *positions, units), axes - 1)
-    _, batches = dimensions
-    shared = len(batches[0])
-    ranks = [len(variable.aval.shape) for variable in equation.invars]
-    free = [rank - len(one) - shared for rank, one in zip(ranks, dimensions[0], strict=True)]
-    first = [*range(shared, shared + free[0])]
-    second = [*range(shared + free[0], axes)]
-    of_weights, of_inputs = (first, second) if weights == 0 else (second, first)
-    return _Form((*of_inputs, *range(shared), *of_weights), len(of_inputs))
-
-
-def _form(equation: Any, inputs: list[_Value], layer: int | None) -> _Form | None:
+def _form(equation: Any, inputs: list[_Value], layer: int | None) -> Form | None:
     """Of what an operation gives: that of its input after the layer, where it has one like it."""
     for one, variable in zip(inputs, equation.invars, strict=True):
         if one.form is not None and one.layer == layer and one.data:

@@ -174,7 +174,7 @@ def _targets(subject: Subject, change: Change) -> Subject:
     def inward(values: Array) -> Array:
         return (values - change.target_shift) * change.target_scale
 
-    return replace(subject.with_outputs(outward), loss=lambda outputs, y: subject.loss(inward(outputs), inward(y)))
+    return subject.with_outputs(outward).rewritten(loss=lambda outputs, y: subject.loss(inward(outputs), inward(y)))
 
 
 def _inputs(subject: Subject, change: Change) -> Subject:

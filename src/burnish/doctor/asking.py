@@ -51,7 +51,13 @@ def diagnose(
         ConfigError: It cannot be trained at all; the message says which function or array is why.
     """
     parts = (apply, loss, optimizer, train, dev)
-    if all(part is None for part in parts) and not options:
+    if all(part is None for part in parts):
+        if options:
+            raise errors.ConfigError(
+                f"A function that trains by itself was handed over with {', '.join(options)}.",
+                "Options are of a training in parts; a function that trains by itself holds its own.",
+                "Leave them out; what is meant to stay is named in monitor.watch(..., frozen=[...]).",
+            )
         return watched(init)
     missing = [name for name, part in zip(PARTS[1:], parts, strict=True) if part is None]
     if missing or train is None or dev is None:

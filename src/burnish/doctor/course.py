@@ -173,7 +173,7 @@ class Course:
 
     @property
     def repaired_error(self) -> float | None:
-        """Its dev error, over starts by which nobody has chosen; None: nothing was cured."""
+        """Its dev error, over the fresh starts that confirmed its cures; None: nothing was cured."""
         if self.improved is not None:
             return self.improved.treatment
         return self.exam.fresh_error if self.arms else None

@@ -33,7 +33,6 @@ from burnish.doctor.lab import Lab, Training, quick
 from burnish.doctor.probes import Probed
 from burnish.doctor.subject import Subject
 from burnish.stats import paired
-from burnish.train.work import Curve
 
 # Chance of any false alarm in one diagnosis, over all rules that are not proofs: a half for the probes, a half for the
 # rules on rows, which divide theirs as `stats.false_alarms` says.
@@ -43,7 +42,7 @@ PROBE_ALARMS = FALSE_ALARMS / 2
 # (Bonferroni). Rules that try the same arm are one family, cures tried together are one, and one that no signal calls
 # for leaves its part unused. Screening takes no part: what it lets through is judged on fresh starts, at a level that
 # allows for all arms, tried or not.
-PROBE_FAMILIES = 27
+PROBE_FAMILIES = 28
 # Starts that screen an arm, of cheap trainings and of others, and the first of them, after which one that gains nothing
 # is left.
 SCREENED, SCREENED_DEAR = 4, 2
@@ -165,10 +164,6 @@ class Examination:
         compiled = self.lab.programs.of(("gradient", *parts), lambda: quick(of))
         return jax.device_get(compiled(self.start.params, jnp.asarray(rows.x), jnp.asarray(rows.y)))
 
-    def right_draw(self, number: int) -> PyTree:
-        """The parameters rightly drawn, in one of many draws."""
-        return nulls.drawing(self.gauger)(self.start.params, jax.random.key(number))
-
     @cached_property
     def null(self) -> nulls.Null:
         """What is normal for this architecture."""
@@ -195,11 +190,6 @@ class Examination:
             _ = self.first  # both threads want it
             self._following = self._pool.submit(following.follow, self.lab, self.gauger, self.first)
         return self._following
-
-    @cached_property
-    def curve(self) -> Curve:
-        """The training as evenly spaced readings."""
-        return following.curve(self.followed, self.subject)
 
     @cached_property
     def budget(self) -> ErrorBudget:
@@ -241,7 +231,7 @@ class Examination:
 
     @cached_property
     def fresh_error(self) -> float:
-        """The same over starts by which nobody has chosen."""
+        """The same over other starts than those that screen: by these a cure is confirmed."""
         return self._error(range(FRESH, FRESH + LOOKS[0]))
 
     def _error(self, seeds: Sequence[int]) -> float:
@@ -265,12 +255,20 @@ class Examination:
             TimeUp: It was not known, and no further training is to be begun.
         """
         if (arm.name, seed) not in self._trained:
-            if time.monotonic() > self.until:
-                raise TimeUp
+            self.refuse_late()
             lab = self._lab(arm)
             steps = lab.subject.steps if self.whole else PROBE_STEPS
             self._trained[arm.name, seed] = probes.train(lab, arm, seed, steps=steps, uninformed=self.uninformed)
         return self._trained[arm.name, seed]
+
+    def refuse_late(self) -> None:
+        """Where no further training is to be begun.
+
+        Raises:
+            TimeUp: That is so.
+        """
+        if time.monotonic() > self.until:
+            raise TimeUp
 
     def train_ahead(self, arms: Sequence[Arm], seeds: Sequence[int]) -> None:
         """Train at once what is about to be asked for: each arm from each start.

@@ -28,6 +28,10 @@ SATURATED_SLOPE = 0.01
 NORM_EPSILON = 1e-5
 # A unit is saturated where it is so for this share of the rows.
 SATURATED_ROWS = 0.95
+# Share of the rows with a gradient at the outputs from which a unit without any is dead: most of them.
+TOLD = 0.5
+# Units that are compared with all others at once.
+BLOCK = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +130,24 @@ def _read(subject: Any, params: PyTree, x: Array, y: Array) -> dict[str, Any]:
         "delta": jnp.array([_rms(d) for d in deltas]) * x.shape[0],
         "gradient": jnp.array([_rms(g) for g in jax.tree.leaves(gradients)]),
         "weight": jnp.array([_rms(p) for p in jax.tree.leaves(params)]),
-        "dead": jnp.array([(_by_unit(d) == 0).all(axis=0).mean() for d in deltas]),
+        "dead": jnp.array([(_by_unit(d) == 0).all(axis=0).mean() for d in deltas]) * _told(deltas, x.shape[0]),
         "saturated": jnp.array([_saturated(name) for name in squashed]),
         "twins": jnp.array([_twins(one, told) for one, told in zip(z, deltas, strict=True)]),
     }
 
 
+def _told(deltas: list[Array], rows: int) -> Array:
+    """Whether half of the rows or more tell the outputs anything: a loss of exactly 0 leaves no unit a gradient."""
+    if not deltas:
+        return jnp.bool_(False)
+    told = (deltas[-1].reshape(rows, -1) != 0).any(axis=1) if deltas[-1].shape[:1] == (rows,) else deltas[-1] != 0
+    return told.mean() >= TOLD
+
+
 def _rms(values: Array) -> Array:
-    """Root mean square, without overflow in the squares."""
+    """Root mean square, without overflow in the squares; 0 of nothing."""
+    if not values.size:
+        return jnp.float32(0)
     largest = jnp.maximum(jnp.max(jnp.abs(values)), jnp.finfo(jnp.float32).tiny)
     return largest * jnp.sqrt(jnp.mean(jnp.square(values / largest)))
 
@@ -162,17 +176,13 @@ def _twins(z: Array, delta: Array) -> Array:
     They agree in what they say and in what they are told: units of equal pre-activations and unlike gradients part in
     the first step, as in a residual branch whose last matrix begins as zero.
     """
-    same = _alike(z) & _alike(delta)
-    return same.mean(axis=1).max()
+    mixed = jnp.concatenate([_mixed(z), _mixed(delta)]).T
+    # A block of units at a time: all pairs of a vocabulary's would be gigabytes.
+    return lax.map(lambda own: (jnp.abs(mixed - own) < 1e-5).all(axis=1).mean(), mixed, batch_size=BLOCK).max()
 
 
-def _alike(values: Array) -> Array:
-    """Which units have the same value on every row as which, shape (units, units).
-
-    They are told apart by two random combinations of the rows' values: equal units give equal sums, unequal ones almost
-    never do.
-    """
+def _mixed(values: Array) -> Array:
+    """Two random combinations of the rows' values, shape (2, units): those of equal units are equal, others hardly."""
     wide = _by_unit(values)
     scale = jnp.maximum(_rms(wide), jnp.finfo(jnp.float32).tiny)
-    mixed = jax.random.normal(jax.random.key(0), (2, wide.shape[0])) @ (wide / scale) / jnp.sqrt(wide.shape[0])
-    return (jnp.abs(mixed[:, :, None] - mixed[:, None, :]) < 1e-5).all(axis=0)
+    return jax.random.normal(jax.random.key(0), (2, wide.shape[0])) @ (wide / scale) / jnp.sqrt(wide.shape[0])

@@ -26,6 +26,9 @@ from burnish.doctor.subject import Rows, Subject
 # Rows on which arms are compared and scales are read: the least with which a unit that never fires is one with 95 %
 # confidence at most once in 670 rows (rule of three).
 GAUGE_ROWS = 2000
+# Bytes of what layers give out, of all these rows together, above which fewer are taken, and how few: reading scales
+# takes two to three times as much memory, and images have a megabyte a row and layer.
+GAUGE_BYTES, GAUGE_FEWEST = 1 << 30, 64
 # Steps of one call of the program: a training of any length is made of such stretches.
 STRETCH = 64
 # Rows of one evaluation, so that large tables need no large arrays.
@@ -117,11 +120,20 @@ class Programs:
         self.rows = 0  # that all trainings together have gone over: what an examination costs, whatever the clock says
         self._counting = Lock()
         self._made: list[tuple[tuple[Any, ...], Callable[..., Any]]] = []
+        self._put: list[tuple[Rows, tuple[Array, Array]]] = []
 
     def count(self, rows: int) -> None:
         """Add what one training goes over; several train at once."""
         with self._counting:
             self.rows += rows
+
+    def on_device(self, rows: Rows) -> tuple[Array, Array]:
+        """Inputs and targets of these very rows, put there once for all trainings of an examination."""
+        known = next((arrays for one, arrays in self._put if one is rows), None)
+        if known is None:
+            known = jnp.asarray(rows.x), jnp.asarray(rows.y)
+            self._put.append((rows, known))
+        return known
 
     def of(self, parts: tuple[Any, ...], make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
         """The program of these parts: its name, and what tells it from others of that name.
@@ -147,7 +159,7 @@ class Lab:
 
     def __init__(self, subject: Subject, programs: Programs | None = None) -> None:
         self.subject, self.programs = subject, Programs() if programs is None else programs
-        self._x, self._y = jnp.asarray(subject.train.x), jnp.asarray(subject.train.y)
+        self._x, self._y = self.programs.on_device(subject.train)
         init, optimizer, made = subject.init, subject.optimizer, self.programs
         self._stretch = made.of(("stretch", *program(subject)), lambda: _training(subject))
         self._evaluate = made.of(
@@ -163,8 +175,12 @@ class Lab:
     @cached_property
     def gauge(self) -> Rows:
         """Training rows on which scales are read and arms compared: the first of a fixed random order."""
-        rows = len(self.subject.train)
-        return self.subject.train.take(np.random.default_rng(0).permutation(rows)[:GAUGE_ROWS])
+        subject = self.subject
+        params = jax.eval_shape(subject.init, jax.random.key(0))
+        taps = jax.eval_shape(partial(anatomy.empty_taps, subject.apply), params, subject.train.x[:1])
+        wide = sum(tap.size * tap.dtype.itemsize for tap in taps)
+        most = min(GAUGE_ROWS, max(GAUGE_FEWEST, GAUGE_BYTES // max(wide, 1)))
+        return subject.train.take(np.random.default_rng(0).permutation(len(subject.train))[:most])
 
     def start(self, seed: int = 0) -> Training:
         """Before the first step."""

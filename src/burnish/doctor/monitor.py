@@ -144,6 +144,8 @@ class Monitor:
         """
         self._fetch(leave=0)
         self._looks += 1
+        if self._count and not self._donated:
+            self._traces.end(self._step, np.asarray(traces.peaks(self._trainable("params", self._last))))
         seen = self._watched()
         found = list(trace_rules.look(self._traces, seen, frozen=self._frozen, looks=self._looks,
                                       stopped_early=stopped_early))  # fmt: skip
@@ -212,7 +214,7 @@ class Monitor:
         scale = None if gradients is None else np.asarray(traces.scales(gradients), np.float64)
         cosine = math.nan
         if gradients is not None and updates is not None:
-            cosine = float(traces.cosine(gradients, self._trainable("updates", updates)))
+            cosine = float(traces.cosine(gradients, self._trainable("updates", updates), leaves))
         weight, prints = np.asarray(traces.scales(leaves), np.float64), np.asarray(traces.prints(leaves))
         self._traces.readings.append(Reading(step, self._count, weight, scale, prints, cosine))
 
@@ -236,12 +238,16 @@ class Monitor:
             self._traces.take(step, line)
         self._held = self._held[ready:]
 
+    @property
+    def _donated(self) -> bool:
+        """Whether a step has taken the latest parameters away."""
+        return any(getattr(leaf, "is_deleted", bool)() for leaf in jax.tree.leaves(self._last))
+
     def _watched(self) -> Watched | None:
         """The network and rows to read its layers on, where all that takes was handed over."""
         if self._apply is None or self._loss is None or not self._batches:
             return None
-        donated = any(getattr(leaf, "is_deleted", bool)() for leaf in jax.tree.leaves(self._last))
-        end = None if donated else self._last
+        end = None if self._donated else self._last
         return watched.of(self._apply, self._loss, self._batches, (self._start, end), task=self._task)
 
 

@@ -22,8 +22,7 @@ Follow = Callable[[Callable[[PyTree, Array], Any], PyTree, Array], Any]
 def _with(subject: Subject, follow: Follow) -> Subject:
     """The subject whose outputs are what `follow` makes of its network, in training too."""
     training = subject.apply_training
-    return replace(
-        subject,
+    return subject.rewritten(
         apply=lambda params, x: follow(subject.apply, params, x),
         apply_training=None
         if training is None

@@ -35,8 +35,13 @@ class Null:
     gauges: tuple[Gauge, ...]
 
     def p_value(self, statistic: float, draws: Sequence[float]) -> float:
-        """Two-sided, of a further draw as far out: t with DRAWS − 1 degrees of freedom and √(1 + 1/DRAWS)."""
+        """Two-sided, of a further draw as far out: t with DRAWS − 1 degrees of freedom and √(1 + 1/DRAWS).
+
+        1 where a draw is not finite, as of a network that takes logarithms of its inputs: then nothing is known.
+        """
         values = np.asarray(draws, np.float64)
+        if not np.isfinite(values).all():
+            return 1.0
         spread = values.std(ddof=1) * np.sqrt(1 + 1 / len(values))
         if spread == 0:
             return 1.0 if statistic == values.mean() else 0.0
@@ -112,6 +117,17 @@ def _moments(values: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[
     return np.where(usable, mean, 0.0).astype(np.float32), (1 / np.where(usable, spread, 1.0)).astype(np.float32)
 
 
+def right_draw(gauger: Gauger, params: PyTree, number: int) -> PyTree:
+    """The parameters rightly drawn, in one of many draws."""
+    return drawing(gauger)(params, jax.random.key(number))
+
+
+def random_draw(gauger: Gauger, params: PyTree, number: int) -> PyTree:
+    """All parameters drawn, the state as it begins: what is nothing at the start on purpose is something."""
+    drawn = drawing_all(gauger)(params, jax.random.key(number))
+    return gauger.lab.subject.carried(drawn, params)
+
+
 def drawing(gauger: Gauger) -> Callable[[PyTree, Array], PyTree]:
     """`rightly_initialised` for this network, compiled."""
     layers = gauger.layers
@@ -136,7 +152,12 @@ def draw(gauger: Gauger, params: PyTree) -> Null:
 
 
 def depth_slope(scales: NDArray[np.float64]) -> float:
-    """Change of ln(scale) from layer to layer, by least squares; 0 for fewer than two layers with a scale."""
+    """Change of ln(scale) from layer to layer, by least squares; 0 for fewer than two layers with a scale.
+
+    nan where a scale is not finite: then nothing is known.
+    """
+    if not np.isfinite(scales).all():
+        return np.nan
     usable = np.isfinite(scales) & (scales > 0)
     if usable.sum() < 2:
         return 0.0

@@ -22,6 +22,8 @@ ROUNDING = 1e-2
 CLIPPED = 0.5
 # Updates of nothing at the start of a training after which an optimiser is taken to do nothing at all.
 WAITED = 200
+# States of a schedule, whose count says how far it has come: alone, and of a hyperparameter that is injected.
+SCHEDULED = (optax.ScaleByScheduleState, type(optax.WrappedSchedule(lambda count: count).init()))
 # Updates of which a memory is told: a momentum of 0.99 still has 0.9 of its first answer after ten.
 ANSWERS = 4
 
@@ -78,14 +80,34 @@ def _still(tree: PyTree) -> PyTree:
 
 
 def decays(optimizer: Answers) -> bool:
-    """Whether parameters shrink without any gradient: decoupled weight decay (Loshchilov and Hutter 2019)."""
+    """Whether parameters shrink without any gradient: decoupled weight decay (Loshchilov and Hutter 2019).
+
+    Some of them are enough, as biases and scales are often spared; and by so much for each unit of their size, else
+    something other than a decay asks for their size (You et al. 2020, LARS and LAMB).
+    """
     state, ones = optimizer.state, jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), optimizer.params)
     for _ in range(WAITED):
         if norm(optimizer.to(ones, state)[0]) > 0:
             break
         _, state = optimizer.to(_still(optimizer.params), state)  # warm-up from 0, or gradients that are gathered
     updates, _ = optimizer.to(_still(optimizer.params), state)
-    return cosine(updates, optimizer.params) < -(1 - ROUNDING)
+    shrunk = any(
+        cosine(update, leaf) < -(1 - ROUNDING)
+        for update, leaf in zip(jax.tree.leaves(updates), jax.tree.leaves(optimizer.params), strict=True)
+    )
+    return shrunk and _linear_in_parameters(optimizer, state)
+
+
+def _linear_in_parameters(optimizer: Answers, state: Any) -> bool:
+    """Whether the answer to one gradient changes with the parameters as much from 0 to 1 as from 1 to 2 times them."""
+    ones = jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), optimizer.params)
+    zero, once, twice = (
+        optimizer.update(ones, state, jax.tree.map(lambda leaf, t=times: t * leaf, optimizer.params))[0]
+        for times in (0, 1, 2)
+    )
+    first, second = (jax.tree.map(lambda b, a: b - a, later, sooner) for later, sooner in ((once, zero), (twice, once)))
+    off = norm(jax.tree.map(lambda b, a: b - a, second, first))
+    return off <= ROUNDING * max(norm(first), norm(second))
 
 
 def without_decay(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
@@ -97,6 +119,39 @@ def without_decay(optimizer: optax.GradientTransformation) -> optax.GradientTran
         return wide.update(gradients, state, zeros, **more)
 
     return optax.GradientTransformationExtraArgs(wide.init, update)
+
+
+def over(optimizer: optax.GradientTransformation, times: float) -> optax.GradientTransformation:
+    """The same optimiser, its schedules drawn out so that they end with a training of so many times the steps.
+
+    What else counts steps, such as Adam's correction of its first averages, counts them as ever.
+    """
+    wide = optax.with_extra_args_support(optimizer)
+
+    def init(params: PyTree) -> tuple[Any, Array]:
+        return wide.init(params), jnp.zeros((), jnp.int32)
+
+    def update(gradients: PyTree, state: Any, params: PyTree | None = None, **more: Any) -> tuple[PyTree, Any]:
+        inner, step = state
+        told = jax.tree.map(partial(_at, step=step, times=times), inner, is_leaf=_is_scheduled)
+        updates, inner = wide.update(gradients, told, params, **more)
+        return updates, (inner, step + 1)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def scheduled(optimizer: optax.GradientTransformation, params: PyTree) -> bool:
+    """Whether a schedule of optax's is in it, for parameters of these shapes."""
+    state = jax.eval_shape(optimizer.init, params)
+    return any(_is_scheduled(one) for one in jax.tree.leaves(state, is_leaf=_is_scheduled))
+
+
+def _is_scheduled(state: Any) -> bool:
+    return isinstance(state, SCHEDULED)
+
+
+def _at(state: Any, step: Array, times: float) -> Any:
+    return state._replace(count=jnp.floor(step / times).astype(jnp.int32)) if _is_scheduled(state) else state
 
 
 def clipping(optimizer: Answers, gradients: PyTree) -> float | None:

@@ -14,12 +14,14 @@ from jaxtyping import Array, PyTree
 from numpy.typing import NDArray
 
 from burnish import errors
-from burnish.doctor import targets
+from burnish.doctor import optimisers, targets
 
 Task = Literal["classification", "regression"]
 
 # Kinds of NumPy types that JAX does not compute with: objects, text, bytes, dates.
 NO_NUMBERS = "OUSmM"
+# Dev rows without whose number a mean has no interval.
+FEWEST_DEV = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,10 @@ class Subject:
 
         return jax.tree_util.tree_map_with_path(one, tree, *others)
 
+    def rewritten(self, **functions: Any) -> Subject:
+        """With other functions for network, loss or penalty: a gradient of a person's own is of those that were."""
+        return replace(self, **functions, gradient=None)
+
     def with_outputs(self, made: Callable[[Array], Array]) -> Subject:
         """The network with something made of its outputs, in training too."""
         apply, training = self.apply, self.apply_training
@@ -157,8 +163,7 @@ class Subject:
             outputs, after = self.trained(params, x, key)
             return (made(outputs), after) if self.state else made(outputs)
 
-        return replace(
-            self,
+        return self.rewritten(
             apply=lambda params, x: made(apply(params, x)),
             apply_training=None if training is None else trained,
         )
@@ -229,6 +234,16 @@ class Subject:
                     "There is one target for each row, and at least one row.",
                     "Give arrays of equal length.",
                 )
+        if len(self.dev) < FEWEST_DEV:
+            raise errors.ConfigError(
+                f"There are {len(self.dev)} dev rows.",
+                f"An error has no interval from fewer than {FEWEST_DEV}.",
+                "Give the rows on which the network is judged.",
+            )
+        if self.seed < 0:
+            raise errors.ConfigError(
+                f"seed is {self.seed}.", "Random numbers need one from 0 on.", "Leave it out, or give 0."
+            )
         if self.batch_size < 1 or self.epochs < 1:
             raise errors.ConfigError(
                 f"{self.epochs} epochs in mini-batches of {self.batch_size} are no training.",
@@ -255,6 +270,7 @@ class Subject:
                 "It is one number for each row, or one number.",
                 "Sum over the outputs of a row, or take the mean.",
             )
+        _updates(self.optimizer, params)
         return jax.ShapeDtypeStruct(outputs.shape, outputs.dtype)
 
     def _carries(self, params: PyTree, x: Array) -> None:
@@ -284,6 +300,20 @@ def _numeric(part: str, rows: Rows) -> None:
                 "Inputs and targets are one array of numbers each, and its first axis is the row.",
                 "Give several arrays as columns of one, and classes as whole numbers from 0 on.",
             )
+
+
+def _updates(optimizer: optax.GradientTransformation, params: PyTree) -> None:
+    """Refuse an optimiser that cannot be asked for one update by a gradient: L-BFGS wants the cost as a function."""
+
+    def once(params: PyTree) -> PyTree:
+        return optax.apply_updates(params, optimisers.update(optimizer, params, optimizer.init(params), params)[0])
+
+    if _forms(_shape("optimizer.update", once, params)) != _forms(params):
+        raise errors.ConfigError(
+            "An update by the optimizer makes other parameters of params: their shapes or types differ.",
+            "Parameters stay what they are in a training.",
+            "Look for a transformation that does not keep the gradient's tree and shapes.",
+        )
 
 
 def beginnings(names: str | Sequence[str]) -> tuple[str, ...]:

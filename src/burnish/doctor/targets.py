@@ -162,15 +162,16 @@ def _classes(asked: Asked) -> Reading:
     if asked.width == 1 and len(values) <= 2:
         midway = (float(low) + float(high)) / 2
         threshold = {"probability": PROBABILITY, "number": midway}.get(_says(asked, low, high), LOGIT)
-    known = jax.dtypes.canonicalize_dtype(dtype)
+    known, shape = jax.dtypes.canonicalize_dtype(dtype), asked.train.shape[1:]
     if pair and (float(low), float(high)) != (0, 1):
         table = np.array((low, high), known)
-        train, dev = ((y == high).astype(np.int32) for y in (asked.train, asked.dev))
-        return Reading("classification", threshold, (train, dev), lambda codes: jnp.asarray(table)[codes])
-    if all(jnp.issubdtype(y.dtype, jnp.integer) for y in (asked.train, asked.dev)):
+        train, dev = ((y.ravel() == high).astype(np.int32) for y in (asked.train, asked.dev))
+        coded = (train, dev)
+        return Reading("classification", threshold, coded, lambda codes: jnp.asarray(table)[codes].reshape(-1, *shape))
+    if not shape and all(jnp.issubdtype(y.dtype, jnp.integer) for y in (asked.train, asked.dev)):
         return Reading("classification", threshold)
-    train, dev = (y.astype(np.int32) for y in (asked.train, asked.dev))
-    return Reading("classification", threshold, (train, dev), lambda codes: codes.astype(known))
+    train, dev = (y.ravel().astype(np.int32) for y in (asked.train, asked.dev))
+    return Reading("classification", threshold, (train, dev), lambda codes: codes.astype(known).reshape(-1, *shape))
 
 
 def _is_one_hot(asked: Asked) -> bool:

@@ -118,12 +118,14 @@ def _unfinite(traces: Traces, seen: Watched | None) -> Iterable[Finding]:
         "loss": "A lower learning rate, warm-up, gradient clipping; or a loss of logits, without log(0) or x/0.",
         "gradient": "Guard what has no derivative there, such as sqrt(0), norm(0) or 0/0: `jnp.where` has to guard its "
         "argument, too.",
+        "parameter": "Look at the optimiser: a division by 0 or a root of a negative number, or too high a rate.",
     }[found.what]
     others = {
         "input": "It came with the batch.",
         "target": "It came with the batch.",
         "loss": f"The batch was finite{before}.",
         "gradient": "The loss was finite still: its derivative is not.",
+        "parameter": "Loss and gradients were finite: the last update is not.",
     }[found.what]
     reached = f" The largest gradient of the step before was {found.before:.3g}." if math.isfinite(found.before) else ""
     yield _not_finite(
@@ -244,16 +246,16 @@ def _uphill(traces: Traces) -> Iterable[Finding]:
 
 def _curve(traces: Traces, seen: Watched | None, stopped_early: bool) -> Iterable[Finding]:
     """OP1, OP12, OP14, BV10, BV11: the losses of all steps, and of the dev rows, read as curves."""
-    losses = np.asarray(traces.losses)
-    if np.isfinite(losses).sum() < STRETCHES or not np.isfinite(losses).all():
+    known = np.isfinite(traces.losses)  # of steps that recorded one
+    if known.sum() < STRETCHES:
         return
-    steps = np.asarray(traces.steps, np.float64)
+    losses, steps = np.asarray(traces.losses)[known], np.asarray(traces.steps, np.float64)[known]
     ends = np.linspace(0, len(losses), STRETCHES + 1).astype(int)[1:]
     train = np.array([part.mean() for part in np.split(losses, ends[:-1])])
     flat = train[-1] < (1 + RISEN) * train[0]
-    known = seen.uninformed() if seen is not None and seen.stuck and flat else None
+    ignorant = seen.uninformed() if seen is not None and seen.stuck and flat else None
     curve = _as_curve(steps[ends - 1], train, train)
-    found = training.read(curve, Ending.COMPLETED, uninformed=known, best_kept=False, unit="step")
+    found = training.read(curve, Ending.COMPLETED, uninformed=ignorant, best_kept=False, unit="step")
     yield from (one for one in found if one.code in ("OP1", "OP14"))
     if traces.dev:
         yield from _dev_curve(traces, steps, losses, Ending.STOPPED_EARLY if stopped_early else Ending.COMPLETED)

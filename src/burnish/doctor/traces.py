@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 HELD = 64
 # Knuth's multiplicative hash: an odd factor that spreads places over all bits (The Art of Computer Programming 3, 6.4).
 SPREAD = np.uint32(2_654_435_761)
+# Share of a tree below which what is left of it is rounding.
+ROUNDING = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Unfinite:
     """The first number that is not finite, in the order in which a step makes them."""
 
     step: int
-    what: str  # "input", "target", "loss", "gradient"
+    what: str  # "input", "target", "loss", "gradient", "parameter"
     leaves: tuple[str, ...] = ()
     before: float = np.nan  # the largest gradient of the step before, if there was one
 
@@ -75,6 +77,12 @@ class Traces:
             moved = gradients != 0  # true of nan
             self.some = self.some + moved if self.batches else moved.astype(np.int64)
             self.batches += 1
+
+    def end(self, step: int, peaks: NDArray[np.floating]) -> None:
+        """Add the largest of each leaf of the last parameters, shape (leaves,): an update may be the first to break."""
+        if self.unfinite is None and not np.isfinite(peaks).all():
+            bad = tuple(self.names[i] for i in np.flatnonzero(~np.isfinite(peaks)))
+            self.unfinite = Unfinite(step, "parameter", bad, self.peaks[-1] if self.peaks else np.nan)
 
     def _unfinite(
         self, step: int, line: Line, loss: float, gradients: NDArray[np.float64] | None, before: float
@@ -160,10 +168,24 @@ def scales(leaves: Sequence[Array]) -> Float[Array, " leaf"]:
 
 
 @jax.jit
-def cosine(gradients: Sequence[Array], updates: Sequence[Array]) -> Float[Array, ""]:
-    """Between two trees as vectors; 0 where one is 0."""
-    size = optax.tree.norm(gradients) * optax.tree.norm(updates)
-    return jnp.where(size > 0, optax.tree.vdot(gradients, updates) / size, 0.0)
+def cosine(gradients: Sequence[Array], updates: Sequence[Array], params: Sequence[Array]) -> Float[Array, ""]:
+    """Between two trees as vectors, without their parts along the parameters; 0 where one is 0.
+
+    Weight decay goes along the parameters, and may be more than what is left of the gradient where a training goes on.
+    """
+    length = optax.tree.vdot(params, params)
+
+    def across(tree: Sequence[Array]) -> Sequence[Array]:
+        along = jnp.where(length > 0, optax.tree.vdot(tree, params) / jnp.where(length > 0, length, 1.0), 0.0)
+        left = optax.tree.sub(tree, optax.tree.scale(along, params))
+        # Of a single number nothing is left, and of what is left by rounding alone nothing can be told.
+        return jax.tree.map(
+            lambda leaf: jnp.where(optax.tree.norm(left) > ROUNDING * optax.tree.norm(tree), leaf, 0), left
+        )
+
+    one, other = across(gradients), across(updates)
+    size = optax.tree.norm(one) * optax.tree.norm(other)
+    return jnp.where(size > 0, optax.tree.vdot(one, other) / jnp.where(size > 0, size, 1.0), 0.0)
 
 
 @jax.jit
@@ -171,7 +193,7 @@ def prints(leaves: Sequence[Array]) -> Array:
     """A number for the bits of each leaf: leaves of other bits share it with a chance of 2⁻³², shape (leaves,)."""
 
     def one(leaf: Array) -> Array:
-        width = {2: jnp.uint16, 4: jnp.uint32, 8: jnp.uint64}.get(leaf.dtype.itemsize, jnp.uint8)
+        width = {2: jnp.uint16, 1: jnp.uint8}.get(leaf.dtype.itemsize, jnp.uint32)  # eight bytes are two numbers
         bits = lax.bitcast_convert_type(leaf, width).astype(jnp.uint32).ravel()
         places = lax.iota(jnp.uint32, bits.size) * SPREAD + jnp.uint32(1)
         return jnp.sum(bits * (places | jnp.uint32(1)), dtype=jnp.uint32)

@@ -20,6 +20,7 @@ from burnish.doctor.rules import (
     numerics,
     outputs,
     predictions,
+    randomness,
     regularisation,
     scales,
     steps,
@@ -27,7 +28,10 @@ from burnish.doctor.rules import (
 )
 
 PROOFS: tuple[Rule, ...] = (
-    *numerics.PROOFS,
+    randomness.NU11,
+    *numerics.PROOFS[:-1],
+    randomness.NU9,
+    numerics.NU10,
     *data.PROOFS,
     inputs.DA15,
     *outputs.PROOFS,
@@ -41,6 +45,7 @@ TRIALS: tuple[Rule, ...] = (
     outputs.NN14,
     inputs.DA15,  # before the scale of inputs that it spoils
     inputs.DA16,
+    inputs.NN15,
     inputs.DA1,
     fitting.NN13,
     scales.NN5,  # before the weights' scale, which leaves no unit dead

@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+
+import jax
 
 from burnish.diagnosis.finding import Evidence, Severity
+from burnish.doctor import optimisers
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import CHEAP, Examination
 from burnish.doctor.lab import Change
@@ -24,7 +28,15 @@ MOST_STEPS, MOST_OPERATIONS = 20_000, CHEAP / 4
 
 
 def _batch(rows: int) -> Arm:
-    return Arm(f"mini-batches of {rows} rows", subject=lambda subject: replace(subject, batch_size=rows))
+    return Arm(f"mini-batches of {rows} rows", subject=partial(_of_length, batch_size=rows))
+
+
+def _of_length(subject: Subject, *, batch_size: int | None = None, epochs: int | None = None) -> Subject:
+    """With another number of steps, over which a schedule of the optimiser's is drawn out; None: as it was."""
+    made = replace(subject, batch_size=batch_size or subject.batch_size, epochs=epochs or subject.epochs)
+    if not optimisers.scheduled(subject.optimizer, jax.eval_shape(subject.init, jax.random.key(0))):
+        return made
+    return replace(made, optimizer=optimisers.over(subject.optimizer, made.steps / subject.steps))
 
 
 def _too_large(exam: Examination) -> Trial | None:
@@ -47,7 +59,7 @@ def _too_small(exam: Examination) -> Trial | None:
 
 
 def _times(factor: float) -> Callable[[Subject], Subject]:
-    return lambda subject: replace(subject, epochs=max(1, round(factor * subject.epochs)))
+    return lambda subject: _of_length(subject, epochs=max(1, round(factor * subject.epochs)))
 
 
 def _too_short(exam: Examination) -> Trial | None:
@@ -114,4 +126,3 @@ BV11 = Rule(
     general=1,
 )
 BATCHES = (OP7, OP6)
-LENGTHS = (BV10, BV11)

@@ -12,7 +12,17 @@ from scipy import stats
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import networks
 from burnish.doctor.arms import Arm
-from burnish.doctor.examination import AT_ONCE, MEASURED, NOTHING_CHANGED, PRACTICAL_SHARE, Examination
+from burnish.doctor.examination import (
+    AT_ONCE,
+    FRESH,
+    LOOKS,
+    MEASURED,
+    NOTHING_CHANGED,
+    PRACTICAL_SHARE,
+    PROBE_ALARMS,
+    PROBE_FAMILIES,
+    Examination,
+)
 from burnish.doctor.lab import Change
 from burnish.doctor.rule import Found, Rule
 from burnish.stats import paired
@@ -48,8 +58,11 @@ def _bouncing(exam: Examination) -> Iterable[Found]:
     """On the same rows at each step, as losses of mini-batches differ by the luck of their rows alone."""
     if not exam.followed.finite or not exam.whole:
         return
-    probed = exam.probe(LOWER, exam.screening, paired.ALPHA)
-    present = np.mean([exam.trained(NOTHING_CHANGED, seed).losses.mean() for seed in exam.screening])
+    if not exam.promising(exam.probe(LOWER, exam.screening, paired.ALPHA)):
+        return
+    starts = range(FRESH, FRESH + LOOKS[0])  # OP1 has chosen among the others
+    probed = exam.probe(LOWER, starts, PROBE_ALARMS / PROBE_FAMILIES)
+    present = np.mean([exam.trained(NOTHING_CHANGED, seed).losses.mean() for seed in starts])
     if probed.gain.low <= 0 or probed.gain.value <= PRACTICAL_SHARE * present or probed.fit_gain <= 0:
         return
     at, losses = exam.followed.end, []

@@ -43,11 +43,13 @@ def _cannot_fit(exam: Examination) -> Iterable[Found]:
     if not exam.followed.finite or not exam.followed.train_loss[-1] >= POOR * exam.uninformed:
         return
     few = exam.lab.gauge.take(slice(0, ROWS))
-    alone = replace(subject, train=few, dev=few, batch_size=ROWS, epochs=STEPS, augment=None, penalty=None)
+    rows = replace(subject, train=few, dev=few, batch_size=ROWS, epochs=STEPS, augment=None)
+    alone = rows.rewritten(penalty=None)
     alone = alone if subject.state else replace(alone, apply_training=None)  # a state is of the training mode
     labs = [Lab(one, exam.lab.programs) for one in (alone, replace(alone, optimizer=ADAM, rate=1.0))]
     best = np.inf
     for lab, rate in ((lab, rate) for lab in labs for rate in RATES):
+        exam.refuse_late()
         params = lab.train(lab.start(), STEPS, change=Change(rate=rate))[0].params
         loss, error = float(lab.losses(params, few).mean()), float(lab.errors(params, few).mean())
         if subject.kind == "classification" and error < FITTED_ERROR:
@@ -119,7 +121,7 @@ def _one_mode(exam: Examination) -> Trial | None:
 
 
 def _as_in_evaluation(subject: Subject) -> Subject:
-    return replace(subject, apply_training=None)
+    return subject.rewritten(apply_training=None)
 
 
 def _as_in_training(subject: Subject) -> Subject:

@@ -9,6 +9,7 @@ import numpy as np
 
 from burnish.diagnosis import bias_variance, training
 from burnish.diagnosis.finding import Evidence, Severity
+from burnish.doctor import following
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import FRESH, LOOKS, NOTHING_CHANGED, Examination
 from burnish.doctor.rule import Found, Rule
@@ -28,7 +29,9 @@ def _budget(exam: Examination) -> Iterable[Found]:
 def _stuck(exam: Examination) -> Iterable[Found]:
     """What else a curve shows, the probes have tried."""
     if exam.followed.finite:
-        found = training.read(exam.curve, Ending.COMPLETED, uninformed=exam.uninformed)
+        found = training.read(
+            following.curve(exam.followed, exam.subject), Ending.COMPLETED, uninformed=exam.uninformed
+        )
         yield from (Found(one, Evidence.SIGNAL) for one in found if one.code == "OP14")
 
 

@@ -129,7 +129,7 @@ def _mended(exam: Examination) -> set[str]:
     _, gradient = _small_cost(exam)
     plain = quick(lambda params: _true_gradient(exam, params))
     found = set()
-    for params in (exam.start.params, exam.right_draw(0)):
+    for params in (exam.start.params, nulls.right_draw(exam.gauger, exam.start.params, 0)):
         used, true = (jax.device_get(jax.tree_util.tree_leaves_with_path(one(params))) for one in (gradient, plain))
         for (path, one), (_, other) in zip(used, true, strict=True):
             size = np.linalg.norm(one) + np.linalg.norm(other)
@@ -167,12 +167,14 @@ def _meant(leaves: Sequence[LeafCheck], checked: GradientCheck, *, ruled: bool) 
 def _ascent(exam: Examination) -> Iterable[Found]:
     """Do the first updates go downhill? Of any optimiser the step and the gradient that it is given meet at an angle.
 
-    The gradient is what it is given, so that a wrong one is not the optimiser's fault.
+    The gradient is what it is given, so that a wrong one is not the optimiser's fault. What weight decay adds is the
+    same for a gradient and its opposite, and may be more than what is left of the gradient where a training goes on.
     """
     if exam.once("reversed", lambda: _reversed(exam)):
         yield NU2.found("The gradient points the other way: uphill.", arm=OWN_DERIVATIVES)
         return
-    found = optimisers.cosine(exam.gradient, exam.answers.to(exam.gradient)[0])
+    there, back = (exam.answers.to(jax.tree.map(lambda g, s=sign: s * g, exam.gradient))[0] for sign in (1, -1))
+    found = optimisers.cosine(exam.gradient, jax.tree.map(lambda one, other: one - other, there, back))
     if found > ROUNDING:
         yield NU2.found(
             f"The first update goes uphill: the cosine between it and the gradient is {found:+.2f}; a descent has a "
@@ -226,7 +228,7 @@ def _uncarried(exam: Examination) -> list[str]:
 
 def _disconnected(exam: Examination) -> list[str]:
     """Names of leaves without any gradient but that of a penalty."""
-    start, subject = exam.start.params, exam.subject
+    subject = exam.subject
     gauges = (*exam.null.gauges, *exam.followed.gauges)
     silent = np.max([gauge.gradient for gauge in gauges], axis=0) == 0
     if subject.gradient is not None:
@@ -236,9 +238,8 @@ def _disconnected(exam: Examination) -> list[str]:
         rows, key = exam.lab.gauge, jax.random.key(0)
         x, y = jnp.asarray(rows.x), jnp.asarray(rows.y)
         gradient = quick(jax.grad(lambda params: subject.objective(params, x, y, key, 0.0)))
-        draw = nulls.drawing_all(exam.gauger)
         for number in range(nulls.DRAWS):
-            drawn = jax.device_get(gradient(draw(start, jax.random.key(number))))
+            drawn = jax.device_get(gradient(nulls.random_draw(exam.gauger, exam.start.params, number)))
             silent &= [not np.any(leaf) for leaf in jax.tree.leaves(drawn)]
     return _named(exam, silent)
 

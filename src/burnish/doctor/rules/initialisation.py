@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,7 +61,7 @@ def _vanishing(exam: Examination) -> Trial | None:
         return nulls.rightly_initialised(layers, params, key, rectified=True)
 
     def with_network(apply: Any) -> Any:
-        return lambda subject: replace(subject, apply=apply, apply_training=None, state=())
+        return lambda subject: subject.rewritten(apply=apply, apply_training=None, state=())
 
     networks = {
         "ReLU and He's weights": exam.gauger.rectified_apply,

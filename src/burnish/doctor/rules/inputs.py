@@ -1,4 +1,4 @@
-"""DA1, DA13, DA15, DA16: unlike scales, rows class by class, codes for missing values, values far from all others."""
+"""DA1, DA13, DA15, DA16, NN15: scales, rows class by class, codes for missing values, far values, codes as numbers."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ CALLED_FOR = 0.01
 # Interquartile ranges from the median beyond which a value calls for a probe, and at which it is clipped there: none of
 # a million normal values is clipped (6.7 standard deviations), and the probe decides.
 FAR_OUT, CLIPPED_AT = 50.0, 5.0
+# Different whole numbers of a column that may be codes, and rows that each has on average, so that its mean is known.
+CODES, ROWS_OF_CODE = (4, 100), 10
 
 
 def _condition(x: np.ndarray) -> float:
@@ -140,6 +142,66 @@ def _outliers(exam: Examination) -> Trial | None:
     return Trial(f"More than {FAR_OUT:g} interquartile ranges from the median lie {' and '.join(told)}.", tuple(arms))
 
 
+def _codes_as_numbers(exam: Examination) -> Trial | None:
+    """Columns of whole numbers that the target does not follow in their order: put into the order that it follows."""
+    train = exam.subject.train
+    if not _is_table(train.x):
+        return None
+    told = _indicators(train.y) if exam.subject.kind == "classification" else train.y.reshape(len(train), -1)
+    instead: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    for place, column in enumerate(train.x.T):
+        ordered = _ordered(column, told, CALLED_FOR / train.x.shape[1])
+        if ordered is not None:
+            instead[place] = ordered
+    if not instead:
+        return None
+
+    def recoded(x: Any) -> Any:
+        for place, (codes, others) in instead.items():
+            said = x[:, place, None] == codes  # none of `others` is a code, so that twice is the same as once
+            moved = x[:, place] * ~said.any(axis=1) + said.astype(x.dtype) @ others
+            x = x * (np.arange(x.shape[1]) != place) + moved[:, None] * (np.arange(x.shape[1]) == place)
+        return x.astype(train.x.dtype)
+
+    named = listed([f"input {place} ({len(codes)} codes)" for place, (codes, _) in instead.items()])
+    return Trial(
+        f"Whole numbers whose order the target does not follow stand in {named}.",
+        (Arm("such codes in the order of the targets", inputs=recoded),),
+        where=listed([f"input {place}" for place in instead]),
+    )
+
+
+def _indicators(y: np.ndarray) -> np.ndarray:
+    """1 in the column of each row's class."""
+    classes, codes = np.unique(y, return_inverse=True)
+    return np.eye(len(classes))[codes.reshape(len(y))]
+
+
+def _ordered(column: np.ndarray, told: np.ndarray, chance: float) -> tuple[np.ndarray, np.ndarray] | None:
+    """The codes of a column, and numbers for them in the order of the targets' means; None: they are no codes, or a
+    line through the means leaves no more than chance (lack of fit, F).
+    """
+    codes, places, counts = np.unique(column, return_inverse=True, return_counts=True)
+    if not CODES[0] <= len(codes) <= CODES[1] or (codes != np.round(codes)).any():
+        return None
+    if len(column) < ROWS_OF_CODE * len(codes):
+        return None
+    wide = np.asarray(told, np.float64)
+    means = np.stack([np.bincount(places, weights=one, minlength=len(codes)) / counts for one in wide.T], axis=1)
+    within = np.square(wide - means[places]).sum(axis=0)
+    centred = codes.astype(np.float64) - np.average(codes, weights=counts)
+    slope = (counts * centred) @ means / (counts @ centred**2)
+    off = means - np.average(means, axis=0, weights=counts) - centred[:, None] * slope
+    lack, free = counts @ off**2, (len(codes) - 2, len(column) - len(codes))
+    f = (lack / free[0]) / np.maximum(within / free[1], 1e-300)
+    best = int(np.argmax(f))
+    if stats.f.sf(f[best], *free) * len(f) >= chance:
+        return None
+    ranks = np.argsort(np.argsort(means[:, best], kind="stable"))
+    spread = ranks / (len(codes) - 1) * (codes[-1] - codes[0]) + codes[0]
+    return codes, (np.floor(spread) + 0.5).astype(column.dtype)
+
+
 def _fences(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where values of each column are clipped, and which lie far out; a column without a spread has no fences."""
     first, median, third = np.percentile(values, (25, 50, 75), axis=0).astype(values.dtype)
@@ -187,6 +249,18 @@ DA15 = Rule(
     "Definition; the gap in interquartile ranges (Tukey, 1977).",
     look=data.look_of("DA15"),
     trial=_codes,
+)
+NN15 = Rule(
+    "NN15",
+    "Codes are read as numbers",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "A column of few whole numbers, whose order the target does not follow, and a lower dev error with them in the "
+    "order that it follows.",
+    "One input for each code (one-hot), or an embedding of them.",
+    "The dev error of the whole training is lower.",
+    "Fisher, 1922 (lack of fit); Guo and Berkhahn, 2016 (embeddings of categories).",
+    trial=_codes_as_numbers,
 )
 DA16 = Rule(
     "DA16",

@@ -1,4 +1,4 @@
-"""NU4, NU6 to NU11: values that are not finite, evaluation that is not repeatable, inputs and keys not read."""
+"""NU4, NU6 to NU8, NU10: values that are not finite, evaluation that is not repeatable, inputs that are not read."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from burnish.data.observation import listed
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import anatomy
+from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.gauges import Gauger
@@ -120,7 +121,7 @@ def _stable(exam: Examination) -> Arm | None:
     own, same = exam.subject.row_losses(z, y), _cross_entropy(z, y)
     if float(jnp.max(jnp.abs(own - same))) > ROUNDING:
         return None
-    return Arm("the same loss computed from logits at once", subject=lambda given: replace(given, loss=_cross_entropy))
+    return Arm("the same loss computed from logits at once", subject=lambda given: given.rewritten(loss=_cross_entropy))
 
 
 def _cross_entropy(outputs: Array, y: Array) -> Array:
@@ -201,7 +202,7 @@ def _fits(exam: Examination, shape: tuple[int, ...], y: NDArray[Any]) -> bool:
 
 
 def _reshaped(subject: Subject) -> Subject:
-    return replace(subject, loss=lambda outputs, y: subject.loss(outputs.reshape(y.shape), y))
+    return subject.rewritten(loss=lambda outputs, y: subject.loss(outputs.reshape(y.shape), y))
 
 
 def _touching_losses(exam: Examination) -> Iterable[Found]:
@@ -244,7 +245,9 @@ def _sum(exam: Examination) -> Iterable[Found]:
 def _input_ignored(exam: Examination) -> Iterable[Found]:
     """Outputs that are the same on every row, whatever the weights, but not at 1: that is softmax of one unit."""
     x = jnp.asarray(exam.lab.gauge.x[:FEW])
-    found = [np.asarray(exam.lab.apply(exam.right_draw(draw), x)) for draw in range(DRAWS)]
+    found = [
+        np.asarray(exam.lab.apply(nulls.random_draw(exam.gauger, exam.start.params, draw), x)) for draw in range(DRAWS)
+    ]
     if (
         (x != x[:1]).any()
         and all(np.ptp(one, axis=0).max() == 0 for one in found)
@@ -265,7 +268,7 @@ def _ignored_columns(exam: Examination, x: NDArray[Any]) -> NDArray[np.integer]:
     """Inputs without a slope in any draw, and whose values, made others, leave the outputs as they were to the bit."""
     if x.ndim != 2 or x.shape[1] < 2 or not np.issubdtype(x.dtype, np.floating) or not np.isfinite(x).all():
         return np.empty(0, int)
-    draws = [exam.right_draw(draw) for draw in range(DRAWS)]
+    draws = [nulls.random_draw(exam.gauger, exam.start.params, draw) for draw in range(DRAWS)]
     outputs = [np.asarray(exam.lab.apply(params, x)) for params in draws]
     weights = np.random.default_rng(0).normal(size=outputs[0].shape)  # the sum of some outputs is always 1
     slopes = quick(jax.grad(lambda rows, params: jnp.sum(weights * exam.subject.apply(params, rows))))
@@ -276,29 +279,6 @@ def _ignored_columns(exam: Examination, x: NDArray[Any]) -> NDArray[np.integer]:
     if any((exam.lab.apply(params, changed) != before).any() for params, before in zip(draws, outputs, strict=True)):
         return np.empty(0, int)
     return np.flatnonzero(still)
-
-
-def _key_ignored(exam: Examination) -> Iterable[Found]:
-    """Training outputs that differ from those of evaluation by chance, and by the same chance in each step.
-
-    Batch norm differs too, and rightly: of it a row's output changes with the other rows.
-    """
-    params = exam.start.params
-    x = exam.lab.gauge.x[:FEW]
-    if exam.subject.apply_training is None or len(x) < 2 or not jnp.issubdtype(x.dtype, jnp.floating):
-        return
-    own = quick(exam.subject.outputs)
-    once, again = (np.asarray(own(params, jnp.asarray(x), jax.random.key(seed))) for seed in (1, 2))
-    others = np.concatenate([x[:1], 2 * x[1:]]).astype(x.dtype)
-    alone = np.asarray(own(params, jnp.asarray(others), jax.random.key(1)))
-    evaluated = np.asarray(exam.lab.apply(params, jnp.asarray(x)))
-    if (once == again).all() and (once[0] == alone[0]).all() and np.abs(once - evaluated).max() > ROUNDING:
-        yield NU9.found("Two keys give the same outputs in training, which are not those of evaluation.")
-
-
-def _not_from_key(exam: Examination) -> Iterable[Found]:
-    if not anatomy.repeatable(exam.subject.init, jax.random.key(0)):
-        yield NU11.found("Two calls of init with the same key give different parameters.")
 
 
 NU4 = Rule(
@@ -362,26 +342,4 @@ NU8 = Rule(
     look=_input_ignored,
     untrained=_input_ignored,
 )
-NU9 = Rule(
-    "NU9",
-    "Random numbers are used again",
-    Evidence.PROOF,
-    Severity.FAULT,
-    "The network in training is not that of evaluation, and another key changes nothing about it.",
-    "Draw each mask from the key that is passed in.",
-    "Two keys give different outputs in training.",
-    "Definition; Srivastava et al., 2014 (a new mask for each row and step).",
-    look=_key_ignored,
-)
-NU11 = Rule(
-    "NU11",
-    "Initial parameters do not follow their key",
-    Evidence.PROOF,
-    Severity.FAULT,
-    "Two calls of init with the same key differ.",
-    "Draw all random numbers from the key.",
-    "Two calls are identical.",
-    "Definition.",
-    look=_not_from_key,
-)
-PROOFS = (NU11, NU4, NU6, NU7, NU8, NU9, NU10)
+PROOFS = (NU4, NU6, NU7, NU8, NU10)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import jax
@@ -16,7 +16,7 @@ from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import networks
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
-from burnish.doctor.examination import Examination
+from burnish.doctor.examination import PRACTICAL_SHARE, Examination
 from burnish.doctor.lab import quick
 from burnish.doctor.rule import Found, Rule, Trial
 from burnish.doctor.subject import Subject
@@ -55,14 +55,14 @@ class Reach:
 
 
 def reach(exam: Examination) -> Reach | None:
-    """By right draws whose last layer, and all vectors, are made much larger, with both signs; None without a layer.
+    """By random draws whose last layer, and all vectors, are made much larger, with both signs; None without a layer.
 
     Vectors too, as a gain may follow whatever keeps a layer's outputs within bounds.
     """
     layers, x = exam.gauger.layers, jnp.asarray(exam.lab.gauge.x[:FEW])
     if not layers:
         return None
-    leaves, tree = jax.tree.flatten(jax.device_get(exam.right_draw(0)))
+    leaves, tree = jax.tree.flatten(jax.device_get(nulls.random_draw(exam.gauger, exam.start.params, 0)))
     last, ends = layers[-1].leaf, []
     for factor in ENLARGED:
         made = []
@@ -124,7 +124,7 @@ def _turned(exam: Examination) -> Iterable[Found]:
 
 
 def _turned_round(subject: Subject) -> Subject:
-    return replace(subject, loss=lambda outputs, y: -subject.loss(outputs, y))
+    return subject.rewritten(loss=lambda outputs, y: -subject.loss(outputs, y))
 
 
 def _other_names(exam: Examination) -> Iterable[Found]:
@@ -165,8 +165,8 @@ def _renamed(subject: Subject, names: np.ndarray, single: bool) -> Subject:
     def outward(outputs: Array) -> Array:
         return -outputs if single else outputs[:, names]
 
-    return replace(
-        subject.with_outputs(outward), loss=lambda outputs, y: subject.loss(-outputs if single else outputs[:, own], y)
+    return subject.with_outputs(outward).rewritten(
+        loss=lambda outputs, y: subject.loss(-outputs if single else outputs[:, own], y)
     )
 
 
@@ -233,14 +233,21 @@ def _bounded(exam: Examination, far: Reach, shape: tuple[int, ...]) -> Iterable[
 
 
 def _number_outputs(exam: Examination, far: Reach) -> Iterable[Found]:
+    """Targets beyond the outputs' reach: a fault where the least error that they leave matters, else a limit."""
     y = np.asarray(exam.subject.train.y, np.float64).reshape(len(exam.subject.train), -1)
-    outside = int(((y < far.low) | (y > far.high)).any(axis=1).sum())
-    if outside:
-        yield NN8.found(
-            f"The outputs stay {far}, whatever the weights, and {outside:,} of {len(y):,} targets lie outside.",
-            remedy="No activation on the output, or targets scaled into its range.",
-            arm=LAST_LAYER,
-        )
+    beyond = np.abs(y - np.clip(y, far.low, far.high))
+    outside = int((beyond > ROUNDING * np.abs(y).max()).any(axis=1).sum())
+    if not outside:
+        return
+    deviation, least = float(y.std()), float(np.sqrt(np.mean(beyond**2)))
+    matters = least > PRACTICAL_SHARE * deviation
+    yield NN8.found(
+        f"The outputs stay {far}, whatever the weights, and {outside:,} of {len(y):,} targets lie outside: the RMSE "
+        f"cannot fall below {least:.3g}, where knowing nothing has {deviation:.3g}.",
+        remedy="No activation on the output, or targets scaled into its range.",
+        arm=LAST_LAYER if matters else None,
+        severity=Severity.FAULT if matters else Severity.LIMIT,
+    )
 
 
 def _one_sided(exam: Examination) -> Trial | None:

@@ -11,6 +11,7 @@ from burnish.doctor.examination import Examination
 from burnish.doctor.lab import Change
 from burnish.doctor.rule import Rule, Trial
 from burnish.doctor.rules import fitting
+from burnish.doctor.subject import Subject
 
 # What of a penalty is tried: a tenth, and nothing.
 PENALTIES = (0.1, 0.0)
@@ -19,11 +20,17 @@ PENALTIES = (0.1, 0.0)
 def _penalties(exam: Examination) -> tuple[Arm, ...]:
     arms: tuple[Arm, ...] = ()
     if exam.subject.penalty is not None and exam.subject.penalised > 0:
-        arms += tuple(Arm(f"{part:g} times the penalty", Change(penalty=part)) for part in PENALTIES)
+        own = None if exam.subject.gradient is None else _by_itself
+        arms += tuple(Arm(f"{part:g} times the penalty", Change(penalty=part), subject=own) for part in PENALTIES)
     if exam.decays:
         optimizer = optimisers.without_decay(exam.subject.optimizer)
         arms += (Arm("no weight decay", subject=lambda subject: replace(subject, optimizer=optimizer)),)
     return arms
+
+
+def _by_itself(subject: Subject) -> Subject:
+    """The gradient as it follows from the cost: one of a person's own holds the penalty as it is."""
+    return subject.rewritten()
 
 
 def _dropout(exam: Examination) -> tuple[Arm, ...]:
@@ -31,7 +38,7 @@ def _dropout(exam: Examination) -> tuple[Arm, ...]:
     # A state is made in the training mode alone; and noise would make evaluation the better one.
     if subject.apply_training is None or subject.state or fitting.worse_in_evaluation(exam):
         return ()
-    return (Arm("the network as in evaluation", subject=lambda subject: replace(subject, apply_training=None)),)
+    return (Arm("the network as in evaluation", subject=lambda subject: subject.rewritten(apply_training=None)),)
 
 
 def _augmentation(exam: Examination) -> tuple[Arm, ...]:

@@ -58,12 +58,12 @@ def _linear(exam: Examination) -> Iterable[Found]:
     """
     layers = exam.gauger.layers
     x = exam.lab.gauge.x[: 3 * FEW]
-    if len(layers) < 2 or not jnp.issubdtype(x.dtype, jnp.floating) or len(x) < 3:
+    if not any(layer.follows for layer in layers) or not jnp.issubdtype(x.dtype, jnp.floating) or len(x) < 3:
         return
     sides = np.where(np.arange(len(x)) % 2, FAR, -FAR).astype(x.dtype).reshape(-1, *(1,) * (x.ndim - 1))
     wide = sides * nulls.standardising(exam.subject.train).inputs(x)
     # At random: a network whose units are all dead or saturated would be linear too.
-    params = nulls.drawing_all(exam.gauger)(exam.start.params, jax.random.key(0))
+    params = nulls.random_draw(exam.gauger, exam.start.params, 0)
     if _affine(exam, params, x) and _affine(exam, params, wide):
         yield NN7.found(
             f"All {len(layers)} layers together are one linear map: outputs at sums of rows are the sums of outputs.",
