@@ -1,5 +1,7 @@
 """Networks of Flax and Equinox as they are written: a state that is carried along, and trees with more than numbers."""
 
+from dataclasses import replace
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
