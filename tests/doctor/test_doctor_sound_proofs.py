@@ -314,3 +314,101 @@ def test_a_last_update_that_is_not_finite_is_told():
 
     (found,) = [one for one in monitor.diagnosis().findings if one.code == "NU4"]
     assert "parameter" in found.evidence
+
+
+def tokens(rows, seed):
+    """Three codes a row; the class is what the first says."""
+    x = np.random.default_rng(seed).integers(0, 6, (rows, 3)).astype(np.int32)
+    return Rows(x, (x[:, 0] % 4).astype(np.int32))
+
+
+def looked_up(made):
+    """A table of vectors, one for each code, and what is made of those of a row."""
+    return subjects.subject(
+        init=lambda key: {"table": jax.random.normal(key, (6, 5)), "w": jax.random.normal(key, (5, 4))},
+        apply=lambda params, x: made(params["table"][x]) @ params["w"],
+        train=tokens(200, 0),
+        dev=tokens(100, 1),
+        epochs=2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("made", "code", "expected"),
+    [
+        (lambda vectors: vectors.sum(axis=1), "NU7", []),
+        (lambda vectors: jax.nn.softmax(vectors, axis=0).sum(axis=1), "NU7", [("NU7", Severity.FAULT)]),
+        (lambda vectors: vectors.sum(axis=1), "NU8", []),
+        (lambda vectors: vectors[:, :2].sum(axis=1), "NU8", [("NU8", Severity.LIMIT)]),
+        (lambda vectors: vectors[:, 2], "NU8", [("NU8", Severity.FAULT)]),
+    ],
+    ids=["rows apart", "over the rows", "all codes", "one code unread", "two codes unread"],
+)
+def test_networks_of_codes_are_asked_too(made, code, expected):
+    assert told(code, looked_up(made)) == expected
+
+
+def test_a_mask_that_stays_makes_the_place_in_a_batch_matter():
+    def apply(params, x):
+        return HEALTHY.apply(params, jnp.where(jax.random.bernoulli(jax.random.key(0), 0.8, x.shape), x, 0))
+
+    assert told("NU7", replace(HEALTHY, apply=apply)) == [("NU7", Severity.FAULT)]
+
+
+def class_number(z, y):
+    return jnp.square(z - y[:, None]).mean(axis=1)
+
+
+def without_others(z, y):
+    """The logarithm of a logit, as if it were a probability: nothing pulls the others down."""
+    return -jnp.log(jnp.clip(jnp.take_along_axis(z, y[:, None], axis=1)[:, 0], 1e-6, 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"loss": class_number}, [Severity.FAULT]),
+        ({"loss": without_others}, [Severity.FAULT]),
+        ({"loss": lambda z, y: jnp.square(z - jax.nn.one_hot(y, 4)).mean(axis=1)}, []),
+        (
+            {
+                "loss": lambda p, y: -jnp.log(jnp.take_along_axis(p, y[:, None], axis=1)[:, 0] + 1e-6),
+                "apply": lambda params, x: jax.nn.softmax(HEALTHY.apply(params, x)),
+            },
+            [],
+        ),
+    ],
+    ids=["against the class number", "the right one alone", "one-hot", "probabilities"],
+)
+def test_a_loss_has_to_tell_classes_apart(changes, expected):
+    assert [severity for _, severity in told("NN8", replace(HEALTHY, **changes))] == expected
+
+
+def test_a_narrow_code_is_what_an_autoencoder_is_for():
+    init, apply = subjects.perceptron((8, 2, 8))
+    x = subjects.clusters(200).x
+    same = Rows(x, x)
+
+    def squared(z, y):
+        return jnp.square(z - y).mean(axis=1)
+
+    subject = subjects.subject(init=init, apply=apply, loss=squared, train=same, dev=same)
+
+    assert RULE["NN10"].trial(Examination(subject)) is None
+    assert RULE["NN10"].trial(Examination(replace(subject, train=Rows(x, x[::-1])))) is not None
+
+
+def test_a_decay_that_ends_within_the_first_steps_is_seen():
+    ends = optax.linear_schedule(3e-3, 0.0, 9)
+    exams = [Examination(subjects.subject(optimizer=optax.adam(rate))) for rate in (ends, 3e-3)]
+
+    assert [bool(RULE["OP2"].trial(exam).why) for exam in exams] == [True, False]
+
+
+def test_numbers_in_order_call_for_a_shuffle():
+    x = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
+    mixed = Rows(x, x[:, :1])
+    subject = replace(bounded(0.0, 1.0), train=Rows(x, np.sort(x[:, :1], axis=0)), dev=mixed, shuffle=False)
+
+    assert RULE["DA13"].trial(Examination(subject)) is not None
+    assert RULE["DA13"].trial(Examination(replace(subject, train=mixed))) is None

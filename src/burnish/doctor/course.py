@@ -58,6 +58,8 @@ APART = 2.0
 SCREENING = 0.6
 # Share of what a general cure regains with which a special one is the cause: as of a repair in the examination.
 NEARLY = 0.9
+# The same where the general one trains longer: a longer training does some good to nearly all, at a price. A choice.
+AT_A_PRICE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +355,8 @@ def _screened(exam: Examination, rule: Rule, trial: Trial) -> Iterator[Candidate
 def _regains(one: Candidate, best: Candidate) -> bool:
     """Whether a special cause regains nearly what the best cure does: the rest is room for improvement."""
     gained, most = (each.probed.control - each.probed.treatment for each in (one, best))
-    return (not one.general or one.general < best.general) and gained >= NEARLY * most
+    share = AT_A_PRICE if best.probed.steps > one.probed.steps else NEARLY
+    return (not one.general or one.general < best.general) and gained >= share * most
 
 
 def _alike(exam: Examination, one: Probed, best: Probed) -> bool:

@@ -112,6 +112,9 @@ def _task(asked: Asked) -> Task:
         _refuse_counts(asked)
         return "classification"
     binary, alike = bool(np.isin(asked.both, (0, 1)).all()), wide == asked.width
+    signs = wide == asked.width == 1 and np.unique(asked.both).tolist() == [-1, 1]
+    if signs and _says(asked, *np.array((-1, 1), y.dtype)) == "logit":
+        return "classification"
     if binary and alike and wide > 1 and _is_one_hot(asked):
         return "classification"
     shares = not binary and alike and wide > 1 and _are_shares(asked)
@@ -127,8 +130,16 @@ def _task(asked: Asked) -> Task:
 def _refuse_counts(asked: Asked) -> None:
     """Whole numbers that the loss compares with one output are counts or years, and no classes."""
     several = asked.wide == asked.width == 1 and len(values := np.unique(asked.both)) > 2
-    if several and _says(asked, *values[:2]) == "number":
+    if several and _depends(asked):
         _ambiguous(f"Targets are {len(values)} whole numbers, and the loss takes the one output for a number.")
+
+
+def _depends(asked: Asked) -> bool:
+    """Whether the loss changes with the one output; the softmax of one does not."""
+    outputs = np.linspace(-1, 1, min(len(asked.train), 8), dtype=np.float32)
+    target = np.resize(asked.train[:1], (len(outputs), *asked.train.shape[1:]))
+    found = asked.losses(jnp.asarray(outputs.reshape(-1, *asked.shape[1:])), jnp.asarray(target))
+    return float(np.ptp(np.asarray(found, np.float64))) > 0
 
 
 def _one_hot(asked: Asked) -> Reading:

@@ -190,7 +190,7 @@ def _frozen(exam: Examination) -> Iterable[Found]:
     """
     meant = exam.subject.frozen + exam.subject.state
     disconnected, alone = (
-        [name for name in names if not name.startswith(meant)] for names in (_disconnected(exam), _left_alone(exam))
+        [name for name in names if not name.startswith(meant)] for names in (_disconnected(exam), left_alone(exam))
     )
     if disconnected:
         yield NU3.found(
@@ -244,7 +244,7 @@ def _disconnected(exam: Examination) -> list[str]:
     return _named(exam, silent)
 
 
-def _left_alone(exam: Examination) -> list[str]:
+def left_alone(exam: Examination) -> list[str]:
     """Names of leaves with a gradient that nothing comes of in the whole training.
 
     It may gather gradients over many steps, or begin with a learning rate of 0: the first updates say little.

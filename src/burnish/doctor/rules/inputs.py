@@ -24,6 +24,11 @@ from burnish.doctor.subject import Rows, Subject
 ILL_CONDITIONED, UNLIKE = 10.0, 3.0
 # Cramér's V from which mini-batches differ in their classes: a small effect by Cohen (1988).
 SMALL_EFFECT = 0.1
+# Share of a number's variance that lies between mini-batches from which they differ: a small effect by Cohen (1988).
+SMALL_SHARE = 0.01
+# Mini-batches that are looked at.
+MOST_BATCHES = 200
+SHUFFLED = Arm("shuffled rows", subject=lambda given: replace(given, shuffle=True))
 # Chance with which a random order calls for a probe, which then decides.
 CALLED_FOR = 0.01
 # Interquartile ranges from the median beyond which a value calls for a probe, and at which it is clipped there: none of
@@ -63,11 +68,13 @@ def _scales(exam: Examination) -> Trial | None:
 
 
 def _order(exam: Examination) -> Trial | None:
-    """Do mini-batches differ in their classes by more than a random order would make them?"""
+    """Do mini-batches differ in their classes, or mean targets, by more than a random order would make them?"""
     subject = exam.subject
-    if subject.kind != "classification" or subject.shuffle:
+    if subject.shuffle:
         return None
-    table = _counts(exam, range(min(subject.per_epoch, 200)))
+    if subject.kind == "regression":
+        return _numbers_in_order(exam)
+    table = _counts(exam, range(min(subject.per_epoch, MOST_BATCHES)))
     table = table[:, table.sum(axis=0) > 0]
     if table.shape[0] < 2 or table.shape[1] < 2:
         return None
@@ -77,7 +84,26 @@ def _order(exam: Examination) -> Trial | None:
         return None
     return Trial(
         f"Mini-batches differ in their classes (Cramér's V {effect:.2f}, p = {found.pvalue:.1g}).",
-        (Arm("shuffled rows", subject=lambda given: replace(given, shuffle=True)),),
+        (SHUFFLED,),
+    )
+
+
+def _numbers_in_order(exam: Examination) -> Trial | None:
+    subject = exam.subject
+    y = np.asarray(subject.train.y, np.float64).reshape(len(subject.train), -1)[:, 0]
+    chosen, counted = exam.lab.order(range(min(subject.per_epoch, MOST_BATCHES)))
+    batches = [y[rows[kept > 0]] for rows, kept in zip(chosen, counted, strict=True)]
+    told = np.concatenate(batches)
+    if len(batches) < 2 or len(told) <= len(batches) or told.std() == 0:
+        return None
+    between = sum(len(one) * (one.mean() - told.mean()) ** 2 for one in batches)
+    share = float(between / np.square(told - told.mean()).sum())
+    free = len(batches) - 1, len(told) - len(batches)
+    chance = float(stats.f.sf(share / free[0] / max((1 - share) / free[1], 1e-300), *free))
+    if chance >= CALLED_FOR or share <= SMALL_SHARE:
+        return None
+    return Trial(
+        f"Mini-batches differ in their mean targets ({share:.0%} of the variance, p = {chance:.1g}).", (SHUFFLED,)
     )
 
 
@@ -231,7 +257,8 @@ DA13 = Rule(
     "Rows come in an order that matters",
     Evidence.PROBE,
     Severity.FAULT,
-    "Mini-batches differ in their classes as no random order lets them, and a shuffled training does better.",
+    "Mini-batches differ in their classes, or mean targets, as no random order lets them, and a shuffled training does "
+    "better.",
     "Shuffle the rows at each epoch.",
     "The dev error is lower.",
     "Cramér, 1946 (V); Cohen, 1988 (small effect).",

@@ -36,6 +36,8 @@ DEALS = 4
 DOUBLED = 2.0
 # Outputs that a loss of logits has to bear: the exponential of 100 is beyond float32.
 LARGE = (100.0, 1000.0)
+# Inputs up to which each is asked for.
+MOST_COLUMNS = 4096
 # Draws of the weights for which the outputs have to be the same on all rows.
 DRAWS = 3
 
@@ -154,15 +156,21 @@ def _not_repeatable(exam: Examination) -> Iterable[Found]:
 
 
 def _contaminated(exam: Examination, params: PyTree) -> Iterable[Found]:
-    """Does the output of a row depend on the other rows of its batch, in evaluation?"""
+    """Does the output of a row depend on the other rows of its batch, or on its place among them, in evaluation?"""
     x = exam.lab.gauge.x[:FEW]
-    if len(x) < 2 or not jnp.issubdtype(x.dtype, jnp.floating):
+    if len(x) < 2:
         return
-    others = np.concatenate([x[:1], x[1:][::-1] * 1.5 + 0.1]).astype(x.dtype)
-    together, changed = (np.asarray(exam.lab.apply(params, jnp.asarray(rows))) for rows in (x, others))
-    scale = float(np.abs(together).max()) or 1.0
-    if float(np.abs(together[0] - changed[0]).max()) > ROUNDING * scale:
+    others = x[1:][::-1] * 1.5 + 0.1 if jnp.issubdtype(x.dtype, jnp.floating) else np.repeat(x[:1], len(x) - 1, axis=0)
+    parts = (x, np.concatenate([x[:1], others]).astype(x.dtype), x[::-1])
+    together, changed, turned = (np.asarray(exam.lab.apply(params, jnp.asarray(rows))) for rows in parts)
+    same = ROUNDING * (float(np.abs(together).max()) or 1.0)
+    if float(np.abs(together[0] - changed[0]).max()) > same:
         yield NU7.found("The output of a row changes with the other rows of its batch, in evaluation mode.")
+    elif float(np.abs(together - turned[::-1]).max()) > same:
+        yield NU7.found(
+            "The output of a row changes with its place in the batch, in evaluation mode.",
+            remedy="Look for random numbers in the batch's shape, as of dropout by a key that stays, or for a reshape.",
+        )
 
 
 def _mixed(exam: Examination) -> Iterable[Found]:
@@ -265,9 +273,14 @@ def _input_ignored(exam: Examination) -> Iterable[Found]:
 
 
 def _ignored_columns(exam: Examination, x: NDArray[Any]) -> NDArray[np.integer]:
-    """Inputs without a slope in any draw, and whose values, made others, leave the outputs as they were to the bit."""
-    if x.ndim != 2 or x.shape[1] < 2 or not np.issubdtype(x.dtype, np.floating) or not np.isfinite(x).all():
+    """Inputs without a slope in any draw, and whose values, made others, leave the outputs as they were to the bit.
+
+    Of whole numbers, which have no slope, those whose values may go to other rows.
+    """
+    if x.ndim != 2 or not 1 < x.shape[1] <= MOST_COLUMNS or not np.isfinite(x).all():
         return np.empty(0, int)
+    if not np.issubdtype(x.dtype, np.floating):
+        return _exchangeable_columns(exam, x)
     draws = [nulls.random_draw(exam.gauger, exam.start.params, draw) for draw in range(DRAWS)]
     outputs = [np.asarray(exam.lab.apply(params, x)) for params in draws]
     weights = np.random.default_rng(0).normal(size=outputs[0].shape)  # the sum of some outputs is always 1
@@ -279,6 +292,20 @@ def _ignored_columns(exam: Examination, x: NDArray[Any]) -> NDArray[np.integer]:
     if any((exam.lab.apply(params, changed) != before).any() for params, before in zip(draws, outputs, strict=True)):
         return np.empty(0, int)
     return np.flatnonzero(still)
+
+
+def _exchangeable_columns(exam: Examination, x: NDArray[Any]) -> NDArray[np.integer]:
+    """Columns of codes whose values, given to other rows, leave all outputs as they were, to the bit."""
+    draws = [nulls.random_draw(exam.gauger, exam.start.params, draw) for draw in range(DRAWS)]
+    before = [np.asarray(exam.lab.apply(params, x)) for params in draws]
+    found = []
+    for place in range(x.shape[1]):
+        moved = x.copy()
+        moved[:, place] = np.roll(moved[:, place], 1)
+        pairs = zip(draws, before, strict=True)
+        if (moved != x).any() and all((exam.lab.apply(params, moved) == outputs).all() for params, outputs in pairs):
+            found.append(place)
+    return np.array(found, int)
 
 
 NU4 = Rule(

@@ -33,6 +33,9 @@ FREE = 30.0
 # A loss that cannot fall below this share of what is reached without a look at the inputs, where free outputs reach
 # less than half of that.
 STUCK, HALF = 0.05, 0.5
+# Random outputs that a loss is asked about, relative size up to which two of its values are the same, and sizes of
+# right answers, as probabilities or logits.
+ASKED, SAME, SIZES = 4, 1e-5, (0.5, 1.0, 3.0, 10.0, 30.0)
 # A standard deviation, or a distance of the mean from 0 in those of the network's first outputs, beyond which a target
 # asks the network to grow first; or how much smaller it is than they, so that the network has to shrink. The probe
 # decides.
@@ -81,13 +84,16 @@ def reach(exam: Examination) -> Reach | None:
 
 
 def _made_up(exam: Examination) -> Iterable[Found]:
+    if why := _indifferent(exam):
+        yield NN8.found(why)
+        return
     yield from _turned(exam)
     yield from _bounds(exam)
 
 
 def _mismatch(exam: Examination) -> Iterable[Found]:
-    yield from _made_up(exam)
-    yield from _other_names(exam)
+    found = list(_made_up(exam))
+    yield from found or _other_names(exam)
 
 
 def _turned(exam: Examination) -> Iterable[Found]:
@@ -121,6 +127,34 @@ def _turned(exam: Examination) -> Iterable[Found]:
         remedy="Turn its sign.",
         arm=Arm("the loss with its sign turned", subject=_turned_round),
     )
+
+
+def _indifferent(exam: Examination) -> str:
+    """Why the loss cannot tell classes apart, whatever is trained: asked by made-up outputs; "": it can."""
+    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
+    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    width = int(np.prod(shape[1:]))
+    if subject.kind != "classification" or len(shape) != 2 or not 1 < width <= MOST_CLASSES or rows.y.max() >= width:
+        return ""
+    y = jnp.asarray(rows.y)
+    loss = quick(lambda outputs: jnp.mean(subject.row_losses(outputs, y)))
+    z = np.random.default_rng(0).normal(size=(ASKED, *shape)).astype(np.float32)
+    here, there = (np.array([float(loss(one)) for one in asked]) for asked in (z, np.roll(z, 1, axis=2)))
+    if np.isfinite([here, there]).all() and np.ptp(here) > SAME * np.abs(here).max() >= np.abs(here - there).max():
+        return (
+            "The loss is the same when the outputs are those of other classes: it does not ask which output is which."
+        )
+    far = exam.once("reach", lambda: reach(exam))
+    if far is None or not np.isinf([far.low, far.high]).all():
+        return ""  # a softmax, say, cannot give all classes as much as the right one
+    right = min(float(loss((size * np.eye(width)[rows.y]).astype(np.float32))) for size in SIZES)
+    known = min(float(loss(np.full(shape, size * sign, np.float32))) for size in (0.0, *SIZES) for sign in (1, -1))
+    if np.isfinite([right, known]).all() and known <= right < float(loss(z[0])):
+        return (
+            f"Outputs that are the same for all classes and rows have a loss of {known:.3g}, and right answers "
+            f"{right:.3g} at best: nothing has to be learned for it."
+        )
+    return ""
 
 
 def _turned_round(subject: Subject) -> Subject:

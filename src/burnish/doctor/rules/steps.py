@@ -15,6 +15,7 @@ from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import Change, quick
 from burnish.doctor.rule import Rule, Trial
+from burnish.doctor.rules.gradients import left_alone
 from burnish.doctor.subject import Subject
 
 # Learning rates that a ladder tries, relative to the present one, and how much finer its second rungs are.
@@ -62,7 +63,8 @@ def _shrunk(exam: Examination) -> str:
     ratio = exam.followed.trace.update_ratio
     if len(ratio) < FEW_STEPS:  # it diverged
         return ""
-    first, half = (float(np.median(part)) for part in (ratio[: len(ratio) // 10], ratio[len(ratio) // 2 :]))
+    # Not the middle of the first ones: a decay may end within them.
+    first, half = float(np.quantile(ratio[: len(ratio) // 10], 0.9)), float(np.median(ratio[len(ratio) // 2 :]))
     if not half < SHRUNK * first:
         return ""
     return f"In the second half of the training a step is {half / first:.1g} times one of the first tenth."
@@ -89,8 +91,10 @@ def _no_average(exam: Examination) -> Trial | None:
 
 
 def _weak(exam: Examination) -> Trial | None:
-    """Where it is Adam already, other rates are tried by the rules of the learning rate alone."""
-    if not exam.whole or _is_adam(exam):
+    """Where it is Adam already, other rates are tried by the rules of the learning rate alone; and where an optimiser
+    leaves parameters alone, another one would move them, which is another cause.
+    """
+    if not exam.whole or _is_adam(exam) or left_alone(exam):
         return None
     arms = tuple(
         Arm(f"Adam at a rate of {1e-3 * factor:g}", Change(rate=factor), subject=_with_adam) for factor in ADAM_RATES
