@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from burnish.data.inputs import InputSpec, Prepared
-from burnish.model import kinds, layers
+from burnish.doctor.lab import Lab
+from burnish.model import ewa, kinds, layers
 from burnish.train import hyperparameters
 from burnish.train.configuration import Configuration
 from burnish.train.fold_data import FoldData, Part, TargetScale
@@ -97,14 +98,23 @@ def test_penalty_is_the_engines():
     )
 
 
-def test_batch_norm_takes_its_moments_from_the_rows_at_hand():
-    """The doctor knows no running averages: outputs are finite, of the right shape, and without dropout's noise."""
+def test_batch_norm_evaluates_by_the_averages_of_its_training():
+    """As the engine does: corrected for how few mini-batches were seen, and no row hanging on another."""
     data = fold("regression")
-    subject, _ = made(data, norm="batch", dropout=0.5)
-    params = subject.init(jax.random.key(0))
-    one, again = (subject.apply(params, jnp.asarray(subject.train.x)) for _ in range(2))
-
+    subject, shape = made(data, norm="batch", dropout=0.5)
     subject.check()
-    assert one.shape == (40,)
-    np.testing.assert_array_equal(one, again)
-    assert not jnp.array_equal(one, subject.apply_training(params, jnp.asarray(subject.train.x), jax.random.key(1)))
+    lab = Lab(subject)
+    x = jnp.asarray(subject.train.x)
+    start = lab.start()
+    params = lab.train(start, 3)[0].params
+
+    averages = params["averages"]
+    assert averages["steps"] == 3
+    correction = ewa.correction(hyperparameters.BATCH_NORM_AVERAGE_DECAY, 3)
+    statistics = jax.tree.map(lambda moment: moment * correction, averages["moments"])
+    network = {name: part for name, part in params.items() if name != "averages"}
+    given = data.train.inputs
+    engine = kinds.of(shape).evaluation(shape, network, statistics, jnp.asarray(given.x), jnp.asarray(given.codes))
+    np.testing.assert_allclose(subject.apply(params, x), engine[:, 0], rtol=1e-4, atol=1e-5)
+    assert float(statistics[0]["variance"].min()) > 0
+    assert subject.apply(start.params, x).shape == (40,)

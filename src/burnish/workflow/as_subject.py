@@ -1,8 +1,8 @@
 """A run's network as the doctor's subject: the same rows, network, loss, optimiser, mini-batches and epochs.
 
-The engine's own functions are handed over, so that what is examined is what was trained. Three things differ. Starting
+The engine's own functions are handed over, so that what is examined is what was trained. Two things differ. Starting
 weights are shuffled ones of the engine's, since a subject draws them from a key of JAX. Coded categories are columns of
-0 and 1, read back inside. Batch norm takes its moments from the rows at hand, as the doctor knows no running averages.
+0 and 1, read back inside.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from burnish.data.inputs import Prepared
 from burnish.doctor.subject import Rows, Subject
 from burnish.executors import trials
-from burnish.model import kinds, layers, losses
+from burnish.model import ewa, kinds, layers, losses
 from burnish.model.architecture import Architecture
 from burnish.model.noise import Noise
 from burnish.train import hyperparameters, optimizer, schedule
@@ -32,6 +32,10 @@ from burnish.train.hyperparameters import Hyperparameters
 MOST_ROWS = 2_048
 # Parameters that are made of the rows, and not learned.
 FIXED = ("bins",)
+# Place among the parameters of what batch norm averages over mini-batches.
+AVERAGES = "averages"
+# Moments of what was not seen yet: normalised by them, numbers stay what they are.
+UNSEEN = {"mean": 0.0, "variance": 1.0}
 
 
 class _Engine(NamedTuple):
@@ -59,7 +63,10 @@ def subject(fold: FoldData, configuration: Configuration, shape: Architecture) -
     drawn = trials.start_parameters(configuration, shape, 0, bins)
     fixed = {name: drawn[name] for name in FIXED if isinstance(drawn, dict) and name in drawn}
     learned = {name: part for name, part in drawn.items() if name not in fixed} if isinstance(drawn, dict) else drawn
-    evaluate, run = partial(_evaluated, shape, fold, fixed), partial(_trained, shape, fold, fixed)
+    averaged = kind.statistics(shape)
+    if averaged:
+        learned = {**learned, AVERAGES: {"moments": averaged, "steps": np.float32(0)}}
+    evaluate, run = partial(_evaluated, shape, fold, fixed, hp), partial(_trained, shape, fold, fixed, hp)
     classification = fold.task == "classification"
 
     def loss(z: Array, y: Array) -> Array:
@@ -78,6 +85,7 @@ def subject(fold: FoldData, configuration: Configuration, shape: Architecture) -
         apply_training=lambda params, x, key: run(params, x, noise(hp, jax.random.bits(key, dtype=jnp.uint32))),
         penalty=_penalty(configuration, len(train), kind.is_weight),
         task=fold.task,
+        state=(f"['{AVERAGES}']",) if averaged else (),
     )
 
 
@@ -114,24 +122,49 @@ def unpacked(x: Array, fold: FoldData) -> tuple[Array, Array]:
 
 
 def _trained(
-    shape: Architecture, fold: FoldData, fixed: dict[str, Any], params: PyTree, x: Array, noise: Noise
-) -> Array:
-    """Logits, or standardised numbers of shape (rows,), in training mode."""
+    shape: Architecture,
+    fold: FoldData,
+    fixed: dict[str, Any],
+    hp: Hyperparameters,
+    params: PyTree,
+    x: Array,
+    noise: Noise,
+) -> Any:
+    """Logits, or standardised numbers of shape (rows,), in training mode; with the averages' next state, if any."""
     columns, codes = unpacked(x, fold)
     counted = jnp.ones(x.shape[0])
-    z, _ = kinds.of(shape).training(shape, {**params, **fixed} if fixed else params, columns, codes, counted, noise)
-    return z[:, 0] if fold.task == "regression" else z
+    network, averages = _parted(params, fixed)
+    z, moments = kinds.of(shape).training(shape, network, columns, codes, counted, noise)
+    outputs = z[:, 0] if fold.task == "regression" else z
+    if averages is None:
+        return outputs
+    moved = jax.tree.map(lambda old, new: ewa.step(old, new, hp.average_decay), averages["moments"], moments)
+    return outputs, {**params, AVERAGES: {"moments": moved, "steps": averages["steps"] + 1}}
 
 
-def _evaluated(shape: Architecture, fold: FoldData, fixed: dict[str, Any], params: PyTree, x: Array) -> Array:
-    """The same in evaluation mode; with batch norm without noise, as there are no averages."""
-    if kinds.of(shape).statistics(shape):
-        nothing = jnp.float32(0)
-        none = Noise(jnp.uint32(0), jnp.zeros(len(getattr(shape, "widths", ()))), nothing, nothing)
-        return _trained(shape, fold, fixed, params, x, none)
+def _evaluated(
+    shape: Architecture, fold: FoldData, fixed: dict[str, Any], hp: Hyperparameters, params: PyTree, x: Array
+) -> Array:
+    """The same in evaluation mode; before the first step batch norm changes nothing, as nothing was seen."""
     columns, codes = unpacked(x, fold)
-    z = kinds.of(shape).evaluation(shape, {**params, **fixed} if fixed else params, (), columns, codes)
+    network, averages = _parted(params, fixed)
+    statistics: Any = ()
+    if averages is not None:
+        seen = averages["steps"] > 0
+        correction = ewa.correction(hp.average_decay, jnp.maximum(averages["steps"], 1.0))
+        statistics = tuple(
+            {name: jnp.where(seen, one[name] * correction, unseen) for name, unseen in UNSEEN.items()}
+            for one in averages["moments"]
+        )
+    z = kinds.of(shape).evaluation(shape, network, statistics, columns, codes)
     return z[:, 0] if fold.task == "regression" else z
+
+
+def _parted(params: PyTree, fixed: dict[str, Any]) -> tuple[PyTree, Any]:
+    """The engine's parameters, and batch norm's averages; None where it has none."""
+    if not isinstance(params, dict) or AVERAGES not in params:
+        return {**params, **fixed} if fixed else params, None
+    return {**{name: part for name, part in params.items() if name != AVERAGES}, **fixed}, params[AVERAGES]
 
 
 def _shuffled(params: PyTree, key: Array) -> PyTree:
