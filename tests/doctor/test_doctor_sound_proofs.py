@@ -10,13 +10,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from burnish.diagnosis.finding import Severity
+from burnish.doctor import diagnosis, examination, optimisers
 from burnish.doctor import null as nulls
-from burnish.doctor import optimisers
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import Change, Lab
 from burnish.doctor.monitor import Monitor
-from burnish.doctor.rules import RULES
+from burnish.doctor.rules import RULES, TRIALS
 from burnish.doctor.subject import Rows
 from burnish.errors import ConfigError
 from doctor import subjects
@@ -412,3 +412,16 @@ def test_numbers_in_order_call_for_a_shuffle():
 
     assert RULE["DA13"].trial(Examination(subject)) is not None
     assert RULE["DA13"].trial(Examination(replace(subject, train=mixed))) is None
+
+
+def test_what_is_too_dear_to_try_is_named(monkeypatch):
+    monkeypatch.setattr(examination, "CHEAP", 0)
+    subject = subjects.subject(epochs=12)
+    exam = Examination(subject)
+    exam.until = 0.0  # nothing is tried at all
+    found = diagnosis.examine(exam, 0.0)
+
+    dear = [rule.code for rule in RULES if rule.to_the_end]
+    assert {"BV10", "OP2", "DA21", "NN10"} < set(dear)
+    assert any(one.startswith(", ".join(dear)) and "too dear" in one for one in found.left_out)
+    assert not any(rule.code in dear for rule in TRIALS if rule.asked(exam))

@@ -140,7 +140,11 @@ class Course:
         """
         seen = [one for one in proofs(self.exam) if one.by is Evidence.SIGNAL]
         for rule in READINGS if self.exam.first.finite else ():
-            if rule.look and not self._explained(rule.code, {one.finding.code for one in seen}):
+            if (
+                rule.look
+                and rule.asked(self.exam)
+                and not self._explained(rule.code, {one.finding.code for one in seen})
+            ):
                 try:
                     seen += rule.look(self.exam)
                 except TimeUp:
@@ -316,7 +320,8 @@ def _looked(exam: Examination, *, of_network: bool) -> tuple[Found, ...]:
 
 def candidates(exam: Examination, named: set[str]) -> list[Candidate]:
     """Rules whose best arm gains in screening by a size that matters, the likeliest cause first."""
-    asked = [(rule, rule.trial(exam)) for rule in TRIALS if rule.trial and rule.code not in named]
+    able = [rule for rule in TRIALS if rule.trial and rule.code not in named and rule.asked(exam)]
+    asked = [(rule, rule.trial(exam)) for rule in able if rule.trial]
     trials = [(rule, trial) for rule, trial in asked if trial is not None]
     exam.screen_ahead([arm for _, trial in trials for arm in trial.arms])
     hidden = joint.together(exam, trials)

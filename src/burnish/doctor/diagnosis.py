@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, TypeVar
 
@@ -220,6 +220,7 @@ def examine(exam: Examination, began: float) -> Diagnosis:
     rank = {Severity.FAULT: 0, Severity.LIMIT: 1, Severity.NOTE: 2}
     told.sort(key=lambda one: rank[one[0].severity])
     late = tuple(dict.fromkeys(course.late))
+    dear = tuple(rule.code for rule in RULES if not rule.asked(exam))
     return Diagnosis(
         tuple(finding for finding, _ in told),
         tuple(layer.name for layer in exam.gauger.layers),
@@ -230,9 +231,19 @@ def examine(exam: Examination, began: float) -> Diagnosis:
         course.repaired,
         course.repairs,
         _in_time(lambda: course.repaired_error, None),
-        looked=f"Nothing found by the {len(RULES) - len(late)} rules that there was time for." if late else LOOKED,
-        left_out=(f"{', '.join(late)}: the time was up",) if late else (),
+        looked=_looked(late, dear),
+        left_out=(
+            *([f"{', '.join(late)}: the time was up"] if late else []),
+            *([f"{', '.join(dear)}: a training is too dear to be tried to its end, some dozen times"] if dear else []),
+        ),
     )
+
+
+def _looked(late: Sequence[str], dear: Sequence[str]) -> str:
+    """What is said where nothing was found."""
+    if not (late or dear):
+        return LOOKED
+    return f"Nothing found by the {len(RULES) - len({*late, *dear})} rules that could be asked."
 
 
 def _in_time(known: Callable[[], T], otherwise: T) -> T:

@@ -44,7 +44,12 @@ class Rule(Described):
     trial: Callable[[Examination], Trial | None] | None = None
     finer: Callable[[Arm], tuple[Arm, ...]] | None = None  # further arms, near the best one of the trial
     general: int = 0  # 1: its cure does some good to much, 2: to nearly everything, and says little of the cause
+    to_the_end: bool = False  # only by trainings to their end: not asked where these are too dear
     unless: tuple[str, ...] = ()  # codes that explain what it sees, and that nothing cures from here
+
+    def asked(self, exam: Examination) -> bool:
+        """Whether this training is cheap enough for it."""
+        return exam.whole or not self.to_the_end
 
     def generality(self, trial: Trial) -> int:
         """How little a gain in this trial says of the cause."""

@@ -42,7 +42,7 @@ def _of_length(subject: Subject, *, batch_size: int | None = None, epochs: int |
 def _too_large(exam: Examination) -> Trial | None:
     subject = exam.subject
     size = min(subject.batch_size, len(subject.train))
-    if size <= USUAL or not exam.whole or (subject.per_epoch > FEW_STEPS and size < LARGE):
+    if size <= USUAL or (subject.per_epoch > FEW_STEPS and size < LARGE):
         return None
     why = f"A mini-batch has {size:,} of {len(subject.train):,} rows, so that there are {subject.steps:,} steps in all."
     return Trial(why, (_batch(USUAL),))
@@ -51,7 +51,7 @@ def _too_large(exam: Examination) -> Trial | None:
 def _too_small(exam: Examination) -> Trial | None:
     """For as many epochs: fewer steps, each of them less by chance, and so by the same rate or by a larger one."""
     size = exam.subject.batch_size
-    if size > SMALL or not exam.whole:
+    if size > SMALL:
         return None
     usual, factor = _batch(USUAL), math.sqrt(USUAL / size)  # the noise of an update stays as it was (Krizhevsky, 2014)
     larger = replace(usual, name=f"{usual.name} and {factor:.2g} times the learning rate", change=Change(rate=factor))
@@ -69,13 +69,13 @@ def _too_short(exam: Examination) -> Trial | None:
         if exam.operations * factor <= MOST_OPERATIONS and exam.subject.steps * factor <= MOST_STEPS
     ]
     arms = tuple(Arm(f"{factor} times the epochs", subject=_times(factor)) for factor in factors)
-    return Trial("", arms) if arms and exam.whole else None
+    return Trial("", arms) if arms else None
 
 
 def _too_long(exam: Examination) -> Trial | None:
     factors = [factor for factor in SHORTER if factor * exam.subject.epochs >= 1]
     arms = tuple(Arm(f"{factor:g} times the epochs", subject=_times(factor)) for factor in factors)
-    return Trial("", arms, optimises=False) if arms and exam.whole else None
+    return Trial("", arms, optimises=False) if arms else None
 
 
 OP6 = Rule(
@@ -89,6 +89,7 @@ OP6 = Rule(
     "The dev error after as many epochs is lower.",
     "McCandlish et al., 2018 (gradient noise scale); Krizhevsky, 2014 (learning rate by the root of the size).",
     trial=_too_small,
+    to_the_end=True,
 )
 OP7 = Rule(
     "OP7",
@@ -100,6 +101,7 @@ OP7 = Rule(
     "The dev error after as many epochs is lower.",
     "Wilson and Martinez, 2003; McCandlish et al., 2018.",
     trial=_too_large,
+    to_the_end=True,
 )
 BV10 = Rule(
     "BV10",
@@ -112,6 +114,7 @@ BV10 = Rule(
     "Prechelt, 1998.",
     trial=_too_short,
     general=1,
+    to_the_end=True,
 )
 BV11 = Rule(
     "BV11",
@@ -124,5 +127,6 @@ BV11 = Rule(
     "Prechelt, 1998.",
     trial=_too_long,
     general=1,
+    to_the_end=True,
 )
 BATCHES = (OP7, OP6)

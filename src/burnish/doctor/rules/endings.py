@@ -56,7 +56,7 @@ def correlation(losses: Floats) -> tuple[float, float]:
 
 def _bouncing(exam: Examination) -> Iterable[Found]:
     """On the same rows at each step, as losses of mini-batches differ by the luck of their rows alone."""
-    if not exam.followed.finite or not exam.whole:
+    if not exam.followed.finite:
         return
     if not exam.promising(exam.probe(LOWER, exam.screening, paired.ALPHA)):
         return
@@ -110,6 +110,7 @@ OP5 = Rule(
     "Cohen et al., 2021 (edge of stability: bouncing alone is no fault).",
     look=_bouncing,
     unless=("OP1",),
+    to_the_end=True,
 )
 NN11 = Rule(
     "NN11",

@@ -38,7 +38,7 @@ def _stuck(exam: Examination) -> Iterable[Found]:
 def _few(exam: Examination) -> Iterable[Found]:
     """Halves of the rows, each row twice, so that as many steps see them; a fall has no reason to end here."""
     rows = exam.subject.train
-    if not exam.whole or not exam.followed.finite or len(rows) < FEWEST:
+    if not exam.followed.finite or len(rows) < FEWEST:
         return
     starts = range(FRESH, FRESH + LOOKS[0])
     halves = [(_half(rows, start), start) for start in starts]
@@ -87,5 +87,6 @@ DA21 = Rule(
     "The learning curve: the dev error at twice the rows.",
     "Cortes, Jackel, Solla, Vapnik and Denker, 1993 (learning curves).",
     look=_few,
+    to_the_end=True,
 )
 LIMITS = (BV, OP14, DA21)

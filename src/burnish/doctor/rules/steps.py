@@ -53,7 +53,7 @@ def _too_low(exam: Examination) -> Trial | None:
 
     And of a training of a few steps it is their number that is too low.
     """
-    if exam.subject.steps < FEW_STEPS or not exam.whole:
+    if exam.subject.steps < FEW_STEPS:
         return None
     return Trial(_shrunk(exam), tuple(_rate(factor) for factor in HIGHER))
 
@@ -75,26 +75,29 @@ def _finer(best: Arm) -> tuple[Arm, ...]:
     return _rate(best.change.rate / FINER), _rate(best.change.rate * FINER)
 
 
-def _no_warm_up(exam: Examination) -> Trial | None:
+def _no_warm_up(exam: Examination) -> Trial:
+    del exam
     warm = Arm("steps that grow over the first tenth", Change(warm_up=WARM_UP))
-    return Trial("", (warm,)) if exam.whole else None
+    return Trial("", (warm,))
 
 
-def _no_decay(exam: Examination) -> Trial | None:
+def _no_decay(exam: Examination) -> Trial:
+    del exam
     decayed = Arm("steps that shrink to 0 along a cosine", Change(decay=1.0))
-    return Trial("", (decayed,)) if exam.whole else None
+    return Trial("", (decayed,))
 
 
-def _no_average(exam: Examination) -> Trial | None:
+def _no_average(exam: Examination) -> Trial:
+    del exam
     averaged = Arm("the mean of the parameters over the last quarter", average=AVERAGED)
-    return Trial("", (averaged,), optimises=False) if exam.whole else None
+    return Trial("", (averaged,), optimises=False)
 
 
 def _weak(exam: Examination) -> Trial | None:
     """Where it is Adam already, other rates are tried by the rules of the learning rate alone; and where an optimiser
     leaves parameters alone, another one would move them, which is another cause.
     """
-    if not exam.whole or _is_adam(exam) or left_alone(exam):
+    if _is_adam(exam) or left_alone(exam):
         return None
     arms = tuple(
         Arm(f"Adam at a rate of {1e-3 * factor:g}", Change(rate=factor), subject=_with_adam) for factor in ADAM_RATES
@@ -128,7 +131,7 @@ def _clipped(exam: Examination) -> Trial | None:
 def _momentum(exam: Examination) -> Trial | None:
     """A usual memory, with the same first answer to a gradient, or the same sum of all."""
     found = optimisers.momentum(exam.answers, exam.gradient)
-    if found is None or found[1] < LONG_MEMORY or not exam.whole:
+    if found is None or found[1] < LONG_MEMORY:
         return None
     rate, memory = found[0] * exam.subject.rate, found[1]
     same_sum = rate * (1 - USUAL_MEMORY) / max(1 - memory, 1e-6)
@@ -173,6 +176,7 @@ OP2 = Rule(
     trial=_too_low,
     finer=_finer,
     general=1,
+    to_the_end=True,
 )
 OP3 = Rule(
     "OP3",
@@ -185,6 +189,7 @@ OP3 = Rule(
     "Robbins and Monro, 1951; Loshchilov and Hutter, 2017.",
     trial=_no_decay,
     general=2,
+    to_the_end=True,
 )
 OP4 = Rule(
     "OP4",
@@ -197,6 +202,7 @@ OP4 = Rule(
     "Goyal et al., 2017.",
     trial=_no_warm_up,
     general=1,
+    to_the_end=True,
 )
 OP8 = Rule(
     "OP8",
@@ -209,6 +215,7 @@ OP8 = Rule(
     "Kingma and Ba, 2015; Choi et al., 2019 (each at its own best rate).",
     trial=_weak,
     general=2,
+    to_the_end=True,
 )
 OP10 = Rule(
     "OP10",
@@ -231,6 +238,7 @@ OP13 = Rule(
     "The dev error of the whole training is lower.",
     "Sutskever, Martens, Dahl and Hinton, 2013.",
     trial=_momentum,
+    to_the_end=True,
 )
 OP15 = Rule(
     "OP15",
@@ -243,6 +251,7 @@ OP15 = Rule(
     "Polyak and Juditsky, 1992; Izmailov et al., 2018.",
     trial=_no_average,
     general=2,
+    to_the_end=True,
 )
 SPECIFIC = (OP10, OP13)
 RATES = (OP1, OP4, OP2)

@@ -96,7 +96,7 @@ def _too_small(exam: Examination) -> Trial | None:
     least = min((layer.units for layer in layers[:-1]), default=NARROW)
     if train.x.shape == train.y.shape and bool((train.x == train.y).all()):
         return None  # what has to come out is what went in: a narrow layer is what such a network is for
-    if least >= max(NARROW, layers[-1].units if layers else 0) or not exam.whole:
+    if least >= max(NARROW, layers[-1].units if layers else 0):
         return None
     wide = networks.resized(exam.subject, layers, exam.start.params, WIDER, WIDE)
     if wide is None:
@@ -145,5 +145,6 @@ NN10 = Rule(
     "The dev error of the whole training is lower.",
     "Geman, Bienenstock and Doursat, 1992.",
     trial=_too_small,
+    to_the_end=True,
 )
 PROOFS = (NN1, NN7)
