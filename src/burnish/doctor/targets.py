@@ -121,6 +121,12 @@ def _task(asked: Asked) -> Task:
     if not (binary or shares):
         return "regression"
     says = _says(asked, *np.array((0, 1), y.dtype))
+    if binary and alike and wide > 1 and says != "number":
+        _refuse(
+            f"Targets are {wide} zeros and ones a row, with as many outputs, and not one 1 in each row.",
+            "Several labels a row are not judged: each has an error of its own.",
+            "Diagnose one label at a time: its column of the targets, and its output.",
+        )
     if says == "unknown" or not alike or (says != "number" and wide > 1):
         form = "0 and 1" if binary else "shares that sum to 1 in each row"
         _ambiguous(f"Targets are {form} of a floating type, {wide} a row, with {asked.width} output(s).")
