@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import met
 import optax
 import plants
 from cases import Case, Plant
@@ -76,10 +77,6 @@ def _gathered(every: int) -> Plant:
     return changed
 
 
-def _loss(loss: Callable[[Any, Any], Any]) -> Plant:
-    return plants.subject(lambda given: replace(given, loss=loss))
-
-
 def _of_probabilities(outputs: Any, y: Any) -> Any:
     """Binary cross-entropy of one probability a row."""
     shares = jnp.clip(outputs[:, 0], 1e-7, 1 - 1e-7)
@@ -104,8 +101,9 @@ DESIGNS = (
     _design("J9", "layer norm, GELU", plants.settings(layer=_layer_norm, activation="gelu")),  # NN2, NU7
     _design("J9", "Lion", plants.optimiser(optax.lion(1e-3))),  # OP8
     _design("J9", "AdamW, one cycle", _one_cycle),  # OP9, OP12
-    _design("J8", "mean absolute error", _loss(lambda outputs, y: jnp.abs(outputs - y))),  # NN8, BV: no squares
+    _design("J8", "mean absolute error", met.lost(lambda outputs, y: jnp.abs(outputs - y))),  # NN8, BV: no squares
+    _design("J9", "rounded in training", met.rounded_in_training(8)),  # NU9, OP11
     _design(
-        "J2", "probabilities", plants.both(plants.settings(outputs=jax.nn.sigmoid), _loss(_of_probabilities))
+        "J2", "probabilities", plants.both(plants.settings(outputs=jax.nn.sigmoid), met.lost(_of_probabilities))
     ),  # NN8: no logits
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import further
 import jax
+import met
 import optax
 import plants
 from cases import Case, Plant
@@ -149,4 +150,13 @@ DOUBLE = tuple(
     )
 )  # fmt: skip
 
-FAULTS = (*LISTED, *OWN, *SWEEPS, *DOUBLE)
+# Met in trainings of others, which no rule had been tried on; the doctor names them since.
+MET = (
+    _own("J9", "against the class number", met.lost(met.against_class_number), "NN8"),
+    _own("J9", "logarithm of a logit", met.lost(met.logarithm_of_logit), "NN8"),
+    _own("J9", "a mask that stays in evaluation", met.mask_in_evaluation(0.3), "NU7", "NU6"),
+    _own("J9", "steps that end early", met.ended(0.05), "OP2", "BV10"),
+    _own("J8", "codes as numbers", plants.both(met.codes_as_numbers(12, 2.0), plants.settings(epochs=40)), "NN15"),
+)  # fmt: skip
+
+FAULTS = (*LISTED, *OWN, *SWEEPS, *DOUBLE, *MET)
