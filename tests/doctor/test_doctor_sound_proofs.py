@@ -13,6 +13,7 @@ from burnish.diagnosis.finding import Severity
 from burnish.doctor import diagnosis, examination, optimisers
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
+from burnish.doctor.course import Course
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import Change, Lab
 from burnish.doctor.monitor import Monitor
@@ -425,3 +426,23 @@ def test_what_is_too_dear_to_try_is_named(monkeypatch):
     assert {"BV10", "OP2", "DA21", "NN10"} < set(dear)
     assert any(one.startswith(", ".join(dear)) and "too dear" in one for one in found.left_out)
     assert not any(rule.code in dear for rule in TRIALS if rule.asked(exam))
+
+
+@pytest.mark.slow
+def test_a_part_of_evenly_spread_rows_is_no_other_unit():
+    """In their quantiles the two are the same; on the training rows' scale such rows are predicted worse."""
+    x = np.random.default_rng(0).uniform(-1.7, 1.7, (3000, 8)).astype(np.float32)
+    y = 2 * x[:, 0] + x[:, 1]
+    far = x[:, 0] > 0.3
+    init, apply = subjects.perceptron((8, 16, 1))
+    subject = subjects.subject(
+        init=init,
+        apply=lambda params, x: apply(params, x)[:, 0],
+        loss=lambda z, y: jnp.square(z - y),
+        train=Rows(x[:600], y[:600]),
+        dev=Rows(x[600:], y[600:]).take(np.flatnonzero(far[600:])[:400]),
+    )
+    found = [cause.finding.code for cause in Course(Examination(subject)).run().causes]
+
+    assert "DA3" in found
+    assert "DA2" not in found

@@ -217,6 +217,9 @@ class Course:
         for cause in self.causes[-len(told) :]:
             cause.cured, cause.confirmed = gained, gained is not None and gained.error_gain.low > 0
         if gained is not None and gained.error_gain.high < 0 and not arm.quarantines:
+            for cause, one in zip(self.causes[-len(told) :], told, strict=True):
+                if one.otherwise is not None:
+                    cause.finding, cause.by, cause.cured = one.otherwise, Evidence.TEST, None
             self.exam = before
             self.arms.pop()
             self._cured.pop()

@@ -21,6 +21,7 @@ class Found:
     finding: Finding
     by: Evidence
     arm: Arm | None = None  # None: nothing that can be done from here
+    otherwise: Finding | None = None  # what it is if the cure does harm for sure; None: what it is all the same
 
 
 @dataclass(frozen=True, slots=True)

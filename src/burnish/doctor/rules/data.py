@@ -45,7 +45,20 @@ def _looked(exam: Examination) -> tuple[Found, ...]:
     def cure(one: Finding) -> Arm | None:
         return DEV_AS_TRAIN if one.code == "DA2" else without if one in telling else None
 
-    return tuple(Found(one, rules[one.code].evidence, cure(one)) for one in found)
+    return tuple(
+        Found(one, rules[one.code].evidence, cure(one), _elsewhere(rules["DA3"], one) if one.code == "DA2" else None)
+        for one in found
+    )
+
+
+def _elsewhere(rule: DataRule, found: Finding) -> Finding:
+    """Inputs of a part of all rows may look like those of all in another unit: evenly spread ones do."""
+    return rule.finding(
+        f"Dev rows lie elsewhere ({found.where}). On the training rows' scale they are predicted worse: they are other "
+        "rows, and no such ones in other units.",
+        where=found.where,
+        severity=Severity.LIMIT,
+    )
 
 
 def _without(x: NDArray[Any], given: data_rows.Rows, telling: Sequence[Finding]) -> Arm:
