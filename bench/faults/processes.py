@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import queue
@@ -45,8 +46,11 @@ def duration(text: str) -> float:
 
 
 def read(path: Path | None) -> list[dict[str, Any]]:
-    """The lines that a stopped run has left."""
-    return [] if path is None or not path.exists() else [json.loads(line) for line in path.read_text().splitlines()]
+    """The lines that a stopped run has left; those of a compressed file, as kept ones are, too."""
+    if path is None or not path.exists():
+        return []
+    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def run(

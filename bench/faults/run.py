@@ -49,6 +49,8 @@ def main() -> None:
     parser.add_argument("--repairs", type=int, default=3, help="seeds of faults with which repairs are measured, too")
     parser.add_argument("--cache", type=Path, help="keep compiled programs here; times then are no costs")
     asked = parser.parse_args()
+    if asked.out is not None and asked.out.suffix == ".gz":
+        parser.error("--out is a file that lines are added to: unpack a compressed one first.")
     cases = {"faults": FAULTS, "controls": CONTROLS, "all": (*FAULTS, *CONTROLS)}[asked.kind]
     absent = {case.job: package for case in cases if (package := further.missing(case.job))}
     for job, package in absent.items():
