@@ -30,6 +30,10 @@ NORM_EPSILON = 1e-5
 SATURATED_ROWS = 0.95
 # Share of the rows with a gradient at the outputs from which a unit without any is dead: most of them.
 TOLD = 0.5
+# Depth from which gradients can be said to vanish or explode with it.
+DEEP = 4
+# Shares of a layer's units beyond those of right draws: dead ones, saturated ones.
+DEAD, SATURATED = 0.10, 0.30
 # Units that are compared with all others at once.
 BLOCK = 256
 

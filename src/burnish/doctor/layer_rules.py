@@ -15,23 +15,19 @@ from numpy.typing import NDArray
 
 from burnish.diagnosis.finding import Finding, Severity
 from burnish.doctor import null as nulls
-from burnish.doctor.gauges import Gauge
+from burnish.doctor.gauges import DEAD, DEEP, SATURATED, Gauge
 from burnish.doctor.lab import Change
 from burnish.doctor.watched import Watched
 from burnish.stats import interval
 
 # Tests among which the chance of a false alarm is divided: gradients, activations, first loss, dead, saturated.
 TESTS = 5
-# Depth from which gradients can be said to vanish or explode with it.
-DEEP = 4
 # From the last hidden layer to the first a gradient falls to less than a thousandth, or scales grow a thousandfold: a
 # choice, far beyond what right draws of networks that can be trained have.
 VANISHED = EXPLODED = 1e3
 # A first loss so many times that of knowing nothing. Logits of standard deviation 2 have 1.6 times for ten classes and
 # twice for four, and He's weights in the last layer too, on inputs of deviation 1.6, give them and do no harm.
 TOO_LARGE = 3.0
-# Shares of a layer's units beyond those of right draws: dead, saturated.
-DEAD, SATURATED = 0.10, 0.30
 # A share of a layer's units beyond which what is left is another network than was asked for: a limit, below it a note,
 # as they may be spare. A choice.
 MOST = 0.5

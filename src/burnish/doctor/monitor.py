@@ -211,12 +211,10 @@ class Monitor:
 
     def _read(self, step: int, params: PyTree, gradients: Sequence[Array] | None, updates: PyTree) -> None:
         leaves = self._trainable("params", params)
-        scale = None if gradients is None else np.asarray(traces.scales(gradients), np.float64)
         cosine = math.nan
         if gradients is not None and updates is not None:
             cosine = float(traces.cosine(gradients, self._trainable("updates", updates), leaves))
-        weight, prints = np.asarray(traces.scales(leaves), np.float64), np.asarray(traces.prints(leaves))
-        self._traces.readings.append(Reading(step, self._count, weight, scale, prints, cosine))
+        self._traces.readings.append(Reading(step, self._count, np.asarray(traces.prints(leaves)), cosine))
 
     def _keep(self, x: Any, y: Any, params: PyTree) -> None:
         """Rows of the first batches, for reading layers: enough of them, and no more memory than `KEPT_BYTES`."""

@@ -53,11 +53,6 @@ class Probed:
     steps: int
     starts: int
 
-    @property
-    def share(self) -> float:
-        """The gain for sure, as a share of the control's loss."""
-        return self.gain.low / self.control if self.control > 0 else 0.0
-
 
 def train(lab: Lab, arm: Arm, seed: int, *, steps: int, uninformed: float) -> Trained:
     """Train one arm from one start.

@@ -10,6 +10,10 @@ from burnish.diagnosis.described import Described
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor.arms import Arm
 
+# Rows that a network and its loss are asked about, where no training is, and the relative size up to which two float32
+# evaluations of the same thing differ by rounding alone.
+FEW, ROUNDING = 64, 1e-3
+
 if TYPE_CHECKING:
     from burnish.doctor.examination import Examination
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.data.observation import listed
 from burnish.diagnosis import training
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor import layer_rules
@@ -36,8 +37,6 @@ AGREEING = 3
 READINGS, UPHILL = 4, 1e-3
 # A loss so much above the first one has risen, which is more than having learned nothing.
 RISEN = 0.10
-# Leaves that one sentence names.
-NAMED = 3
 # Evenly spaced stretches into which the losses of all steps are averaged to be read as a curve.
 STRETCHES = 24
 
@@ -111,7 +110,7 @@ def _unfinite(traces: Traces, seen: Watched | None) -> Iterable[Finding]:
         yield _not_finite(evidence, "Number the classes from 0.", f"step {found.step}")
         return
     before = ", and the gradients of the step before" if math.isfinite(found.before) else ""
-    where = f" of {_listed(found.leaves)}" if found.leaves else ""
+    where = f" of {listed(found.leaves)}" if found.leaves else ""
     remedy = {
         "input": "Drop or impute the row, and look at what prepares the batch.",
         "target": "Drop the row, and look at what prepares the batch.",
@@ -156,7 +155,7 @@ def _idle(traces: Traces, frozen: Sequence[str], dead: Sequence[str]) -> Iterabl
         names = _names(traces, still)
         had = ", and had a gradient" if traces.batches else ""
         yield _frozen(
-            f"{_listed(names)} did not change by a single bit in {steps:,} steps, in which others did{had}.",
+            f"{listed(names)} did not change by a single bit in {steps:,} steps, in which others did{had}.",
             names,
             "Look at the optimiser's masks and labels, which may leave these parameters out, and at the size of their "
             "updates. If they are meant to stay, name them in `frozen`.",
@@ -186,7 +185,7 @@ def _without_gradient(traces: Traces, never: NDArray[np.bool_], dead: Sequence[s
             "NN5",
             "A whole layer is dead",
             Severity.FAULT,
-            f"No unit of {first} lets anything through on any row seen, and {_listed(names)} had no gradient in "
+            f"No unit of {first} lets anything through on any row seen, and {listed(names)} had no gradient in "
             f"{traces.batches:,} batches.",
             "A lower learning rate, He's initialisation and biases of 0, leaky ReLU or GELU, standardised inputs.",
             where=first,
@@ -195,7 +194,7 @@ def _without_gradient(traces: Traces, never: NDArray[np.bool_], dead: Sequence[s
     if never.all():
         evidence = f"No parameter had a gradient in {traces.batches:,} batches: the loss does not depend on them."
     else:
-        evidence = f"{_listed(names)} had a gradient of exactly 0 in all of {traces.batches:,} batches."
+        evidence = f"{listed(names)} had a gradient of exactly 0 in all of {traces.batches:,} batches."
     yield _frozen(
         evidence,
         names,
@@ -286,8 +285,3 @@ def _as_curve(at: NDArray[np.float64], train: NDArray[np.float64], dev: NDArray[
 
 def _names(traces: Traces, chosen: NDArray[np.bool_]) -> tuple[str, ...]:
     return tuple(name for name, one in zip(traces.names, chosen, strict=True) if one)
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:NAMED])
-    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"

@@ -32,8 +32,6 @@ class Reading:
 
     step: int
     count: int  # of steps recorded by then
-    weight: NDArray[np.float64]  # root mean square
-    gradient: NDArray[np.float64] | None
     prints: NDArray[np.uint32]  # equal for equal bits
     cosine: float = np.nan  # between update and gradient; a descent has a negative one. nan where either is missing
 
@@ -153,18 +151,6 @@ def peak(values: Any) -> Any:
 @jax.jit
 def _peak(values: Array) -> Array:
     return jnp.max(jnp.abs(values))
-
-
-@jax.jit
-def scales(leaves: Sequence[Array]) -> Float[Array, " leaf"]:
-    """Root mean square of each leaf, without overflow in the squares."""
-
-    def one(leaf: Array) -> Array:
-        wide = leaf.astype(jnp.float32)
-        largest = jnp.maximum(jnp.max(jnp.abs(wide)), jnp.finfo(jnp.float32).tiny)
-        return largest * jnp.sqrt(jnp.mean(jnp.square(wide / largest)))
-
-    return jnp.stack([one(leaf) if leaf.size else jnp.float32(0) for leaf in leaves])
 
 
 @jax.jit

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.data.observation import listed
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.diagnosis.gradient_check import check_gradients
 from burnish.diagnosis.gradient_reading import Verdict
@@ -19,11 +20,9 @@ from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import CHECKED_ROWS, Examination
 from burnish.doctor.lab import Change, quick
-from burnish.doctor.rule import Found, Rule, Trial
+from burnish.doctor.rule import ROUNDING, Found, Rule, Trial
 from burnish.errors import ConfigError
 
-# Relative size up to which two float32 evaluations of the same thing differ by rounding alone.
-ROUNDING = 1e-3
 # Cosine from which two gradients point straight away from each other.
 OPPOSITE = -0.999
 # Gradients above this are far enough from float32's smallest numbers for a step to be none by rounding.
@@ -32,8 +31,6 @@ UNDERFLOW = 1e-20
 LOOKED_AT = 20
 # Primitives whose derivative in JAX is not the slope of what they compute.
 HOLDING = {"stop_gradient", "round", "sign", "floor", "ceil", "argmax", "argmin"}
-# Leaves that one sentence names.
-NAMED = 3
 
 OWN_DERIVATIVES = Arm("JAX's own derivatives", subject=networks.plain)
 
@@ -114,7 +111,7 @@ def _off(leaves: Sequence[LeafCheck], checked: GradientCheck) -> str:
     leaf = _worst(leaves)
     at = "" if leaf.index is None else f", {leaf.analytic:.4g} against {leaf.numeric:.4g} at {list(leaf.index)}"
     return (
-        f"{len(leaves)} of {len(checked.leaves)} leaves: {_listed([one.name for one in leaves])}. The gradient of "
+        f"{len(leaves)} of {len(checked.leaves)} leaves: {listed([one.name for one in leaves])}. The gradient of "
         f"{leaf.name} is {leaf.distance:.2g} off its differences{at}. {leaf.hint}".strip()
     )
 
@@ -194,20 +191,20 @@ def _frozen(exam: Examination) -> Iterable[Found]:
     )
     if disconnected:
         yield NU3.found(
-            f"The cost does not depend on {_listed(disconnected)}, or not so that it can be learned: the gradient is 0 "
+            f"The cost does not depend on {listed(disconnected)}, or not so that it can be learned: the gradient is 0 "
             f"in {nulls.DRAWS} random draws of all parameters, and all through the training.",
             where=disconnected[0],
         )
     if alone:
         yield NU3.found(
-            f"The optimiser leaves {_listed(alone)} alone: with a gradient they did not change by a single bit in "
+            f"The optimiser leaves {listed(alone)} alone: with a gradient they did not change by a single bit in "
             f"{exam.subject.steps:,} steps.",
             where=alone[0],
         )
     carried = [name for name in _uncarried(exam) if not name.startswith(exam.subject.frozen)]
     if carried:
         yield NU3.found(
-            f"The state {_listed(carried)} is after {exam.subject.steps:,} steps what it was before the first one, to "
+            f"The state {listed(carried)} is after {exam.subject.steps:,} steps what it was before the first one, to "
             "the last bit.",
             where=carried[0],
             remedy="Return from apply_training the params with the state as the network left it; if it is meant to "
@@ -264,10 +261,6 @@ def left_alone(exam: Examination) -> list[str]:
 def _named(exam: Examination, chosen: NDArray[np.bool_]) -> list[str]:
     paths = jax.tree_util.tree_leaves_with_path(exam.start.params)
     return [jax.tree_util.keystr(path) for (path, _), one in zip(paths, chosen, strict=True) if one]
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _half_precision(exam: Examination) -> Trial | None:

@@ -10,11 +10,9 @@ from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import PRACTICAL_SHARE, Examination
-from burnish.doctor.gauges import Gauge
+from burnish.doctor.gauges import DEEP, Gauge
 from burnish.doctor.rule import Rule, Trial
 
-# Depth from which gradients can be said to vanish or explode with it.
-DEEP = 4
 # A first layer that is told to change less than a thousandth of what the last one is, relative to its weights.
 VANISHING = 1e-3
 # Chance with which a right start calls for a probe, which then decides: of the three scales together.

@@ -21,13 +21,11 @@ from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.gauges import Gauger
 from burnish.doctor.lab import Lab, quick
-from burnish.doctor.rule import Found, Rule
+from burnish.doctor.rule import FEW, ROUNDING, Found, Rule
 from burnish.doctor.rules.initialisation import right_start
-from burnish.doctor.rules.outputs import FEW, Reach, beyond, reach
+from burnish.doctor.rules.outputs import Reach, beyond, reach
 from burnish.doctor.subject import Rows, Subject
 
-# Relative size up to which two float32 evaluations of the same thing differ by rounding alone.
-ROUNDING = 1e-3
 # The same for two costs of 64 rows, of which the same numbers are summed in another order.
 DEALT = 1e-5
 # Random outputs and orders of the targets for which they have to be.

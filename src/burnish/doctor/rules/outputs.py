@@ -18,12 +18,10 @@ from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import PRACTICAL_SHARE, Examination
 from burnish.doctor.lab import quick
-from burnish.doctor.rule import Found, Rule, Trial
+from burnish.doctor.rule import FEW, ROUNDING, Found, Rule, Trial
 from burnish.doctor.subject import Subject
 from burnish.stats import interval
 
-# Rows of an exact test, and the relative size up to which float32 sums differ by rounding alone.
-FEW, ROUNDING = 64, 1e-3
 # How sure a made-up answer is, as a probability or as a logit, and classes beyond which none are made up.
 SURE, MOST_CLASSES = 0.9, 100
 # How much larger the last layer's weights are made to see how far the outputs reach; what is bounded stays the same.

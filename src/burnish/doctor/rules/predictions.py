@@ -12,15 +12,13 @@ from burnish.diagnosis.described import Described
 from burnish.diagnosis.finding import Finding
 from burnish.diagnosis.run_rules import calibration, seeds, slices, threshold
 from burnish.doctor.examination import AT_ONCE, FALSE_ALARMS, MEASURED, NOTHING_CHANGED, PROBE_ALARMS, Examination
-from burnish.doctor.rule import Found, Rule
+from burnish.doctor.rule import ROUNDING, Found, Rule
 from burnish.stats import false_alarms
 
 Floats = NDArray[np.float64]
 
 # Columns among which slices are looked for.
 MOST_COLUMNS = 200
-# Relative size up to which two float32 sums are the same.
-ROUNDING = 1e-3
 
 
 def _alpha(code: str) -> float:

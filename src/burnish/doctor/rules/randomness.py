@@ -13,9 +13,7 @@ from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import anatomy
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import quick
-from burnish.doctor.rule import Found, Rule
-from burnish.doctor.rules.numerics import ROUNDING
-from burnish.doctor.rules.outputs import FEW
+from burnish.doctor.rule import FEW, ROUNDING, Found, Rule
 
 
 def _key_ignored(exam: Examination) -> Iterable[Found]:

@@ -12,11 +12,9 @@ import numpy as np
 
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor.examination import Examination
+from burnish.doctor.gauges import DEAD, SATURATED
 from burnish.doctor.rule import Found, Rule, Trial
 from burnish.doctor.rules.initialisation import CALLED_FOR, right_start
-
-# Shares of a layer's units beyond those of right initialisation: dead ones, saturated ones.
-DEAD, SATURATED = 0.10, 0.30
 
 
 def _excess(exam: Examination, name: str) -> np.ndarray:

@@ -15,14 +15,12 @@ from burnish.doctor import anatomy, networks
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
-from burnish.doctor.rule import Found, Rule, Trial
+from burnish.doctor.rule import FEW, ROUNDING, Found, Rule, Trial
 from burnish.doctor.rules.initialisation import right_start
 from burnish.doctor.subject import Subject
 
 # Share of a layer's units that may say the same on every row: two equal ones alone are harmless duplicates.
 TWINS = 0.5
-# Rows of an exact test, and the relative size up to which float32 sums differ by rounding alone.
-FEW, ROUNDING = 64, 1e-3
 # Standard deviations from 0, on either side, to which a network is looked at for a bend: beyond where biases of 1 lie.
 FAR = 10.0
 # Units of a layer below which a network may be too small; how much wider it is tried, and how wide at least.
