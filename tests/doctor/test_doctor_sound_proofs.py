@@ -371,6 +371,7 @@ def without_others(z, y):
         ({"loss": class_number}, [Severity.FAULT]),
         ({"loss": without_others}, [Severity.FAULT]),
         ({"loss": lambda z, y: jnp.square(z - jax.nn.one_hot(y, 4)).mean(axis=1)}, []),
+        ({"loss": subjects.cross_entropy}, []),
         (
             {
                 "loss": lambda p, y: -jnp.log(jnp.take_along_axis(p, y[:, None], axis=1)[:, 0] + 1e-6),
@@ -379,7 +380,7 @@ def without_others(z, y):
             [],
         ),
     ],
-    ids=["against the class number", "the right one alone", "one-hot", "probabilities"],
+    ids=["against the class number", "the right one alone", "one-hot", "logits", "probabilities"],
 )
 def test_a_loss_has_to_tell_classes_apart(changes, expected):
     assert [severity for _, severity in told("NN8", replace(HEALTHY, **changes))] == expected

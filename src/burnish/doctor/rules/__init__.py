@@ -29,7 +29,7 @@ from burnish.doctor.rules import (
 
 PROOFS: tuple[Rule, ...] = (
     randomness.NU11,
-    *numerics.PROOFS[:-1],
+    *numerics.PROOFS,
     randomness.NU9,
     numerics.NU10,
     *data.PROOFS,

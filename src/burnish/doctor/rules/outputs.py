@@ -82,10 +82,11 @@ def reach(exam: Examination) -> Reach | None:
 
 
 def _made_up(exam: Examination) -> Iterable[Found]:
-    if why := _indifferent(exam):
+    turned = list(_turned(exam))
+    if not turned and (why := _indifferent(exam)):
         yield NN8.found(why)
         return
-    yield from _turned(exam)
+    yield from turned
     yield from _bounds(exam)
 
 
