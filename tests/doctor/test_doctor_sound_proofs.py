@@ -447,3 +447,39 @@ def test_a_part_of_evenly_spread_rows_is_no_other_unit():
 
     assert "DA3" in found
     assert "DA2" not in found
+
+
+def mislabelled(rows, share, seed):
+    rng = np.random.default_rng(seed)
+    wrong = (rows.y + rng.integers(1, 4, len(rows))) % 4
+    return Rows(rows.x, np.where(rng.random(len(rows)) < share, wrong, rows.y).astype(np.int32))
+
+
+@pytest.mark.slow
+def test_rows_of_wrong_labels_are_left_out_where_that_helps_for_sure():
+    right = subjects.clusters(400, seed=5)
+    noisy = subjects.subject(
+        (8, 64, 64, 4),
+        train=mislabelled(subjects.clusters(600), 0.25, 1),
+        dev=mislabelled(subjects.clusters(600, seed=2), 0.25, 2),
+        epochs=30,
+    )
+    course = Course(Examination(noisy)).run()
+
+    assert "DA17" in [cause.finding.code for cause in course.causes if cause.confirmed]
+    assert len(course.repaired.train) < 0.9 * len(noisy.train)
+    errors = [
+        lab.errors(lab.train(lab.start(), lab.subject.steps)[0].params, right).mean()
+        for lab in (Lab(noisy), Lab(course.repaired))
+    ]
+    assert errors[1] < errors[0]
+
+
+@pytest.mark.slow
+def test_dev_rows_that_are_moved_are_moved_back():
+    moved = subjects.clusters(400, seed=2)
+    moved = Rows((moved.x + np.linspace(-1, 1, 8)).astype(np.float32), moved.y)
+    course = Course(Examination(subjects.subject(dev=moved))).run()
+
+    assert [cause.finding.code for cause in course.causes if cause.confirmed][:1] in (["DA2"], ["DA3"])
+    assert course.repairs[0] == "dev inputs on the training rows' scale"

@@ -216,7 +216,7 @@ class Course:
         gained = self._gain(before, arm)
         for cause in self.causes[-len(told) :]:
             cause.cured, cause.confirmed = gained, gained is not None and gained.error_gain.low > 0
-        if gained is not None and gained.error_gain.high < 0 and not arm.quarantines:
+        if self._refused(arm, gained, told):
             for cause, one in zip(self.causes[-len(told) :], told, strict=True):
                 if one.otherwise is not None:
                     cause.finding, cause.by, cause.cured = one.otherwise, Evidence.TEST, None
@@ -224,6 +224,16 @@ class Course:
             self.arms.pop()
             self._cured.pop()
         return True
+
+    def _refused(self, arm: Arm, gained: Probed | None, told: list[Found]) -> bool:
+        """Whether a proof's cure is left out again: where it does harm for sure, and of a limit where it is not sure to
+        help.
+        """
+        if arm.quarantines:
+            return False
+        if any(one.finding.severity is Severity.FAULT for one in told):
+            return gained is not None and gained.error_gain.high < 0
+        return gained is None or gained.error_gain.low <= 0
 
     def _gain(self, before: Examination, arm: Arm) -> Probed | None:
         """Of a proof's cure: this examination's trainings against those of the one before, from the same starts."""

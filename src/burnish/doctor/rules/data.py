@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.data.observation import listed
-from burnish.diagnosis.data_rules import duplicates, register
+from burnish.diagnosis.data_rules import duplicates, models, register
 from burnish.diagnosis.data_rules import rows as data_rows
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Finding, Severity
@@ -20,6 +20,9 @@ from burnish.doctor.rule import Found, Rule
 from burnish.doctor.subject import Rows, Subject
 from burnish.stats import false_alarms
 
+# Training rows up to which those with doubtful labels are looked for, which takes some seconds; and parts that take
+# turns in being predicted (Kohavi, 1995).
+MOST_DOUBTED, FOLDS = 20_000, 5
 # Rules about single columns that tell too much of the target.
 TELLING = ("DA10", "DA12")
 # Those that no probe of a training answers better, and that need no names or times of columns.
@@ -43,7 +46,9 @@ def _looked(exam: Examination) -> tuple[Found, ...]:
     without = _without(train.x, given, telling) if telling else None
 
     def cure(one: Finding) -> Arm | None:
-        return DEV_AS_TRAIN if one.code == "DA2" else without if one in telling else None
+        if one.code == "DA17":
+            return _without_doubted(given)
+        return DEV_AS_TRAIN if one.code in ("DA2", "DA3") else without if one in telling else None
 
     return tuple(
         Found(one, rules[one.code].evidence, cure(one), _elsewhere(rules["DA3"], one) if one.code == "DA2" else None)
@@ -68,6 +73,27 @@ def _without(x: NDArray[Any], given: data_rows.Rows, telling: Sequence[Finding])
     kept[places], put[places] = 0, np.mean(x[:, places], axis=0, dtype=np.float64)
     name = f"{listed([given.names[place] for place in places])} at the mean in all rows"
     return Arm(name, inputs=lambda x: x * kept + put, quarantines=True)
+
+
+def _without_doubted(given: data_rows.Rows) -> Arm | None:
+    """Training rows that two families of models, which had not seen them, both give another class than theirs."""
+    if len(given.y_train) > MOST_DOUBTED:
+        return None
+    codes, y = np.unique(given.y_train, return_inverse=True)
+    rng = np.random.default_rng([given.seed, 17])
+    folds, truth = models.dealt(y.astype(np.float64), FOLDS, rng), models.truth_of(y.astype(np.float64), len(codes))
+    said, other = (
+        models.crossed(family, given.x_train, truth, given.kinds, folds, given.seed).argmax(axis=1)
+        for family in (models.trees, models.neighbours)
+    )
+    kept = np.flatnonzero((said != other) | (said == y))
+    if len(np.unique(y[kept])) < len(codes):
+        return None
+    doubted = len(y) - len(kept)
+    return Arm(
+        f"without {doubted:,} training rows whose labels two models doubt",
+        subject=lambda subject: replace(subject, train=subject.train.take(kept)),
+    )
 
 
 def look_of(code: str) -> Callable[[Examination], Iterable[Found]]:
