@@ -153,13 +153,16 @@ def test_faults_come_first_whatever_was_named_first(monkeypatch):
     assert [one["by"] for one in diagnosis.document()["findings"]] == ["proof", "probe"]
 
 
-@pytest.mark.parametrize(("gained", "cause"), [(0.46, "OP1"), (0.40, "OP8")])
-def test_a_special_cause_that_regains_nearly_all_comes_before_a_general_cure(gained, cause):
-    """Adam does some good to nearly every training by SGD; a rate that is too high is still one that is too high."""
+@pytest.mark.parametrize(
+    ("gained", "longer", "cause"), [(0.46, 1, "OP1"), (0.40, 1, "OP8"), (0.40, 16, "OP1"), (0.20, 16, "OP8")]
+)
+def test_a_special_cause_that_regains_nearly_all_comes_before_a_general_cure(gained, longer, cause):
+    """Adam does some good to nearly every training by SGD; a rate that is too high is still one that is too high. Of a
+    cure that takes many more steps half is enough."""
     rules = {rule.code: rule for rule in TRIALS}
     special, general = (
-        Candidate(rules[code], Trial("", ()), SimpleNamespace(control=0.6, treatment=0.6 - regained))
-        for code, regained in (("OP1", gained), ("OP8", 0.5))
+        Candidate(rules[code], Trial("", ()), SimpleNamespace(control=0.6, treatment=0.6 - regained, steps=steps))
+        for code, regained, steps in (("OP1", gained, 100), ("OP8", 0.5, 100 * longer))
     )
 
     assert course._regains(special, general) == (cause == "OP1")

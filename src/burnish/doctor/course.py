@@ -190,8 +190,11 @@ class Course:
         return tuple(arm.name for arm in (*self.arms, *([] if self.improved is None else [self.improved.arm])))
 
     def _improve(self) -> None:
-        """Of the cures of what is only room for improvement, that which gains most; of equal ones the cheapest."""
-        able = [one for one in self._room if one.arm.cures]
+        """Of the cures of what is only room for improvement, that which gains most; of equal ones the cheapest.
+
+        None where one input may tell the target (DA10): to lean on it more is a gain on these dev rows alone.
+        """
+        able = [] if "DA10" in self._uncured() else [one for one in self._room if one.arm.cures]
         if able and self.exam.whole:
             best = min(able, key=lambda one: one.treatment)
             alike = [one for one in able if one is best or _alike(self.exam, one, best)]

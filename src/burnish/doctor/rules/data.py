@@ -42,6 +42,8 @@ def _looked(exam: Examination) -> tuple[Found, ...]:
         wrong = exam.lab.errors(exam.followed.end.params, dev) > 0
         copied = duplicates.across(given, false_alarms.share("DA7", total=FALSE_ALARMS - PROBE_ALARMS), wrong=wrong)
         found = [one for one in found if one.code != "DA7"] + list(copied)
+    if train.x.ndim == 2 and train.x.shape[1] == 1:  # what has to tell the target tells it: there is nothing else
+        found = [one for one in found if one.code != "DA10"]
     telling = [one for one in found if one.code in TELLING and one.severity is Severity.FAULT and train.x.ndim == 2]
     without = _without(train.x, given, telling) if telling else None
 
