@@ -17,7 +17,7 @@ from burnish.doctor.course import Course
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import Change, Lab
 from burnish.doctor.monitor import Monitor
-from burnish.doctor.rules import RULES, TRIALS
+from burnish.doctor.rules import RULES, TRIALS, outputs
 from burnish.doctor.subject import Rows
 from burnish.errors import ConfigError
 from doctor import subjects
@@ -483,3 +483,25 @@ def test_dev_rows_that_are_moved_are_moved_back():
 
     assert [cause.finding.code for cause in course.causes if cause.confirmed][:1] in (["DA2"], ["DA3"])
     assert course.repairs[0] == "dev inputs on the training rows' scale"
+
+
+@pytest.mark.parametrize("activation", [jnp.tanh, jax.nn.relu, jax.nn.gelu])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_free_output_has_no_bounds(activation, seed):
+    """Whatever its biases are drawn to be: they may be larger than all that the weights add."""
+    init, apply = subjects.perceptron((8, 16, 1), activation)
+    subject = subjects.subject(
+        init=init,
+        apply=lambda params, x: apply(params, x)[:, 0],
+        loss=lambda z, y: jnp.square(z - y),
+        train=numbers(200, seed),
+        dev=numbers(100, seed + 10),
+        seed=seed,
+    )
+    flat = replace(
+        subject, train=Rows(subject.train.x, subject.train.y[:, 0]), dev=Rows(subject.dev.x, subject.dev.y[:, 0])
+    )
+    far = outputs.reach(Examination(flat))
+
+    assert np.isinf([far.low, far.high]).all()
+    assert told("NN8", flat) == []

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
+from numpy.typing import NDArray
 from scipy import optimize
 
 from burnish.diagnosis.finding import Evidence, Severity
@@ -26,6 +27,8 @@ from burnish.stats import interval
 SURE, MOST_CLASSES = 0.9, 100
 # How much larger the last layer's weights are made to see how far the outputs reach; what is bounded stays the same.
 ENLARGED = (1e2, 1e4)
+# Random draws beside a right one: that all of them have one sign is a matter of 1 in 128.
+DRAWS = 8
 # An output beyond which any loss of logits is as near to 0 as it can be: exp(−30) is 1e-13.
 FREE = 30.0
 # A loss that cannot fall below this share of what is reached without a look at the inputs, where free outputs reach
@@ -56,23 +59,31 @@ class Reach:
 
 
 def reach(exam: Examination) -> Reach | None:
-    """By random draws whose last layer, and all vectors, are made much larger, with both signs; None without a layer.
+    """By draws whose last layer, and all vectors, are made much larger, with both signs; None without a layer.
 
-    Vectors too, as a gain may follow whatever keeps a layer's outputs within bounds.
+    Vectors too, as a gain may follow whatever keeps a layer's outputs within bounds. A right draw has no biases, so
+    that an output without bounds takes the weights' sign; and as a gain of 0 would hide all, there are random draws
+    beside it, whose vectors have signs of their own.
     """
-    layers, x = exam.gauger.layers, jnp.asarray(exam.lab.gauge.x[:FEW])
-    if not layers:
+    gauger, start = exam.gauger, exam.start.params
+    if not gauger.layers:
         return None
-    leaves, tree = jax.tree.flatten(jax.device_get(nulls.random_draw(exam.gauger, exam.start.params, 0)))
-    last, ends = layers[-1].leaf, []
-    for factor in ENLARGED:
-        made = []
-        for sign in (1, -1):
-            grown = [leaf * factor if leaf.ndim < 2 else leaf for leaf in leaves]
-            changed = [leaf * sign * factor if place == last else leaf for place, leaf in enumerate(grown)]
-            made.append(np.asarray(exam.lab.apply(jax.tree.unflatten(tree, changed), x), np.float64))
-        ends.append((float(np.min(made)), float(np.max(made))))
-    (low, high), (lower, higher) = ends
+    rng, x = np.random.default_rng(0), jnp.asarray(exam.lab.gauge.x[:FEW])
+    draws = [(nulls.right_draw(gauger, start, 0), False)]
+    draws += [(nulls.random_draw(gauger, start, number), True) for number in range(DRAWS)]
+    made: dict[float, list[NDArray[np.float64]]] = {factor: [] for factor in ENLARGED}
+    for drawn, turned in draws:
+        leaves, tree = jax.tree.flatten(jax.device_get(drawn))
+        turns = rng.choice((1, -1), len(leaves)) if turned else np.ones(len(leaves))
+        for factor in ENLARGED:
+            grown = [
+                leaf * (turn * factor) if leaf.ndim < 2 else leaf for leaf, turn in zip(leaves, turns, strict=True)
+            ]
+            for sign in (1, -1):
+                grown[gauger.layers[-1].leaf] = leaves[gauger.layers[-1].leaf] * (sign * factor)
+                given = [leaf.astype(own.dtype) for leaf, own in zip(grown, leaves, strict=True)]
+                made[factor].append(np.asarray(exam.lab.apply(jax.tree.unflatten(tree, given), x), np.float64))
+    (low, high), (lower, higher) = ends = [(float(np.min(one)), float(np.max(one))) for one in made.values()]
     if not np.isfinite(ends).all():
         return Reach(-np.inf, np.inf)
     return Reach(
