@@ -15,6 +15,9 @@ from burnish.doctor.examination import Examination
 from burnish.doctor.lab import quick
 from burnish.doctor.rule import FEW, ROUNDING, Found, Rule
 
+# Primitives that draw; others split a key or fold a number into it.
+DRAWING = ("random_bits", "random_gamma", "threefry2x32", "rng_")
+
 
 def _key_ignored(exam: Examination) -> Iterable[Found]:
     """Training outputs that differ from those of evaluation by chance, and by the same chance in each step.
@@ -51,10 +54,8 @@ def _augmentation_ignores_key(exam: Examination) -> Iterable[Found]:
 
 def _draws(function: Callable[..., Any], *arguments: Any) -> bool:
     """Whether a function draws random numbers, by JAX or outside it."""
-    names = anatomy.primitives(function, *arguments)
-    return any(name.startswith(("random_", "threefry", "rng_")) for name in names) or not anatomy.repeatable(
-        function, *arguments
-    )
+    drawn = any(name.startswith(DRAWING) for name in anatomy.primitives(function, *arguments))
+    return drawn or not anatomy.repeatable(function, *arguments)
 
 
 def _same_numbers(exam: Examination) -> Iterable[Found]:
