@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -10,6 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from burnish.doctor import course
+from burnish.doctor.examination import Examination
+from burnish.doctor.rules import RULES
 from burnish.doctor.subject import Rows, Subject
 
 
@@ -59,3 +63,65 @@ def subject(sizes: Sequence[int] = (8, 16, 16, 4), **changes: Any) -> Subject:
         "epochs": 10,
     }
     return Subject(**{**given, **changes})
+
+
+def bounded(low: float, high: float) -> Subject:
+    """One number for each row, between these."""
+    return subject(
+        init=lambda key: [jax.random.normal(key, (8, 1))],
+        apply=lambda params, x: low + (high - low) * jax.nn.sigmoid(x @ params[0]),
+        loss=lambda z, y: jnp.square(z - y)[:, 0],
+        epochs=3,
+    )
+
+
+# A healthy training, from which others differ in one thing.
+HEALTHY = subject()
+
+
+def found(subject, *codes):
+    """Codes of what the rules of these codes find; of all rules, if none is named."""
+    exam = Examination(subject)
+    looked = [rule for rule in RULES if not codes or rule.code in codes]
+    seen = [one.finding.code for rule in looked if rule.look for one in rule.look(exam)]
+    tried = [
+        one
+        for rule in looked
+        if rule.trial and (trial := rule.trial(exam))
+        for one in course._screened(exam, rule, trial)
+    ]
+    return seen + [one.rule.code for one in tried if exam.confirm(one.probed, one.arms)[1]]
+
+
+def scaled(rows, factor):
+    return Rows(rows.x * factor, rows.y)
+
+
+def in_order(rows):
+    order = np.argsort(rows.y, kind="stable")
+    return Rows(rows.x[order], rows.y[order])
+
+
+def numbers(rows, factor=1.0, shift=0.0):
+    y = np.random.default_rng(len(rows)).normal(size=len(rows)) * 0.2 + np.sin(rows.x[:, 0])
+    return Rows(rows.x, (factor * y + shift).astype(np.float32))
+
+
+def regression(factor=1.0, **changes):
+    init, apply = perceptron((8, 16, 1))
+    given = {
+        "init": init,
+        "apply": lambda p, x: apply(p, x)[:, 0],
+        "loss": lambda z, y: jnp.square(z - y),
+        "train": numbers(HEALTHY.train, factor),
+        "dev": numbers(HEALTHY.dev, factor),
+    }
+    return replace(HEALTHY, **{**given, **changes})
+
+
+def dropped(params, x, key, share=0.2):
+    """HEALTHY with dropout in its hidden layers."""
+    for place, layer in enumerate(params[:-1]):
+        kept = jax.random.bernoulli(jax.random.fold_in(key, place), 1 - share, (len(x), len(layer["b"])))
+        x = jnp.where(kept, jax.nn.relu(x @ layer["w"] + layer["b"]) / (1 - share), 0)
+    return x @ params[-1]["w"] + params[-1]["b"]

@@ -10,43 +10,19 @@ import optax
 import pytest
 
 from burnish.diagnosis.finding import Severity
-from burnish.doctor import course
 from burnish.doctor import null as nulls
 from burnish.doctor.diagnosis import diagnose
-from burnish.doctor.examination import PROBE_FAMILIES, Examination
-from burnish.doctor.rules import RULES, TRIALS, numerics, outputs, scales, steps
+from burnish.doctor.examination import Examination
+from burnish.doctor.rules import RULES, numerics, outputs
 from burnish.doctor.subject import Rows
 from doctor import subjects
+from doctor.subjects import HEALTHY, dropped, found, regression
 
-HEALTHY = subjects.subject()
 DEEP = (8, *(16,) * 20, 4)
-
-
-def found(subject, *codes):
-    """Codes of what the rules of these codes find; of all rules, if none is named."""
-    exam = Examination(subject)
-    looked = [rule for rule in RULES if not codes or rule.code in codes]
-    seen = [one.finding.code for rule in looked if rule.look for one in rule.look(exam)]
-    tried = [
-        one
-        for rule in looked
-        if rule.trial and (trial := rule.trial(exam))
-        for one in course._screened(exam, rule, trial)
-    ]
-    return seen + [one.rule.code for one in tried if exam.confirm(one.probed, one.arms)[1]]
 
 
 def sign_flipped(params, x, y, key):
     return jax.tree.map(jnp.negative, jax.grad(lambda p: HEALTHY.objective(p, x, y, key))(params))
-
-
-def scaled(rows, factor):
-    return Rows(rows.x * factor, rows.y)
-
-
-def in_order(rows):
-    order = np.argsort(rows.y, kind="stable")
-    return Rows(rows.x[order], rows.y[order])
 
 
 def with_a_hole(rows):
@@ -55,38 +31,15 @@ def with_a_hole(rows):
     return Rows(x, rows.y)
 
 
-def numbers(rows, factor=1.0, shift=0.0):
-    y = np.random.default_rng(len(rows)).normal(size=len(rows)) * 0.2 + np.sin(rows.x[:, 0])
-    return Rows(rows.x, (factor * y + shift).astype(np.float32))
-
-
-def regression(factor=1.0, **changes):
-    init, apply = subjects.perceptron((8, 16, 1))
-    given = {
-        "init": init,
-        "apply": lambda p, x: apply(p, x)[:, 0],
-        "loss": lambda z, y: jnp.square(z - y),
-        "train": numbers(HEALTHY.train, factor),
-        "dev": numbers(HEALTHY.dev, factor),
-    }
-    return replace(HEALTHY, **{**given, **changes})
-
-
 def halved(params, x, y, key):
     """The gradient of the first layer's weights is half of what it should be."""
     found = jax.grad(lambda p: HEALTHY.objective(p, x, y, key))(params)
     return [{**found[0], "w": found[0]["w"] / 2}, *found[1:]]
 
 
-def dropped(params, x, key, share=0.2):
-    """HEALTHY with dropout in its hidden layers."""
-    for place, layer in enumerate(params[:-1]):
-        kept = jax.random.bernoulli(jax.random.fold_in(key, place), 1 - share, (len(x), len(layer["b"])))
-        x = jnp.where(kept, jax.nn.relu(x @ layer["w"] + layer["b"]) / (1 - share), 0)
-    return x @ params[-1]["w"] + params[-1]["b"]
-
-
 COUNT = itertools.count()
+
+
 STATIC = {
     "NU2": replace(HEALTHY, gradient=sign_flipped),
     "NU1": replace(HEALTHY, gradient=halved),
@@ -108,6 +61,8 @@ STATIC = {
     "NN7": subjects.subject(apply=subjects.perceptron((8, 16, 16, 4), lambda z: z)[1]),
     "NN8": replace(HEALTHY, apply=lambda p, x: jax.nn.softmax(HEALTHY.apply(p, x))),
 }
+
+
 # Whose rules train or draw twenty networks.
 DEAR = ("NU1", "NU2", "NU3", "NU4", "NU7")
 
@@ -297,106 +252,6 @@ def test_the_slope_with_depth_is_that_of_a_geometric_series():
     assert nulls.depth_slope(np.array([3.0])) == 0.0
 
 
-def mislabelled(rows):
-    rng = np.random.default_rng(7)
-    wrong = (rows.y + rng.integers(1, 4, len(rows))) % 4
-    return Rows(rows.x, np.where(rng.random(len(rows)) < 0.4, wrong, rows.y).astype(np.int32))
-
-
-def half(params):
-    """bfloat16 has three digits: updates of less than a thousandth of a parameter are none."""
-    return jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), params)
-
-
-def coded(rows):
-    """-999 where two inputs are not known."""
-    x = rows.x.copy()
-    for place in (1, 3):
-        x[np.random.default_rng(place).random(len(x)) < 0.05, place] = -999
-    return Rows(x, rows.y)
-
-
-def slipped(rows):
-    """One row in a hundred in another unit."""
-    x = rows.x.copy()
-    x[np.random.default_rng(5).random(len(x)) < 0.01] *= 1e4
-    return Rows(x, rows.y)
-
-
-def towns(rows, seed):
-    """Two thousand houses of twelve towns, by number, each town with a level of its own."""
-    rng = np.random.default_rng(seed)
-    town = rng.integers(0, 12, rows)
-    levels = np.array([3, -2, 2, -3, 0, 3, -3, 1, -1, 2, -2, 0])
-    x = np.column_stack([town, rng.normal(size=rows)]).astype(np.float32)
-    return Rows(x, (levels[town] + x[:, 1] + 0.3 * rng.normal(size=rows)).astype(np.float32))
-
-
-PROBED = {
-    "NN15": regression(
-        init=subjects.perceptron((2, 16, 1))[0],
-        apply=lambda p, x: subjects.perceptron((2, 16, 1))[1](p, x)[:, 0],
-        train=towns(2000, 0),
-        dev=towns(1000, 1),
-    ),
-    "NN8": replace(HEALTHY, apply=lambda p, x: jax.nn.relu(HEALTHY.apply(p, x) - 3.0)),
-    "DA15": replace(HEALTHY, train=coded(HEALTHY.train), dev=coded(HEALTHY.dev)),
-    "DA16": replace(HEALTHY, train=slipped(HEALTHY.train)),
-    "OP1": replace(HEALTHY, optimizer=optax.adam(1.0)),
-    "OP2": replace(HEALTHY, optimizer=optax.adam(3e-5)),
-    "DA1": replace(HEALTHY, optimizer=optax.sgd(0.1), train=scaled(HEALTHY.train, 100), dev=scaled(HEALTHY.dev, 100)),
-    "DA13": replace(HEALTHY, optimizer=optax.sgd(0.3), epochs=3, train=in_order(HEALTHY.train), shuffle=False),
-    "NN14": regression(1000.0, epochs=30),
-    "NN2": subjects.subject(init=subjects.perceptron((8, 16, 16, 4), scale=0.01)[0], optimizer=optax.sgd(0.03)),
-    "NN3": replace(
-        HEALTHY,
-        init=subjects.perceptron(DEEP, scale=0.01)[0],
-        apply=subjects.perceptron(DEEP, jax.nn.sigmoid)[1],
-    ),
-    "NN4": replace(
-        HEALTHY,
-        init=lambda key: jax.tree.map(lambda leaf: 3 * leaf, subjects.perceptron(DEEP)[0](key)),
-        apply=subjects.perceptron(DEEP)[1],
-    ),
-    "NN5": replace(HEALTHY, optimizer=optax.sgd(30.0)),
-    "NN6": subjects.subject(
-        init=subjects.perceptron((8, 16, 16, 4), scale=60.0)[0],
-        apply=subjects.perceptron((8, 16, 16, 4), jnp.tanh)[1],
-        optimizer=optax.sgd(0.01),
-    ),
-    "BV10": replace(HEALTHY, epochs=1),
-    # Labels of which four in ten are wrong, learned by heart.
-    "BV11": subjects.subject((8, 64, 64, 4), train=mislabelled(subjects.clusters(200)), epochs=60),
-    # A cost whose slope far from the targets is much steeper than near them.
-    "OP4": regression(
-        init=lambda key: [*(p := subjects.perceptron((8, 16, 1))[0](key))[:-1], {**p[-1], "b": p[-1]["b"] + 5}],
-        loss=lambda z, y: (z - y) ** 4,
-        optimizer=optax.sgd(0.002),
-    ),
-    "OP6": replace(HEALTHY, batch_size=1, epochs=2, optimizer=optax.sgd(0.3)),
-    "OP7": replace(HEALTHY, batch_size=600, epochs=10),
-    "OP8": replace(HEALTHY, optimizer=optax.adadelta(1e-3)),
-    "OP9": replace(HEALTHY, penalty=lambda p: sum(jnp.sum(jnp.square(layer["w"])) for layer in p)),
-    "OP10": replace(HEALTHY, optimizer=optax.chain(optax.clip_by_global_norm(1e-3), optax.sgd(0.1))),
-    "OP11": replace(HEALTHY, apply_training=lambda p, x, key: dropped(p, x, key, 0.9)),
-    "OP13": replace(HEALTHY, optimizer=optax.sgd(0.03, momentum=0.999)),
-    "DA22": replace(HEALTHY, augment=lambda x, key: x * jax.random.rademacher(key, x.shape, x.dtype)),
-    "NN10": subjects.subject((8, 1, 1, 4)),
-    "BV7": replace(
-        HEALTHY,
-        penalty=lambda p: 0.3 * sum(jnp.sum(jnp.square(layer["w"])) for layer in p),
-        apply_training=lambda p, x, key: dropped(p, x, key, 0.9),
-    ),
-    "NU5": replace(HEALTHY, init=lambda key: half(HEALTHY.init(key)), optimizer=optax.sgd(3e-3), epochs=60),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("code", PROBED)
-def test_what_has_to_be_probed_is_found_where_it_is_planted(code):
-    assert code in found(PROBED[code], code)
-
-
 @pytest.mark.slow
 def test_a_healthy_training_has_no_fault_and_says_so():
     healthy = subjects.subject()
@@ -410,34 +265,11 @@ def test_a_healthy_training_has_no_fault_and_says_so():
     assert diagnosis.document()["ok"] is True
 
 
-@pytest.mark.slow
-def test_of_many_layers_one_may_have_more_dead_units_than_usual():
-    """Weights three times too large leave as many units dead as right ones; not so biases far below zero."""
-    first = Examination(PROBED["NN4"])
-    assert len(first.null.gauges)  # the others have it from this one
-    exams = [first, *(Examination(replace(PROBED["NN4"], seed=seed), after=first) for seed in range(1, 12))]
-    sunk = jax.tree.map(lambda leaf: leaf - 10 if leaf.ndim == 1 else leaf, HEALTHY.init(jax.random.key(0)))
-
-    assert sum(scales._born_dead(exam) is not None for exam in exams) <= 1
-    assert scales._born_dead(Examination(replace(HEALTHY, init=lambda key: sunk))) is not None
-
-
-def test_adam_is_not_advised_to_who_has_it():
-    exams = [Examination(replace(HEALTHY, optimizer=one)) for one in (optax.adamw(1e-5), PROBED["OP8"].optimizer)]
-
-    assert [steps.OP8.trial(exam) is None for exam in exams] == [True, False]
-
-
 def test_every_rule_says_what_it_is():
     assert all(text.endswith(".") for rule in RULES for text in (rule.when, rule.remedy, rule.proven, rule.source))
     assert all(a.code != b.code for a, b in itertools.combinations(RULES, 2))
     assert {rule.severity for rule in RULES} <= set(Severity)
     assert all(rule.look or rule.trial for rule in RULES)
-
-
-def test_the_chance_of_a_false_alarm_is_divided_among_all_families_of_probes():
-    """NN2, NN4 and NN5 try one and the same arm, of NN13 and OP11 one at most, and cures are tried together, too."""
-    assert len(TRIALS) - 2 - 1 + 1 == PROBE_FAMILIES
 
 
 def test_one_deal_of_the_targets_that_costs_as_much_by_accident_proves_nothing():

@@ -13,16 +13,17 @@ from burnish.diagnosis.finding import Severity
 from burnish.doctor import diagnosis, examination, optimisers
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
-from burnish.doctor.course import Course
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import Change, Lab
 from burnish.doctor.monitor import Monitor
-from burnish.doctor.rules import RULES, TRIALS, outputs
+from burnish.doctor.rules import RULES, TRIALS
 from burnish.doctor.subject import Rows
 from burnish.errors import ConfigError
 from doctor import subjects
 
 RULE = {rule.code: rule for rule in RULES}
+
+
 HEALTHY = subjects.subject(epochs=3)
 
 
@@ -105,34 +106,6 @@ def test_a_monitor_tells_decay_from_ascent(rate, expected):
         monitor.record(step, params=params, grads=grads, loss=value, updates=updates)
 
     assert [one.code for one in monitor.diagnosis().findings if one.code == "NU2"] == expected
-
-
-def bounded(low, high):
-    return subjects.subject(
-        init=lambda key: [jax.random.normal(key, (8, 1))],
-        apply=lambda params, x: low + (high - low) * jax.nn.sigmoid(x @ params[0]),
-        loss=lambda z, y: jnp.square(z - y)[:, 0],
-        epochs=3,
-    )
-
-
-def numbers(rows, seed, *, most=1.0):
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(rows, 8)).astype(np.float32)
-    y = (1 / (1 + np.exp(-x[:, :1]))).astype(np.float64)
-    y[0] = most
-    return Rows(x, y)
-
-
-@pytest.mark.parametrize(
-    ("most", "high", "expected"),
-    [(1.0, 1.0, []), (1.02, 1.0, [Severity.LIMIT]), (1.0, 0.5, [Severity.FAULT])],
-    ids=["its own bound", "one beyond it", "half of them beyond it"],
-)
-def test_targets_beyond_the_outputs_are_a_fault_where_they_cost_something(most, high, expected):
-    subject = replace(bounded(0.0, high), train=numbers(300, 0, most=most), dev=numbers(100, 1))
-
-    assert [severity for _, severity in told("NN8", subject)] == expected
 
 
 def rounded(params, x, key):
@@ -317,38 +290,6 @@ def test_a_last_update_that_is_not_finite_is_told():
     assert "parameter" in found.evidence
 
 
-def tokens(rows, seed):
-    """Three codes a row; the class is what the first says."""
-    x = np.random.default_rng(seed).integers(0, 6, (rows, 3)).astype(np.int32)
-    return Rows(x, (x[:, 0] % 4).astype(np.int32))
-
-
-def looked_up(made):
-    """A table of vectors, one for each code, and what is made of those of a row."""
-    return subjects.subject(
-        init=lambda key: {"table": jax.random.normal(key, (6, 5)), "w": jax.random.normal(key, (5, 4))},
-        apply=lambda params, x: made(params["table"][x]) @ params["w"],
-        train=tokens(200, 0),
-        dev=tokens(100, 1),
-        epochs=2,
-    )
-
-
-@pytest.mark.parametrize(
-    ("made", "code", "expected"),
-    [
-        (lambda vectors: vectors.sum(axis=1), "NU7", []),
-        (lambda vectors: jax.nn.softmax(vectors, axis=0).sum(axis=1), "NU7", [("NU7", Severity.FAULT)]),
-        (lambda vectors: vectors.sum(axis=1), "NU8", []),
-        (lambda vectors: vectors[:, :2].sum(axis=1), "NU8", [("NU8", Severity.LIMIT)]),
-        (lambda vectors: vectors[:, 2], "NU8", [("NU8", Severity.FAULT)]),
-    ],
-    ids=["rows apart", "over the rows", "all codes", "one code unread", "two codes unread"],
-)
-def test_networks_of_codes_are_asked_too(made, code, expected):
-    assert told(code, looked_up(made)) == expected
-
-
 def test_a_mask_that_stays_makes_the_place_in_a_batch_matter():
     def apply(params, x):
         return HEALTHY.apply(params, jnp.where(jax.random.bernoulli(jax.random.key(0), 0.8, x.shape), x, 0))
@@ -356,64 +297,11 @@ def test_a_mask_that_stays_makes_the_place_in_a_batch_matter():
     assert told("NU7", replace(HEALTHY, apply=apply)) == [("NU7", Severity.FAULT)]
 
 
-def class_number(z, y):
-    return jnp.square(z - y[:, None]).mean(axis=1)
-
-
-def without_others(z, y):
-    """The logarithm of a logit, as if it were a probability: nothing pulls the others down."""
-    return -jnp.log(jnp.clip(jnp.take_along_axis(z, y[:, None], axis=1)[:, 0], 1e-6, 1))
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"loss": class_number}, [Severity.FAULT]),
-        ({"loss": without_others}, [Severity.FAULT]),
-        ({"loss": lambda z, y: jnp.square(z - jax.nn.one_hot(y, 4)).mean(axis=1)}, []),
-        ({"loss": subjects.cross_entropy}, []),
-        (
-            {
-                "loss": lambda p, y: -jnp.log(jnp.take_along_axis(p, y[:, None], axis=1)[:, 0] + 1e-6),
-                "apply": lambda params, x: jax.nn.softmax(HEALTHY.apply(params, x)),
-            },
-            [],
-        ),
-    ],
-    ids=["against the class number", "the right one alone", "one-hot", "logits", "probabilities"],
-)
-def test_a_loss_has_to_tell_classes_apart(changes, expected):
-    assert [severity for _, severity in told("NN8", replace(HEALTHY, **changes))] == expected
-
-
-def test_a_narrow_code_is_what_an_autoencoder_is_for():
-    init, apply = subjects.perceptron((8, 2, 8))
-    x = subjects.clusters(200).x
-    same = Rows(x, x)
-
-    def squared(z, y):
-        return jnp.square(z - y).mean(axis=1)
-
-    subject = subjects.subject(init=init, apply=apply, loss=squared, train=same, dev=same)
-
-    assert RULE["NN10"].trial(Examination(subject)) is None
-    assert RULE["NN10"].trial(Examination(replace(subject, train=Rows(x, x[::-1])))) is not None
-
-
 def test_a_decay_that_ends_within_the_first_steps_is_seen():
     ends = optax.linear_schedule(3e-3, 0.0, 9)
     exams = [Examination(subjects.subject(optimizer=optax.adam(rate))) for rate in (ends, 3e-3)]
 
     assert [bool(RULE["OP2"].trial(exam).why) for exam in exams] == [True, False]
-
-
-def test_numbers_in_order_call_for_a_shuffle():
-    x = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
-    mixed = Rows(x, x[:, :1])
-    subject = replace(bounded(0.0, 1.0), train=Rows(x, np.sort(x[:, :1], axis=0)), dev=mixed, shuffle=False)
-
-    assert RULE["DA13"].trial(Examination(subject)) is not None
-    assert RULE["DA13"].trial(Examination(replace(subject, train=mixed))) is None
 
 
 def test_what_is_too_dear_to_try_is_named(monkeypatch):
@@ -427,81 +315,3 @@ def test_what_is_too_dear_to_try_is_named(monkeypatch):
     assert {"BV10", "OP2", "DA21", "NN10"} < set(dear)
     assert any(one.startswith(", ".join(dear)) and "too dear" in one for one in found.left_out)
     assert not any(rule.code in dear for rule in TRIALS if rule.asked(exam))
-
-
-@pytest.mark.slow
-def test_a_part_of_evenly_spread_rows_is_no_other_unit():
-    """In their quantiles the two are the same; on the training rows' scale such rows are predicted worse."""
-    x = np.random.default_rng(0).uniform(-1.7, 1.7, (3000, 8)).astype(np.float32)
-    y = 2 * x[:, 0] + x[:, 1]
-    far = x[:, 0] > 0.3
-    init, apply = subjects.perceptron((8, 16, 1))
-    subject = subjects.subject(
-        init=init,
-        apply=lambda params, x: apply(params, x)[:, 0],
-        loss=lambda z, y: jnp.square(z - y),
-        train=Rows(x[:600], y[:600]),
-        dev=Rows(x[600:], y[600:]).take(np.flatnonzero(far[600:])[:400]),
-    )
-    found = [cause.finding.code for cause in Course(Examination(subject)).run().causes]
-
-    assert "DA3" in found
-    assert "DA2" not in found
-
-
-def mislabelled(rows, share, seed):
-    rng = np.random.default_rng(seed)
-    wrong = (rows.y + rng.integers(1, 4, len(rows))) % 4
-    return Rows(rows.x, np.where(rng.random(len(rows)) < share, wrong, rows.y).astype(np.int32))
-
-
-@pytest.mark.slow
-def test_rows_of_wrong_labels_are_left_out_where_that_helps_for_sure():
-    right = subjects.clusters(400, seed=5)
-    noisy = subjects.subject(
-        (8, 64, 64, 4),
-        train=mislabelled(subjects.clusters(600), 0.25, 1),
-        dev=mislabelled(subjects.clusters(600, seed=2), 0.25, 2),
-        epochs=30,
-    )
-    course = Course(Examination(noisy)).run()
-
-    assert "DA17" in [cause.finding.code for cause in course.causes if cause.confirmed]
-    assert len(course.repaired.train) < 0.9 * len(noisy.train)
-    errors = [
-        lab.errors(lab.train(lab.start(), lab.subject.steps)[0].params, right).mean()
-        for lab in (Lab(noisy), Lab(course.repaired))
-    ]
-    assert errors[1] < errors[0]
-
-
-@pytest.mark.slow
-def test_dev_rows_that_are_moved_are_moved_back():
-    moved = subjects.clusters(400, seed=2)
-    moved = Rows((moved.x + np.linspace(-1, 1, 8)).astype(np.float32), moved.y)
-    course = Course(Examination(subjects.subject(dev=moved))).run()
-
-    assert [cause.finding.code for cause in course.causes if cause.confirmed][:1] in (["DA2"], ["DA3"])
-    assert course.repairs[0] == "dev inputs on the training rows' scale"
-
-
-@pytest.mark.parametrize("activation", [jnp.tanh, jax.nn.relu, jax.nn.gelu])
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_free_output_has_no_bounds(activation, seed):
-    """Whatever its biases are drawn to be: they may be larger than all that the weights add."""
-    init, apply = subjects.perceptron((8, 16, 1), activation)
-    subject = subjects.subject(
-        init=init,
-        apply=lambda params, x: apply(params, x)[:, 0],
-        loss=lambda z, y: jnp.square(z - y),
-        train=numbers(200, seed),
-        dev=numbers(100, seed + 10),
-        seed=seed,
-    )
-    flat = replace(
-        subject, train=Rows(subject.train.x, subject.train.y[:, 0]), dev=Rows(subject.dev.x, subject.dev.y[:, 0])
-    )
-    far = outputs.reach(Examination(flat))
-
-    assert np.isinf([far.low, far.high]).all()
-    assert told("NN8", flat) == []

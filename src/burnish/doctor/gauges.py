@@ -34,6 +34,8 @@ TOLD = 0.5
 DEEP = 4
 # Shares of a layer's units beyond those of right draws: dead ones, saturated ones.
 DEAD, SATURATED = 0.10, 0.30
+# Difference of two combinations of a unit's values, of unit size, up to which they are equal: float32 over 2,000 rows.
+EQUAL = 1e-5
 # Units that are compared with all others at once.
 BLOCK = 256
 
@@ -182,7 +184,7 @@ def _twins(z: Array, delta: Array) -> Array:
     """
     mixed = jnp.concatenate([_mixed(z), _mixed(delta)]).T
     # A block of units at a time: all pairs of a vocabulary's would be gigabytes.
-    return lax.map(lambda own: (jnp.abs(mixed - own) < 1e-5).all(axis=1).mean(), mixed, batch_size=BLOCK).max()
+    return lax.map(lambda own: (jnp.abs(mixed - own) < EQUAL).all(axis=1).mean(), mixed, batch_size=BLOCK).max()
 
 
 def _mixed(values: Array) -> Array:

@@ -25,6 +25,8 @@ FEW_STEPS = 100
 # How much smaller steps of the second half are than those of the first tenth where a decay comes too soon: half of a
 # cosine, which is usual, leaves 0.15 of them, and gradients that vanish as the rows are learned some more.
 SHRUNK = 0.01
+# Quantile of the first tenth's steps that stands for them: a decay may end within them, and one step may be an odd one.
+LARGE_STEP = 0.9
 # Share of the training over which steps grow; a usual one.
 WARM_UP = 0.1
 # Share of the steps that have to be clipped for it to be worth a probe (Godbole et al., Tuning Playbook, 2023).
@@ -63,8 +65,7 @@ def _shrunk(exam: Examination) -> str:
     ratio = exam.followed.trace.update_ratio
     if len(ratio) < FEW_STEPS:  # it diverged
         return ""
-    # Not the middle of the first ones: a decay may end within them.
-    first, half = float(np.quantile(ratio[: len(ratio) // 10], 0.9)), float(np.median(ratio[len(ratio) // 2 :]))
+    first, half = float(np.quantile(ratio[: len(ratio) // 10], LARGE_STEP)), float(np.median(ratio[len(ratio) // 2 :]))
     if not half < SHRUNK * first:
         return ""
     return f"In the second half of the training a step is {half / first:.1g} times one of the first tenth."

@@ -1,0 +1,94 @@
+"""What outputs can reach, and what a loss asks of them: NN8 on networks that mean it so, and on those that do not."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from burnish.diagnosis.finding import Severity
+from burnish.doctor.examination import Examination
+from burnish.doctor.rules import RULES, outputs
+from burnish.doctor.subject import Rows
+from doctor import subjects
+
+RULE = {rule.code: rule for rule in RULES}
+
+
+HEALTHY = subjects.subject(epochs=3)
+
+
+def told(code, subject):
+    return [(one.finding.code, one.finding.severity) for one in RULE[code].look(Examination(subject))]
+
+
+def numbers(rows, seed, *, most=1.0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, 8)).astype(np.float32)
+    y = (1 / (1 + np.exp(-x[:, :1]))).astype(np.float64)
+    y[0] = most
+    return Rows(x, y)
+
+
+@pytest.mark.parametrize(
+    ("most", "high", "expected"),
+    [(1.0, 1.0, []), (1.02, 1.0, [Severity.LIMIT]), (1.0, 0.5, [Severity.FAULT])],
+    ids=["its own bound", "one beyond it", "half of them beyond it"],
+)
+def test_targets_beyond_the_outputs_are_a_fault_where_they_cost_something(most, high, expected):
+    subject = replace(subjects.bounded(0.0, high), train=numbers(300, 0, most=most), dev=numbers(100, 1))
+
+    assert [severity for _, severity in told("NN8", subject)] == expected
+
+
+def class_number(z, y):
+    return jnp.square(z - y[:, None]).mean(axis=1)
+
+
+def without_others(z, y):
+    """The logarithm of a logit, as if it were a probability: nothing pulls the others down."""
+    return -jnp.log(jnp.clip(jnp.take_along_axis(z, y[:, None], axis=1)[:, 0], 1e-6, 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"loss": class_number}, [Severity.FAULT]),
+        ({"loss": without_others}, [Severity.FAULT]),
+        ({"loss": lambda z, y: jnp.square(z - jax.nn.one_hot(y, 4)).mean(axis=1)}, []),
+        ({"loss": subjects.cross_entropy}, []),
+        (
+            {
+                "loss": lambda p, y: -jnp.log(jnp.take_along_axis(p, y[:, None], axis=1)[:, 0] + 1e-6),
+                "apply": lambda params, x: jax.nn.softmax(HEALTHY.apply(params, x)),
+            },
+            [],
+        ),
+    ],
+    ids=["against the class number", "the right one alone", "one-hot", "logits", "probabilities"],
+)
+def test_a_loss_has_to_tell_classes_apart(changes, expected):
+    assert [severity for _, severity in told("NN8", replace(HEALTHY, **changes))] == expected
+
+
+@pytest.mark.parametrize("activation", [jnp.tanh, jax.nn.relu, jax.nn.gelu])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_free_output_has_no_bounds(activation, seed):
+    """Whatever its biases are drawn to be: they may be larger than all that the weights add."""
+    init, apply = subjects.perceptron((8, 16, 1), activation)
+    subject = subjects.subject(
+        init=init,
+        apply=lambda params, x: apply(params, x)[:, 0],
+        loss=lambda z, y: jnp.square(z - y),
+        train=numbers(200, seed),
+        dev=numbers(100, seed + 10),
+        seed=seed,
+    )
+    flat = replace(
+        subject, train=Rows(subject.train.x, subject.train.y[:, 0]), dev=Rows(subject.dev.x, subject.dev.y[:, 0])
+    )
+    far = outputs.reach(Examination(flat))
+
+    assert np.isinf([far.low, far.high]).all()
+    assert told("NN8", flat) == []
