@@ -84,8 +84,8 @@ def run(
 
     def one(runs: Sequence[Run]) -> None:
         try:
-            if time.monotonic() < until:
-                _one(kind, runs, environment, lines.put)
+            if (left := until - time.monotonic()) > 0:
+                _one(kind, runs, time.time() + left, environment, lines.put)
         finally:
             lines.put(None)
 
@@ -106,10 +106,14 @@ def run(
 
 
 def _one(
-    kind: str, runs: Sequence[Run], environment: Mapping[str, str], tell: Callable[[dict[str, Any]], None]
+    kind: str,
+    runs: Sequence[Run],
+    until: float,
+    environment: Mapping[str, str],
+    tell: Callable[[dict[str, Any]], None],
 ) -> None:
     """Tells each line of one worker as it comes; of a worker that breaks, that it did, for each run that it left."""
-    command: list[str] = [sys.executable, str(WORKER), kind, json.dumps(list(runs))]
+    command: list[str] = [sys.executable, str(WORKER), kind, json.dumps(list(runs)), str(until)]
     left = list(runs)
     with (
         tempfile.TemporaryFile("w+") as said,
@@ -125,5 +129,5 @@ def _one(
         timer.cancel()
         said.seek(0)
         error = said.read()[-500:]
-    for name, seed in left:
+    for name, seed in left if worker.returncode else ():  # else the slice has ended
         tell({"case": name, "seed": seed, "broken": error or f"Ended with {worker.returncode}."})

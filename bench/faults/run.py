@@ -1,6 +1,6 @@
 """The doctor's own examination: does it find planted faults, name the cause, and leave healthy trainings in peace?
 
-Few examinations share a process, which has one thread. What is in --out is skipped, so that a stopped run goes on
+Some examinations share a process, which has one thread. What is in --out is skipped, so that a stopped run goes on
 where it was: `python bench/faults/run.py --out results.jsonl --slice 10m`, as often as it takes.
 
 Usage: python bench/faults/run.py [--smoke] [--seeds 100-109] [--jobs 2] [--out results.jsonl] [--slice 10m]
@@ -33,8 +33,8 @@ SMOKE = (
 )
 # Of them the one whose repair is measured.
 REPAIRED = "J9 Adam 1.0"
-# Runs of one process: its start takes some seconds, and a slice ends only after them.
-TOGETHER = 4
+# Runs of one process: its start takes some seconds.
+TOGETHER = 12
 
 
 def main() -> None:

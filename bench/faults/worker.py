@@ -1,6 +1,7 @@
-"""Examinations, with repairs or not, or of harm: `python worker.py examine|repair|harm '[["case", seed], ...]'`.
+"""Examinations, with repairs or not, or of harm: `python worker.py examine|repair|harm '[["case", seed], ...]' [inf]`.
 
-Prints one line of JSON for each. `run.py` and `admission.py` start it with one thread.
+Prints one line of JSON for each, and begins none after the last argument, in seconds since 1970. `run.py` and
+`admission.py` start it with one thread.
 """
 
 from __future__ import annotations
@@ -69,9 +70,12 @@ def examined(case: Case, seed: int, *, repair: bool = False) -> dict[str, Any]:
 
 
 def main() -> None:
-    kind, runs = sys.argv[1:]
+    kind, runs, *until = sys.argv[1:]
+    last = float(until[0]) if until else float("inf")
     act = {"examine": examined, "repair": partial(examined, repair=True), "harm": harm.measure}[kind]
     for name, seed in json.loads(runs):
+        if time.time() > last:
+            break
         print(json.dumps({"case": name, "seed": seed, **act(CASES[name], seed)}), flush=True)
 
 

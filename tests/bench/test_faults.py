@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,14 @@ def test_a_worker_that_breaks_is_a_record_for_each_run_that_it_left(tmp_path):
     assert [(one["case"], "broken" in one) for one in found] == [("J9 uphill", False), ("no such case", True)]
     assert "KeyError" in found[1]["broken"]
     assert processes.read(out) == found
+
+
+def test_a_slice_that_ends_leaves_runs_for_the_next_one():
+    """Those that a worker did not begin are none that broke: it takes a second to start."""
+    soon = time.monotonic() + 0.5
+    work = [[("as it is (J9)", 0)]]
+
+    assert list(processes.run("harm", work, at_once=1, until=soon, out=None, cache=None)) == []
 
 
 def test_harm_decides_what_is_a_fault():

@@ -40,6 +40,7 @@ TANH = subjects.perceptron((8, 6, 4), jnp.tanh)[1]
     [
         (SMALL, Change(rate=0.1)),
         (SMALL, Change(warm_up=0.3, decay=1.0)),
+        (SMALL, Change(rate=2.0, shrink=0.05)),
         (replace(SMALL, penalty=lambda p: 0.1 * jnp.sum(jnp.square(p[0]["w"]))), Change(penalty=0.1)),
         (NUMBERS, nulls.standardising(NUMBERS.train, targets=True)),
     ],

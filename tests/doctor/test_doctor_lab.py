@@ -67,6 +67,23 @@ def test_the_rate_of_a_change_is_the_learning_rate_of_any_optimiser():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+def test_what_weights_lose_is_the_decay_of_adamw_and_spares_what_is_frozen():
+    init, _ = subjects.perceptron((8, 6, 4))
+    frozen = ["[0]"]
+    masks = jax.tree_util.tree_map_with_path(
+        lambda path, leaf: leaf.ndim > 1 and not jax.tree_util.keystr(path).startswith("[0]"), init(jax.random.key(0))
+    )
+    decayed = optax.adamw(1e-2, weight_decay=3.0, mask=masks)
+    lab, plain = (
+        Lab(subjects.subject((8, 6, 4), optimizer=one, frozen=tuple(frozen))) for one in (optax.adam(1e-2), decayed)
+    )
+
+    ends = (lab.train(lab.start(), 5, change=Change(shrink=3e-2))[0], plain.train(plain.start(), 5)[0])
+
+    for a, b in zip(*(jax.tree.leaves(end.params) for end in ends), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
 def test_errors_are_in_the_targets_own_unit_whatever_the_change():
     y = np.linspace(0, 10, 20, dtype=np.float32)
     rows = Rows(np.ones((20, 1), np.float32), y)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from burnish.diagnosis.finding import Severity
+from burnish.doctor.course import Course
 from burnish.doctor.examination import Examination
+from burnish.doctor.lab import Lab
 from burnish.doctor.rules import RULES, outputs
 from burnish.doctor.subject import Rows
 from doctor import subjects
@@ -70,6 +72,17 @@ def without_others(z, y):
 )
 def test_a_loss_has_to_tell_classes_apart(changes, expected):
     assert [severity for _, severity in told("NN8", replace(HEALTHY, **changes))] == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", [class_number, without_others])
+def test_a_loss_that_tells_no_classes_apart_is_cured_by_cross_entropy(loss):
+    course = Course(Examination(subjects.subject(loss=loss))).run()
+    lab = Lab(course.repaired)
+    end, _ = lab.train(lab.start(), lab.subject.steps)
+
+    assert [(cause.finding.code, cause.confirmed) for cause in course.causes][:1] == [("NN8", True)]
+    assert lab.errors(end.params, lab.subject.dev).mean() < 0.1
 
 
 @pytest.mark.parametrize("activation", [jnp.tanh, jax.nn.relu, jax.nn.gelu])

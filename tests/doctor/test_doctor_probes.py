@@ -52,6 +52,12 @@ def towns(rows, seed):
     return Rows(x, (levels[town] + x[:, 1] + 0.3 * rng.normal(size=rows)).astype(np.float32))
 
 
+def with_noise(rows):
+    """Nine times as many inputs, of which eight ninths say nothing."""
+    noise = np.random.default_rng(len(rows)).normal(size=(len(rows), 72))
+    return Rows(np.concatenate([rows.x, noise], axis=1).astype(np.float32), rows.y)
+
+
 PROBED = {
     "NN15": regression(
         init=subjects.perceptron((2, 16, 1))[0],
@@ -97,6 +103,9 @@ PROBED = {
     "OP7": replace(HEALTHY, batch_size=600, epochs=10),
     "OP8": replace(HEALTHY, optimizer=optax.adadelta(1e-3)),
     "OP9": replace(HEALTHY, penalty=lambda p: sum(jnp.sum(jnp.square(layer["w"])) for layer in p)),
+    "BV2": subjects.subject(
+        (80, 32, 4), train=with_noise(subjects.clusters(300)), dev=with_noise(subjects.clusters(400, seed=2)), epochs=20
+    ),
     "OP10": replace(HEALTHY, optimizer=optax.chain(optax.clip_by_global_norm(1e-3), optax.sgd(0.1))),
     "OP11": replace(HEALTHY, apply_training=lambda p, x, key: dropped(p, x, key, 0.9)),
     "OP13": replace(HEALTHY, optimizer=optax.sgd(0.03, momentum=0.999)),

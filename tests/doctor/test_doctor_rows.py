@@ -11,7 +11,7 @@ from burnish.diagnosis.finding import Severity
 from burnish.doctor.course import Course
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import Lab
-from burnish.doctor.rules import RULES
+from burnish.doctor.rules import RULES, data
 from burnish.doctor.subject import Rows
 from doctor import subjects
 
@@ -121,6 +121,23 @@ def test_rows_of_wrong_labels_are_left_out_where_that_helps_for_sure():
         for lab in (Lab(noisy), Lab(course.repaired))
     ]
     assert errors[1] < errors[0]
+
+
+@pytest.mark.parametrize(("shift", "alike"), [(1.5, True), (np.linspace(-1, 1, 8), False)], ids=["all", "each"])
+def test_one_unit_serves_all_inputs_where_it_explains_them(shift, alike):
+    """Then dev inputs are what they were, up to the two numbers of it; and what is constant is that of training."""
+    given, sized = subjects.clusters(600), subjects.clusters(400, seed=2)
+    train, own = (np.concatenate([rows.x, np.zeros((len(rows), 1), np.float32)], axis=1) for rows in (given, sized))
+    moved = own.copy()
+    moved[:, :8] = 2 * own[:, :8] + shift
+    back = data._dev_as_train(
+        subjects.subject((9, 4), train=Rows(train, given.y), dev=Rows(moved, sized.y)),
+    ).dev.x
+    slopes = [np.polyfit(own[:, place], back[:, place], 1) for place in range(8)]
+
+    assert (np.ptp(slopes, axis=0) < 1e-5).all() == alike
+    np.testing.assert_allclose(slopes, np.tile([1.0, 0.0], (8, 1)), atol=0.15)
+    assert not back[:, 8].any()
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 # The numbers below are choices, made so that trainings in good order stay clear of them (`bench/telemetry_healthy.py`
 # counts): one training tells nothing of how far others like it would lie apart.
-# Steps that have to be seen before a layer is judged: 1, 4, 16 and a further one.
+# Steps that have to be seen before a layer is judged: 1, 8, 64 and a further one.
 FEWEST = 4
 # ‖Δw‖ / ‖w‖ of the first layer over that of the last: below, the first hardly learns. Relative updates and not
 # gradients, as Adam gives small gradients steps of the same size.

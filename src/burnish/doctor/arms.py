@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -139,12 +140,18 @@ def _moves(change: Change) -> bool:
     return not (_is(change.shift, 0.0) and _is(change.scale, 1.0))
 
 
-def _is(value: object, usual: float) -> bool:
-    return isinstance(value, float) and value == usual
+def _is(value: object, usual: float | None) -> bool:
+    return value is usual or (isinstance(value, float) and value == usual)
 
 
 def _steps(subject: Subject, change: Change) -> Subject:
-    """Learning rate, warm-up and decay, after whatever the optimiser makes of a gradient."""
+    """Learning rate, warm-up and decay, after whatever the optimiser makes of a gradient; then what weights lose."""
+    if change.shrink is not None:
+        made, less = (
+            _steps(subject, change._replace(shrink=None)),
+            optax.stateless(partial(_less, subject, change.shrink)),
+        )
+        return replace(made, optimizer=optax.chain(made.optimizer, optax.scale(made.rate), less), rate=1.0)
     if (change.rate, change.warm_up, change.decay) == (1.0, 0.0, 0.0):
         return subject
     if change.rate > 0 and (change.warm_up, change.decay) == (0.0, 0.0):
@@ -152,6 +159,10 @@ def _steps(subject: Subject, change: Change) -> Subject:
     total = subject.steps
     factor = optax.scale_by_schedule(lambda step: change.factor(step, total))
     return replace(subject, optimizer=optax.chain(subject.optimizer, factor))
+
+
+def _less(subject: Subject, part: float, updates: PyTree, params: PyTree) -> PyTree:
+    return subject.shrunk(updates, params, part)
 
 
 def _numbers_inside(subject: Subject) -> Subject:

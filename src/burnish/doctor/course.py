@@ -190,14 +190,14 @@ class Course:
         return tuple(arm.name for arm in (*self.arms, *([] if self.improved is None else [self.improved.arm])))
 
     def _improve(self) -> None:
-        """Of the cures of what is only room for improvement, that which gains most; of equal ones the cheapest.
+        """Of the cures of what is only room for improvement, the cheapest of those that gain most by all that matters.
 
         None where one input may tell the target (DA10): to lean on it more is a gain on these dev rows alone.
         """
         able = [] if "DA10" in self._uncured() else [one for one in self._room if one.arm.cures]
         if able and self.exam.whole:
             best = min(able, key=lambda one: one.treatment)
-            alike = [one for one in able if one is best or _alike(self.exam, one, best)]
+            alike = [one for one in able if one.treatment <= best.treatment + _practical(self.exam, best)]
             self.improved = min(alike, key=lambda one: (one.steps, one.treatment))
 
     def _prove(self) -> bool:
@@ -388,8 +388,12 @@ def _alike(exam: Examination, one: Probed, best: Probed) -> bool:
     starts = min(one.starts, best.starts)
     with np.errstate(over="ignore"):  # as in a probe
         ahead = paired.gain(one.errors[:starts], best.errors[:starts], statistic=statistic)
-    deviation = exam.uninformed_error if exam.subject.kind == "regression" else None
-    return ahead.value <= max(practical_size(best.treatment, deviation), APART * ahead.standard_error)
+    return ahead.value <= max(_practical(exam, best), APART * ahead.standard_error)
+
+
+def _practical(exam: Examination, best: Probed) -> float:
+    """The smallest difference that matters once this cure is applied."""
+    return practical_size(best.treatment, exam.uninformed_error if exam.subject.kind == "regression" else None)
 
 
 def _name(finding: Finding) -> str:

@@ -17,9 +17,7 @@ from jaxtyping import Array, PyTree
 from burnish import cores
 from burnish.diagnosis.budget import (
     ErrorBudget,
-    ErrorName,
     Errors,
-    Measured,
     error_budget,
     floor,
     practical_size,
@@ -42,7 +40,7 @@ PROBE_ALARMS = FALSE_ALARMS / 2
 # (Bonferroni). Rules that try the same arm are one family, cures tried together are one, and one that no signal calls
 # for leaves its part unused. Screening takes no part: what it lets through is judged on fresh starts, at a level that
 # allows for all arms, tried or not.
-PROBE_FAMILIES = 28
+PROBE_FAMILIES = 29
 # Starts that screen an arm, of cheap trainings and of others, and the first of them, after which one that gains nothing
 # is left.
 SCREENED, SCREENED_DEAR = 4, 2
@@ -192,21 +190,19 @@ class Examination:
         return self._following
 
     @cached_property
-    def budget(self) -> ErrorBudget:
+    def measured(self) -> Errors | None:
+        """Errors of the trained network on rows that it learned from, and on dev rows; None: some are no numbers."""
+        return following.errors(self.lab, self.followed)
+
+    def budget(self, errors: Errors) -> ErrorBudget:
         """Where the dev error of the trained network comes from.
 
         The least possible error, where nobody gave it, is 0 at least, and at most what the network or a simple model
         reaches; simple models are asked where there could be bias.
         """
-        subject, params = self.subject, self.followed.end.params
-        name: ErrorName = "misclassification rate" if subject.kind == "classification" else "RMSE"
-        train, dev = (
-            Measured(name, e, e).estimate for e in (self.lab.errors(params, r) for r in (self.lab.gauge, subject.dev))
-        )
-        errors = Errors(name, train, dev)
-        known = {"the network": dev}
-        if self.baseline_error is None and train.low > self.practical:
-            known |= simple.dev_errors(subject, name)
+        known = {"the network": errors.dev}
+        if self.baseline_error is None and errors.train.low > self.practical:
+            known |= simple.dev_errors(self.subject, errors.name)
         return error_budget(errors, floor(self.baseline_error, known), practical=self.practical)
 
     @cached_property
@@ -351,7 +347,10 @@ class Examination:
         alpha = PROBE_ALARMS / PROBE_FAMILIES / arms / len(LOOKS)
         probed = screened
         for starts in looks:
-            if self._counted(probed).hopeless(looks[-1], alpha=alpha):
+            # What ruins one start and spares the next may have spared those that screened: where it costs little, a
+            # first look is had without hope.
+            asked = probed is not screened or self.operations > AT_ONCE
+            if asked and self._counted(probed).hopeless(looks[-1], alpha=alpha):
                 break
             probed = self.probe(screened.arm, range(FRESH, FRESH + starts), alpha)
             if not self.promising(probed):

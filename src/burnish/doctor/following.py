@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.diagnosis.budget import ErrorName, Errors, Measured
 from burnish.doctor.gauges import Gauge, Gauger
 from burnish.doctor.lab import Lab, Trace, Training
 from burnish.doctor.subject import Subject
@@ -74,3 +75,12 @@ def curve(followed: Followed, subject: Subject) -> Curve:
         gradient_norm=followed.trace.gradient_norm[at - 1].astype(np.float64),
         learning_rate=np.full(len(at), np.nan),
     )
+
+
+def errors(lab: Lab, followed: Followed) -> Errors | None:
+    """Of the trained network, on rows that it learned from and on dev rows; None: some are no finite numbers."""
+    name: ErrorName = "misclassification rate" if lab.subject.kind == "classification" else "RMSE"
+    found = [lab.errors(followed.end.params, rows) for rows in (lab.gauge, lab.subject.dev)]
+    if not followed.finite or not all(np.isfinite(one).all() for one in found):
+        return None
+    return Errors(name, *(Measured(name, one, one).estimate for one in found))

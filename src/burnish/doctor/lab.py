@@ -49,6 +49,9 @@ class Change(NamedTuple):
     scale: Any = 1.0
     target_shift: Any = 0.0  # and targets, for numbers
     target_scale: Any = 1.0
+    # Part of each weight that a step takes away besides: decoupled decay (Loshchilov, Hutter 2019). None: nothing, by
+    # a program without it.
+    shrink: Any = None
 
     def factor(self, step: Any, total: Any) -> Any:
         """What the updates of a step are times, of a training of so many."""
@@ -86,6 +89,7 @@ class Change(NamedTuple):
                 )
             },
             **{name: np.float32(getattr(usual, name)) for name in ("rate", "warm_up", "decay", "penalty")},
+            shrink=None if self.shrink is None else np.float32(self.shrink),
         )
 
 
@@ -346,6 +350,8 @@ def _step(
     updates, optimizer = optimisers.update(subject.optimizer, gradients, optimizer, params, value)
     factor = change.factor(span.begin + place, span.total)
     updates = jax.tree.map(lambda u: (u * factor).astype(u.dtype), updates)
+    if change.shrink is not None:
+        updates = subject.shrunk(updates, params, change.shrink)
     ratio = optax.tree.norm(updates) / jnp.maximum(optax.tree.norm(params), jnp.finfo(jnp.float32).tiny)
     line = jnp.stack([value, optax.tree.norm(gradients), ratio]).astype(jnp.float32)
     return subject.carried(optax.apply_updates(params, updates), after), optimizer, line

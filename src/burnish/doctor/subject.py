@@ -141,6 +141,15 @@ class Subject:
         """Gradients of what is learned: those of the state are 0."""
         return self._with_state(jnp.zeros_like, gradients)
 
+    def shrunk(self, updates: PyTree, params: PyTree, part: Any) -> PyTree:
+        """Updates that take this part of each weight away, too: of matrices that are learned, no biases or scales."""
+
+        def one(path: Any, update: Any, leaf: Any) -> Any:
+            spared = leaf.ndim < 2 or jax.tree_util.keystr(path).startswith((*self.frozen, *self.state))
+            return update if spared else (update - part * leaf).astype(update.dtype)
+
+        return jax.tree_util.tree_map_with_path(one, updates, params)
+
     def _with_state(self, made: Callable[..., Any], tree: PyTree, *others: PyTree) -> PyTree:
         """A tree like the parameters, what is state replaced by what is made of it."""
         if not self.state:

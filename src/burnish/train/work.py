@@ -55,7 +55,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """Some steps of a training from inside: 1, 4, 16, 64, … and the last. Names of arrays as in `telemetry.Sight`.
+    """Some steps of a training from inside: 1, 8, 64, 512, … and the last. Names of arrays as in `telemetry.Sight`.
 
     Arrays have shape (steps,), (steps, leaves) or (steps, layers). Norms are Euclidean, of a leaf as a whole.
     """

@@ -59,6 +59,7 @@ TRIALS: tuple[Rule, ...] = (
     amounts.BV10,
     *steps.OTHERS,
     amounts.BV11,
+    *regularisation.TOO_LITTLE,
 )
 READINGS: tuple[Rule, ...] = (
     *fitting.LIMITS,

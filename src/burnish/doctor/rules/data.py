@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats as distributions
 
 from burnish.data.observation import listed
 from burnish.diagnosis.data_rules import duplicates, models, register
@@ -20,9 +21,13 @@ from burnish.doctor.rule import Found, Rule
 from burnish.doctor.subject import Rows, Subject
 from burnish.stats import false_alarms
 
+Floats = NDArray[np.float64]
+
 # Training rows up to which those with doubtful labels are looked for, which takes some seconds; and parts that take
 # turns in being predicted (Kohavi, 1995).
 MOST_DOUBTED, FOLDS = 20_000, 5
+# Inputs from which one unit for all of them is looked for, and chance at which those of one unit are said to differ.
+FEWEST_SHARED, DIFFERENT = 2, 0.05
 # Rules about single columns that tell too much of the target.
 TELLING = ("DA10", "DA12")
 # Those that no probe of a training answers better, and that need no names or times of columns.
@@ -104,12 +109,38 @@ def look_of(code: str) -> Callable[[Examination], Iterable[Found]]:
 
 
 def _dev_as_train(subject: Subject) -> Subject:
-    """Each dev input with the mean and the deviation that it has in training."""
+    """Each dev input with the mean and the deviation that it has in training; by one unit and one zero for all inputs
+    where these explain the difference, as two numbers from all are known better than two from each.
+    """
     x, wide = subject.train.x, subject.dev.x
-    spread = np.nanstd(wide, axis=0, dtype=np.float64)
-    usual = (wide - np.nanmean(wide, axis=0, dtype=np.float64)) / np.where(spread > 0, spread, 1)
-    same = usual * np.nanstd(x, axis=0, dtype=np.float64) + np.nanmean(x, axis=0, dtype=np.float64)
+    mean, own = (np.asarray(np.nanmean(one, axis=0, dtype=np.float64)) for one in (x, wide))
+    spread, own_spread = (np.asarray(np.nanstd(one, axis=0, dtype=np.float64)) for one in (x, wide))
+    varied = (spread > 0) & (own_spread > 0)
+    factor = np.where(varied, spread / np.where(varied, own_spread, 1), 0)
+    shared = _unit(mean[varied], own[varied], spread[varied], own_spread[varied], 1 / len(x) + 1 / len(wide))
+    same = (wide - own) * factor + mean
+    if shared is not None:
+        by, plus = shared
+        same = np.where(varied, wide * by + plus, same)
     return replace(subject, dev=Rows(same.astype(wide.dtype), subject.dev.y))
+
+
+def _unit(mean: Floats, own: Floats, spread: Floats, own_spread: Floats, share: float) -> tuple[float, float] | None:
+    """Factor and shift that take all dev inputs to the training rows' scale; None where inputs differ in them for sure.
+
+    Of n normal inputs the logarithm of a deviation has a variance of 1/2n, and the mean one of σ²/n; heavier tails have
+    more, and are then taken each by itself. The share is 1/n of both parts together.
+    """
+    if len(mean) < FEWEST_SHARED:
+        return None
+    logarithms = np.log(spread / own_spread)
+    factor = float(np.exp(np.mean(logarithms)))
+    weights = 1 / (spread**2 * share)
+    shifts = mean - factor * own
+    shift = float(np.average(shifts, weights=weights))
+    squares = np.sum((logarithms - np.log(factor)) ** 2) / (share / 2), np.sum(weights * (shifts - shift) ** 2)
+    most = float(distributions.chi2.isf(DIFFERENT, len(mean) - 1))
+    return (factor, shift) if max(squares) <= most else None
 
 
 def _rule(given: DataRule) -> Rule:

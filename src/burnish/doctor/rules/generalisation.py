@@ -22,8 +22,8 @@ FEWEST = 20
 
 
 def _budget(exam: Examination) -> Iterable[Found]:
-    if exam.followed.finite and np.isfinite(exam.lab.errors(exam.followed.end.params, exam.subject.dev)).all():
-        yield from (Found(one, Evidence.TEST) for one in bias_variance.verdict(exam.budget))
+    if exam.measured is not None:
+        yield from (Found(one, Evidence.TEST) for one in bias_variance.verdict(exam.budget(exam.measured)))
 
 
 def _stuck(exam: Examination) -> Iterable[Found]:

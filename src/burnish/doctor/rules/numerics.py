@@ -9,8 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jaxtyping import Array, PyTree
+from jaxtyping import PyTree
 from numpy.typing import NDArray
 
 from burnish.data.observation import listed
@@ -23,7 +22,7 @@ from burnish.doctor.gauges import Gauger
 from burnish.doctor.lab import Lab, quick
 from burnish.doctor.rule import FEW, ROUNDING, Found, Rule
 from burnish.doctor.rules.initialisation import right_start
-from burnish.doctor.rules.outputs import Reach, beyond, reach
+from burnish.doctor.rules.outputs import Reach, beyond, cross_entropy, reach
 from burnish.doctor.subject import Rows, Subject
 
 # The same for two costs of 64 rows, of which the same numbers are summed in another order.
@@ -118,16 +117,10 @@ def _stable(exam: Examination) -> Arm | None:
     y = jnp.asarray(exam.lab.gauge.y[:FEW])
     shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(exam.lab.gauge.x[:FEW])).shape
     z = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    own, same = exam.subject.row_losses(z, y), _cross_entropy(z, y)
+    own, same = exam.subject.row_losses(z, y), cross_entropy(z, y)
     if float(jnp.max(jnp.abs(own - same))) > ROUNDING:
         return None
-    return Arm("the same loss computed from logits at once", subject=lambda given: given.rewritten(loss=_cross_entropy))
-
-
-def _cross_entropy(outputs: Array, y: Array) -> Array:
-    if outputs.shape[1] == 1:
-        return optax.sigmoid_binary_cross_entropy(outputs[:, 0], y)
-    return optax.softmax_cross_entropy_with_integer_labels(outputs, y)
+    return Arm("the same loss computed from logits at once", subject=lambda given: given.rewritten(loss=cross_entropy))
 
 
 def _redrawn(exam: Examination) -> Arm | None:

@@ -9,6 +9,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array
 from numpy.typing import NDArray
 from scipy import optimize
@@ -43,6 +44,16 @@ ASKED, SAME, SIZES = 4, 1e-5, (0.5, 1.0, 3.0, 10.0, 30.0)
 FAR = 10.0
 
 LAST_LAYER = Arm("the last layer's values as outputs", subject=networks.bare)
+
+
+def cross_entropy(outputs: Array, y: Array) -> Array:
+    """Of logits of each class, shape (rows, classes), or of one logit, shape (rows, 1), by row."""
+    if outputs.shape[1] == 1:
+        return optax.sigmoid_binary_cross_entropy(outputs[:, 0], y)
+    return optax.softmax_cross_entropy_with_integer_labels(outputs, y)
+
+
+CROSS_ENTROPY = Arm("cross-entropy of the outputs", subject=lambda given: given.rewritten(loss=cross_entropy))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +106,7 @@ def reach(exam: Examination) -> Reach | None:
 def _made_up(exam: Examination) -> Iterable[Found]:
     turned = list(_turned(exam))
     if not turned and (why := _indifferent(exam)):
-        yield NN8.found(why)
+        yield NN8.found(why, arm=CROSS_ENTROPY)
         return
     yield from turned
     yield from _bounds(exam)
