@@ -445,3 +445,49 @@ def test_a_large_table_is_audited_in_seconds():
     assert time.process_time() - start < 4
     assert named(found, "DA10").where == "x7"
     assert "1,000 rows repeat" in named(found, "DA6").evidence
+
+
+def test_of_very_many_columns_those_that_tell_most_are_compared_with_a_leak(monkeypatch):
+    """Each half picks by its own rows: columns of chance then reach nothing, and columns that tell are not lost."""
+    rng = np.random.default_rng(0)
+    rows, y = 400, rng.normal(size=400)
+    chance = {f"x{n}": rng.normal(size=rows) for n in range(60)}
+    helps = {f"h{n}": y + rng.normal(size=rows) for n in range(3)}
+    leak = y + 0.01 * rng.normal(size=rows)
+    monkeypatch.setattr(giveaway, "REST_COLUMNS", 10)
+    alone = named(look(**chance, leak=leak, y=y), "DA10")
+    beside = named(look(**chance, **helps, leak=leak, y=y), "DA10")
+
+    def reached(seen):
+        told = seen.evidence.split("The 10 others that tell most, together, reach ")[1]
+        return float(told.removesuffix("."))
+
+    assert reached(alone) < 0.1
+    assert reached(beside) > 0.5
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_of_very_many_columns_those_that_tell_a_class_are_compared(monkeypatch, count):
+    rng = np.random.default_rng(count)
+    classes = rng.integers(0, count, 1_000)
+    helps = {f"h{n}": (classes == n % count) + 0.3 * rng.normal(size=1_000) for n in range(10)}
+    chance = {f"x{n}": rng.normal(size=1_000) for n in range(60)}
+    monkeypatch.setattr(giveaway, "REST_COLUMNS", 10)
+    seen = named(look(classes, **chance, **helps, leak=classes + 0.05 * rng.normal(size=1_000), y=classes), "DA10")
+
+    assert float(seen.evidence.split("reach ")[1].removesuffix(".")) > 0.9
+
+
+def test_columns_looked_at_together_show_what_each_shows_alone(monkeypatch):
+    """Copies, codes for missing and giveaways do not depend on how many columns are taken at a time."""
+    columns = healthy(300)
+    columns["b"][::40] = -999.0
+    columns["c2"] = np.where(np.arange(300) % 7 == 0, np.nan, columns["a"])
+    doubled = {name: np.concatenate([values, values[:30]]) for name, values in columns.items()}
+    whole = look(**doubled)
+    monkeypatch.setattr(observation, "AT_ONCE", 1)
+    one_by_one = look(**doubled)
+
+    assert whole.observations == one_by_one.observations
+    assert {"DA6", "DA15"} <= codes(whole)
+    np.testing.assert_array_equal(whole.duplicate_groups, one_by_one.duplicate_groups)

@@ -122,7 +122,7 @@ def test_a_gap_becomes_the_mean_and_a_flag():
     column = Column("age", Physical.NUMBER, np.array([1.0, np.nan, 3.0, 8.0]))
     [plan] = numbers.fit_numbers([column], np.arange(4))
     x = np.zeros((4, 2), np.float32)
-    numbers.fill_numbers([numbers.Wanted(plan, column, 0, 1)], x)
+    numbers.together([numbers.Placed(plan, 0, 1)]).fill([column], x)
 
     assert plan.flags == ("age is missing",)
     assert x[1, 0] == 0.0
@@ -140,7 +140,7 @@ def test_columns_that_are_scaled_together_are_scaled_as_each_alone(monkeypatch):
     columns = [Column(f"x{i}", Physical.NUMBER, its) for i, its in enumerate(values)]
     plans = list(numbers.fit_numbers(columns, np.arange(ROWS)))
     x = np.zeros((ROWS, 3), np.float32)
-    numbers.fill_numbers([numbers.Wanted(plans[i], columns[i], 2 - i, -1) for i in (0, 2)], x)
+    numbers.together([numbers.Placed(plans[i], 2 - i, -1) for i in (0, 2)]).fill([columns[0], columns[2]], x)
 
     assert [None if plan is None else plan.scaling for plan in plans] == [numbers.fit_scaling(its) for its in values]
     assert {plan.scaling.rule for plan in plans if plan} == {"plain", "signed_log", "smooth_clip"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 
+from burnish.cli import process
 from burnish.cli.commands import burnish
 from burnish.cli.exporting import export
 from burnish.cli.failing import guarded
@@ -21,4 +22,4 @@ def main() -> None:
     if not sys.warnoptions:
         # Libraries warn programmers; what a person should know, burnish says in its own words. `python -W` shows them.
         warnings.simplefilter("ignore")
-    sys.exit(guarded(burnish))
+    process.end(guarded(burnish))

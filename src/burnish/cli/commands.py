@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from burnish.cli import process
+
 # When this process began, on the clock of `time.monotonic`: what --time-limit counts from. The interpreter has done
 # nothing but start until here, so its CPU time tells how long that took. The system's own record of a process goes back
 # to the shell that became it by `exec`, which may have lived for hours.
@@ -105,11 +107,11 @@ def improve(
     DATA is CSV or TSV (any common dialect), Parquet, JSON lines or NPZ; - reads standard input. Or it is images: a
     folder with a folder for each class, a folder and --labels, or NPZ (docs/images.md).
     """
-    from burnish.cli import options as given
-
+    with process.for_good():
+        from burnish.cli import options as given
     values = given.settings_from(options, config, sources=(data, dev, test_file))
-    from burnish.cli import running
-
+    with process.for_good():
+        from burnish.cli import running
     running.improve(
         running.Ask(data, dev, test_file, out, values, command=_command_line(), labels=labels),
         began=BEGAN,
@@ -126,8 +128,8 @@ def improve(
 @click.option("-q", "--quiet", is_flag=True, help="Warnings only.")
 def resume(run: Path, model: str | None, as_json: bool, quiet: bool) -> None:
     """Go on with a run that was stopped."""
-    from burnish.cli import running
-
+    with process.for_good():
+        from burnish.cli import running
     running.resume(run, own=model, began=BEGAN, as_json=as_json, quiet=quiet)
 
 
@@ -277,8 +279,8 @@ def ablate(run: Path, time_limit: str, as_json: bool, quiet: bool, **asked: Any)
     from burnish import units
 
     limit = units.seconds(time_limit)
-    from burnish.cli import ablating
-
+    with process.for_good():
+        from burnish.cli import ablating
     ablating.ablate(run, began=BEGAN, time_limit=limit, as_json=as_json, quiet=quiet, **asked)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats as distributions
 
 from burnish.data import affine
-from burnish.data.observation import Observation, View, counted, listed, numbers, percent
+from burnish.data.observation import Observation, View, blocks, counted, listed, numbers, percent
 from burnish.data.table import Column, Kind, Physical
 from burnish.stats import false_alarms
 
@@ -73,9 +75,12 @@ def _missing(view: View) -> tuple[Observation, ...]:
 def _codes_for_missing(view: View) -> tuple[Observation, ...]:
     """DA15: one value far from all others, again and again."""
     found = []
-    for column in view.features:
-        if column.physical is not Physical.NUMBER or view.profiles[column.name].kind is not Kind.NUMBER:
-            continue
+    measured = [
+        column
+        for column in view.features
+        if column.physical is Physical.NUMBER and view.profiles[column.name].kind is Kind.NUMBER
+    ]
+    for column in _with_repeated_ends(measured, view.table.rows):
         code = code_for_missing(numbers(column))
         if code is None:
             continue
@@ -92,6 +97,16 @@ def _codes_for_missing(view: View) -> tuple[Observation, ...]:
             )
         )
     return tuple(found)
+
+
+def _with_repeated_ends(columns: Sequence[Column], rows: int) -> Iterator[Column]:
+    """Those whose least or largest number is in several rows: no other one can be a code, and few have such ends."""
+    for some in blocks(columns, rows):
+        values = np.stack([numbers(column) for column in some])
+        known = np.isfinite(values)
+        ends = (np.where(known, values, np.inf).min(axis=1), np.where(known, values, -np.inf).max(axis=1))
+        often = [np.count_nonzero(values == end[:, None], axis=1) >= RARE_CODE_ROWS for end in ends]
+        yield from (column for column, repeated in zip(some, np.logical_or(*often), strict=True) if repeated)
 
 
 def code_for_missing(values: NDArray[np.float64]) -> tuple[float, int, float] | None:

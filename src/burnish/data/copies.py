@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.data.fold import Split
-from burnish.data.observation import Observation, View, counted, percent
-from burnish.data.table import Column
+from burnish.data.observation import Observation, View, blocks, counted, percent
+from burnish.data.table import Column, Physical
 from burnish.stats import false_alarms, interval
 
 # Leaving out a column of values that meet by chance makes many more rows meet; leaving one out of copies makes none.
@@ -54,18 +54,20 @@ def find(features: Sequence[Column], target: Column) -> Copies:
         features: What has to be equal, missing values included.
         target: Rows of columns with few values may meet by chance; if they agree in the target too, it was not chance.
     """
-    hashed = [_mixed(column, number) for number, column in enumerate(features)]
-    if not hashed:  # rows without features are neither equal nor unequal
+    if not features:  # rows without features are neither equal nor unequal
         return Copies(np.arange(len(target.values)), len(target.values), 0, False)
     total = np.zeros(len(target.values), dtype=np.uint64)
-    for one in hashed:
-        total += one  # a sum, so that a column can be taken out again
-    answer = _mixed(target, len(hashed))
+    first = 0
+    for some in blocks(features, len(total)):
+        total += _mixed(some, first).sum(axis=0, dtype=np.uint64)  # a sum, so that a column can be taken out again
+        first += len(some)
     ids = np.unique(total, return_inverse=True)[1].astype(np.int64)
     distinct = int(ids.max()) + 1 if len(ids) else 0
     if distinct == len(ids):
         return Copies(ids, distinct, 0, False)
-    telling = sorted(hashed, key=lambda one: -len(np.unique(one[:PROBE_ROWS])))[:COLUMNS_LEFT_OUT]
+    answer = _mixed([target], len(features))[0]
+    places = sorted(range(len(features)), key=lambda place: -_distinct(features[place]))[:COLUMNS_LEFT_OUT]
+    telling = [_mixed([features[place]], place)[0] for place in places]
     copied = _copied(total, telling) or _copied(total + answer, [*telling, answer])
     return Copies(ids, distinct, len(ids) - len(_sizes(total + answer)), copied)
 
@@ -200,11 +202,26 @@ def _beyond_chance(ids: NDArray[np.int64], train: NDArray[np.int64], seen: int, 
     return interval.proportion_difference((seen, rows), (meeting, len(train)), level=level).low > SEEN_MATTERS
 
 
-def _mixed(column: Column, number: int) -> Hashes:
-    """A random-looking 64-bit number for each value; equal values of a column, and all missing ones, share one."""
-    values = column.values.astype(np.float64) + 0.0  # -0.0 is 0.0
-    values[column.missing] = np.nan  # one NaN: there are many bit patterns
-    bits = values.view(np.uint64) + np.uint64((0x9E3779B97F4A7C15 * (number + 1)) % 2**64)
+def _values(column: Column, most: int | None = None) -> NDArray[np.float64]:
+    """The first values of a column as numbers, NaN where missing."""
+    values = column.values[:most].astype(np.float64, copy=False)
+    return np.where(values < 0, np.nan, values) if column.physical is Physical.TEXT else values
+
+
+def _distinct(column: Column) -> int:
+    """How many different values its first rows have; missing is one."""
+    return len(np.unique(_values(column, PROBE_ROWS)))
+
+
+def _mixed(columns: Sequence[Column], first: int) -> Hashes:
+    """A random-looking 64-bit number for each value, of columns from place `first` on; shape (columns, rows).
+
+    Equal values of a column, and all missing ones, share one.
+    """
+    values = np.concatenate([_values(column) for column in columns]).reshape(len(columns), -1) + 0.0  # -0.0 is 0.0
+    values[np.isnan(values)] = np.nan  # one NaN: there are many bit patterns
+    steps = np.uint64(0x9E3779B97F4A7C15) * np.arange(first + 1, first + 1 + len(columns), dtype=np.uint64)
+    bits = values.view(np.uint64) + steps[:, None]
     # The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,8 @@ from burnish.data.split import Plan
 from burnish.data.table import Column, Kind, Physical, Table
 
 NAMES_SHOWN = 5  # names in a list before "and 12 more"
+# Values of columns that are looked at at once, 2 MB an array: many short columns one by one take longer.
+AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,13 @@ def numbers(column: Column, rows: NDArray[np.integer] | slice = slice(None)) -> 
     if column.physical is Physical.TEXT:
         values[values < 0] = np.nan
     return values
+
+
+def blocks(columns: Sequence[Column], rows: int) -> Iterator[Sequence[Column]]:
+    """The columns, so many at a time that so many rows of them are `AT_ONCE` values at most."""
+    many = max(1, AT_ONCE // max(1, rows))
+    for first in range(0, len(columns), many):
+        yield columns[first : first + many]
 
 
 def listed(names: Sequence[str]) -> str:

@@ -142,12 +142,16 @@ def _scalings(values: Floats) -> list[Scaling | None]:
     mean, deviation = tamed.mean(axis=1), tamed.std(axis=1)
     reach = np.maximum(tamed.max(axis=1) - mean, mean - tamed.min(axis=1))
     spread = np.maximum(deviation, reach / REACH)
-    for order in np.flatnonzero(reach > 0):  # else the variation is lost in rounding
-        far = f"; nearly constant, so its farthest row is put at {REACH:g}"
-        reason = reasons[order] + (far if reach[order] > REACH * deviation[order] else "")
-        c, s, m, w = (float(learnt[order]) for learnt in (center, scale, mean, spread))
-        found[varying[order]] = Scaling(rules[order], c, s, m, w, reason)
+    far = f"; nearly constant, so its farthest row is put at {REACH:g}"
+    reasons = [why + far if near else why for why, near in zip(reasons, reach > REACH * deviation, strict=True)]
+    learnt = (rules.tolist(), center.tolist(), scale.tolist(), mean.tolist(), spread.tolist(), reasons)
+    for place, there, one in zip(varying.tolist(), reach > 0, zip(*learnt, strict=True), strict=True):
+        if there:  # else the variation is lost in rounding
+            found[place] = Scaling(*one)
     return found
+
+
+_NO_SCALING = Scaling("none", 0.0, 1.0, 0.0, 1.0, "")
 
 
 def unscaled(scaling: Scaling) -> Scaling:
@@ -274,41 +278,68 @@ def fit_numbers(columns: Sequence[Column], rows: NDArray[np.integer]) -> Iterato
     """A plan for each column from its training rows; None where neither the values nor the gaps vary."""
     for block in _blocks(len(columns), len(rows)):
         some = columns[block]
-        values = np.stack([values_of(column.take(rows)) for column in some])
+        values = _stacked([column.take(rows) for column in some])
         missing = np.isnan(values)
-        indicators = np.logical_and(missing.any(axis=1), ~missing.all(axis=1))
+        indicators = np.logical_and(missing.any(axis=1), ~missing.all(axis=1)).tolist()
         for column, scaling, indicator in zip(some, fit_scalings(values), indicators, strict=True):
-            yield NumberPlan(column.name, scaling, bool(indicator)) if scaling or indicator else None
-
-
-def fill_numbers(wanted: Sequence[Wanted], x: NDArray[np.float32]) -> None:
-    """Write the prepared rows of many columns of numbers into x, shape (rows, inputs)."""
-    for block in _blocks(len(wanted), len(x)):
-        some = wanted[block]
-        values = np.stack([values_of(one.column) for one in some])
-        for rule in RULES:
-            alike = [
-                (place, one.number, one.plan.scaling)
-                for place, one in enumerate(some)
-                if one.plan.scaling is not None and one.plan.scaling.rule == rule
-            ]
-            if alike:
-                places, inputs, scalings = zip(*alike, strict=True)
-                learnt = np.array([(one.center, one.scale, one.mean, one.spread) for one in scalings]).T[:, :, None]
-                x[:, inputs] = _applied(values[list(places)], rule, *learnt).T
-        for one, its in zip(some, values, strict=True):
-            if one.plan.indicator:
-                x[:, one.flag] = np.isnan(its)
+            yield NumberPlan(column.name, scaling, indicator) if scaling or indicator else None
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A column of numbers that is to be prepared, and where it goes."""
+class Placed:
+    """A plan, and where what it makes goes."""
 
     plan: NumberPlan
-    column: Column
     number: int  # input that its value becomes, where it has a scaling
     flag: int  # input that tells that it is missing, where it has an indicator
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What preparing rows needs of many plans, in arrays of one entry a plan: looked up plan by plan it takes longer.
+
+    `together` makes one.
+    """
+
+    rules: NDArray[np.intp]  # places in RULES; -1 without a scaling
+    learnt: Floats  # center, scale, mean and spread, shape (4, plans)
+    numbers: NDArray[np.intp]  # as in Placed
+    flags: NDArray[np.intp]  # as in Placed; -1 without an indicator
+
+    def fill(self, columns: Sequence[Column], x: NDArray[np.float32]) -> None:
+        """Write the prepared rows of the plans' columns into x, shape (rows, inputs)."""
+        for block in _blocks(len(columns), len(x)):
+            values = _stacked(columns[block])
+            for rule in range(len(RULES)):
+                places = np.flatnonzero(self.rules[block] == rule)
+                if len(places):
+                    alike = block.start + places
+                    learnt = self.learnt[:, alike, None]
+                    x[:, self.numbers[alike]] = _applied(values[places], RULES[rule], *learnt).T
+            told = np.flatnonzero(self.flags[block] >= 0)
+            x[:, self.flags[block.start + told]] = np.isnan(values[told]).T
+
+
+def together(placed: Sequence[Placed]) -> Together:
+    """The same plans as arrays."""
+    scalings = [
+        (RULES.index(s.rule), s) if (s := one.plan.scaling) is not None else (-1, _NO_SCALING) for one in placed
+    ]
+    return Together(
+        np.array([rule for rule, _ in scalings], np.intp),
+        np.array([(s.center, s.scale, s.mean, s.spread) for _, s in scalings]).reshape(-1, 4).T,
+        np.array([one.number for one in placed], np.intp),
+        np.array([one.flag if one.plan.indicator else -1 for one in placed], np.intp),
+    )
+
+
+def _stacked(columns: Sequence[Column]) -> Floats:
+    """`values_of` each column, shape (columns, rows)."""
+    if all(column.physical is not Physical.TEXT for column in columns):
+        values = np.concatenate([column.values for column in columns]).astype(np.float64, copy=False)
+        if not np.isinf(values).any():
+            return values.reshape(len(columns), len(columns[0].values))
+    return np.stack([values_of(column) for column in columns])
 
 
 def _blocks(columns: int, rows: int) -> Iterator[slice]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
@@ -49,6 +49,7 @@ class Preparation:
     left_out: tuple[tuple[str, str], ...]  # column and reason, for those not used
     rows: int  # training rows that it was fitted on
     inputs: InputSpec = field(init=False, repr=False, compare=False)  # the shape of what `transform` gives
+    together: numbers.Together = field(init=False, repr=False, compare=False)  # the plans of numbers
 
     def __post_init__(self) -> None:
         inputs = InputSpec(
@@ -58,6 +59,8 @@ class Preparation:
             image=None if self.image is None else astuple(self.image.shape),
         )
         object.__setattr__(self, "inputs", inputs)
+        placed = [numbers.Placed(p, *to) for p, *to in self._places() if isinstance(p, numbers.NumberPlan)]
+        object.__setattr__(self, "together", numbers.together(placed))
 
     @property
     def image(self) -> images.ImagePlan | None:
@@ -84,25 +87,27 @@ class Preparation:
         if self.image is not None:
             pixels = self.image.pixels(table[self.image.name])
             return Prepared(pixels, np.zeros((table.rows, 0), np.int32))
-        spec = self.inputs
-        x = np.zeros((table.rows, spec.width), dtype=np.float32)
-        codes = np.zeros((table.rows, len(spec.vocabularies)), dtype=np.int32)
-        number, flag, code = 0, spec.numbers, 0
-        wanted: list[numbers.Wanted] = []
-        for plan in self.plans:
+        x = np.zeros((table.rows, self.inputs.width), dtype=np.float32)
+        codes = np.zeros((table.rows, len(self.inputs.vocabularies)), dtype=np.int32)
+        code, columns = 0, []
+        for plan, number, flag in self._places():
             column = table[plan.name]
-            if isinstance(plan, categories.CodesPlan):
+            if isinstance(plan, numbers.NumberPlan):
+                columns.append(column)
+            elif isinstance(plan, categories.CodesPlan):
                 codes[:, code] = plan.codes(column)
                 code += 1
-                continue
-            next_number, next_flag = number + len(plan.numbers), flag + len(plan.flags)
-            if isinstance(plan, numbers.NumberPlan):
-                wanted.append(numbers.Wanted(plan, column, number, flag))
             else:
-                plan.fill(column, x[:, number:next_number], x[:, flag:next_flag])
-            number, flag = next_number, next_flag
-        numbers.fill_numbers(wanted, x)
+                plan.fill(column, x[:, number : number + len(plan.numbers)], x[:, flag : flag + len(plan.flags)])
+        self.together.fill(columns, x)
         return Prepared(x, codes)
+
+    def _places(self) -> Iterator[tuple[Plan, int, int]]:
+        """Each plan, with the first of its continuous inputs and of its flags, whether it has any or not."""
+        number, flag = 0, self.inputs.numbers
+        for plan in self.plans:
+            yield plan, number, flag
+            number, flag = number + len(plan.numbers), flag + len(plan.flags)
 
     def unscaled(self) -> Preparation:
         """The same columns with their continuous values as they stand in the table, still imputed and encoded."""
@@ -119,13 +124,9 @@ class Preparation:
     def describe(self) -> list[dict[str, Any]]:
         """For the report, one entry a column: what is done, why, and the names of the features that come of it."""
         used = [
-            {
-                "column": plan.name,
-                "treatment": plan.describe()[0],
-                "reason": plan.describe()[1],
-                "features": [*plan.numbers, *plan.flags],
-            }
+            {"column": plan.name, "treatment": treatment, "reason": reason, "features": [*plan.numbers, *plan.flags]}
             for plan in self.plans
+            for treatment, reason in [plan.describe()]
         ]
         left = [{"column": c, "treatment": "left out", "reason": why, "features": []} for c, why in self.left_out]
         return used + left
@@ -166,8 +167,11 @@ def _plain(value: Any) -> Any:
     """`dataclasses.asdict` without its copies of every number, which take seconds of 20,000 columns."""
     known = getattr(value, "__dataclass_fields__", None)
     if known is not None:
-        return {name: _plain(getattr(value, name)) for name in known}
+        return {name: one if type(one := getattr(value, name)) in _LEAVES else _plain(one) for name in known}
     return tuple(map(_plain, value)) if isinstance(value, tuple) else value
+
+
+_LEAVES = (float, str, bool, int)
 
 
 def refuse_absent(names: Collection[str], table: Table) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
@@ -343,7 +343,7 @@ class Summary:
 
     def to_json(self) -> str:
         """A file's text; `from_json` reads it back. NaN and infinities become strings, so it is strict JSON."""
-        return json.dumps({"format_version": FORMAT_VERSION, "summary": _strict(asdict(self))}, allow_nan=False)
+        return json.dumps({"format_version": FORMAT_VERSION, "summary": _strict(self)}, allow_nan=False)
 
 
 def from_json(text: str) -> Summary:
@@ -364,6 +364,9 @@ def _adapter() -> TypeAdapter[Summary]:
 
 
 def _strict(value: Any) -> Any:
+    known = getattr(value, "__dataclass_fields__", None)
+    if known is not None:  # `asdict` would copy every text of every column
+        return {name: _strict(getattr(value, name)) for name in known}
     if isinstance(value, dict):
         return {key: _strict(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -31,6 +31,7 @@ DEAR, DEAR_FROM = frozenset(("DA9", "DA17", "DA20")), 45.0
 # All rules that train models, and the values for each second of the limit from which a run has no time for them: on
 # 2 million values they take 2 s.
 TRAINING, VALUES_A_SECOND = DEAR | {"DA18", "DA26"}, 50_000
+TIME_IS_UP = "As the time is up, only what the audit sees without rules was looked for: `burnish audit` asks all."
 # Rows up to which every value is read, to see whether a mean was computed from these very rows.
 READ_IN_FULL = 200_000
 

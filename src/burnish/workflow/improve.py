@@ -246,8 +246,8 @@ def _say_if_late(session: Session, problem: Problem, ready: float) -> None:
         session.say(
             Stage.FINISH,
             f"The time limit of {limit:g} s was over {elapsed - limit:.0f} s ago: reading, auditing and preparing "
-            f"{table.rows:,} rows and {len(table.columns):,} columns took {ready:.0f} s and are never cut short, nor "
-            "are the simple models and the last judgement.",
+            f"{table.rows:,} rows and {len(table.columns):,} columns took {ready:.0f} s, and little of that can "
+            "be cut short, nor can the simple models and the last judgement.",
             warning=True,
             lasting=True,
         )

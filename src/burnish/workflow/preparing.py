@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,8 @@ PIXELS_IN_MEMORY = 1 << 30
 # 64 x 64 pixels take most of a gigabyte.
 SHARE_OF_PIXELS = 0.1
 PIXELS_FILE = "pixels.npy"
+# Folds that are prepared even where no time is left: with one alone nothing would tell how far models differ.
+LEAST_FOLDS = 2
 
 
 def prepare(
@@ -51,11 +54,8 @@ def prepare(
     exclude = tuple(name for name in (settings.weight, settings.group, settings.source) if name is not None)
     if loaded.images is not None:  # pixels are all that a network of images reads
         exclude = tuple(name for name in table.names if name != images.IMAGE)
-    folds = []
-    for number, fold in enumerate(split.folds):
-        fitted = preparation.fit(table, fold.train, loaded.profiles, target=loaded.target, exclude=exclude)
-        coding = targets.fit(target, fold.train, loaded.task, positive=settings.positive)
-        folds.append(PreparedFold(fold, fitted, coding, problems.sample_of(fold, number, settings.seed)))
+    planned, folds = split.screen, _folds(session, loaded, split, exclude)
+    split = replace(split, folds=split.folds[: len(folds)], screen=min(planned, len(folds)))
     weights = None if settings.weight is None else checking.weights(table, settings.weight)
     first = folds[0].target
     classification = loaded.task == "classification"
@@ -70,10 +70,11 @@ def prepare(
         table=table,
         profiles=loaded.profiles,
         split=split,
-        folds=tuple(folds),
+        folds=folds,
         inputs=padding.roomy(inputs) if roomy else inputs,
         judge=Judge(loaded.task, loaded.metric, truth, judge_weights, groups, weights),
         own=settings.model,
+        planned=planned if len(folds) < planned else None,
     )
     said = first.why_positive(asked=settings.positive is not None)
     if said:
@@ -84,9 +85,33 @@ def prepare(
         _look_at(session, problem, settings.model)
     for number in problem.screening:
         write_fold(session, problem, number)
+    if problem.planned is not None:
+        rows = f"{len(problem.dev_rows(problem.screening)):,} dev rows"
+        told = f"The time was up when {len(folds)} of {planned} folds were prepared: their {rows} judge all models."
+        session.say(Stage.PREPARE, told, warning=True, lasting=True)
     for sentence in _of_columns(problem) if loaded.images is None else _of_pixels(loaded.images, settings):
         session.say(Stage.PREPARE, sentence)
     return problem
+
+
+def _folds(session: Session, loaded: Loaded, split: Split, exclude: Collection[str]) -> tuple[PreparedFold, ...]:
+    """Each fold with its preparation; only the first few, once all the time is used: nothing is trained then."""
+    settings, folds = session.settings, list[PreparedFold]()
+
+    def prepared() -> int:
+        while len(folds) < len(split.folds) and (len(folds) < LEAST_FOLDS or session.budget.left(1.0) > 0):
+            one_more()
+        return len(folds)
+
+    def one_more() -> None:
+        number, fold = len(folds), split.folds[len(folds)]
+        fitted = preparation.fit(loaded.table, fold.train, loaded.profiles, target=loaded.target, exclude=exclude)
+        coding = targets.fit(loaded.table[loaded.target], fold.train, loaded.task, positive=settings.positive)
+        folds.append(PreparedFold(fold, fitted, coding, problems.sample_of(fold, number, settings.seed)))
+
+    for _ in range(session.budget.decide("folds prepared", prepared) - len(folds)):
+        one_more()
+    return tuple(folds)
 
 
 def _of_columns(problem: Problem) -> Iterator[str]:

@@ -259,20 +259,22 @@ def audit(session: Session, loaded: Loaded) -> tuple[audits.Audit, tuple[Finding
     settings, table, target = session.settings, loaded.table, loaded.target
     classes, plan = classes_of(table, target, loaded.task), plan_of(settings, loaded.origin)
     found = audits.audit(table, target, loaded.profiles, origin=loaded.origin, classes=classes, plan=plan)
-    copied = found.keep_together is not None
-    more = data_rules.alone(
-        table,
-        target,
-        loaded.profiles,
-        origin=loaded.origin,
-        classes=classes,
-        plan=plan,
-        copied=copied,
-        settings=settings,
-    )
+    in_time = session.budget.decide("rules about data", lambda: session.budget.left(1.0) > 0)
+    more: tuple[Finding, ...] = ()
+    if in_time:
+        more = data_rules.alone(
+            table,
+            target,
+            loaded.profiles,
+            origin=loaded.origin,
+            classes=classes,
+            plan=plan,
+            copied=found.keep_together is not None,
+            settings=settings,
+        )
     findings = data_rules.with_more(tuple(map(as_finding, found.observations)), more)
     report(session, Stage.AUDIT, findings)
-    if said := data_rules.left_out(settings, table):
+    if said := data_rules.left_out(settings, table) if in_time else data_rules.TIME_IS_UP:
         session.say(Stage.AUDIT, said, lasting=True)
     return found, findings
 

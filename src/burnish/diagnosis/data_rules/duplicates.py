@@ -152,8 +152,9 @@ def _even(among: Floats, rows: Rows) -> bool:
     """
     if any(kind is not Kind.NUMBER for kind in rows.kinds) or np.isnan(among).any():
         return False
-    many = sum(len(np.unique(among[:ASKED, place])) >= MANY_VALUES for place in range(among.shape[1]))
-    return 2 * many >= among.shape[1]
+    ordered = np.sort(among[:ASKED], axis=0)
+    distinct = 1 + np.count_nonzero(ordered[1:] != ordered[:-1], axis=0)
+    return 2 * int((distinct >= MANY_VALUES).sum()) >= among.shape[1]
 
 
 def _dimension(ratio: Floats) -> float:
