@@ -11,7 +11,7 @@ from burnish.diagnosis.finding import Severity
 from burnish.doctor.course import Course
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import Lab
-from burnish.doctor.rules import RULES, data
+from burnish.doctor.rules import RULES, data, structure
 from burnish.doctor.subject import Rows
 from doctor import subjects
 
@@ -52,6 +52,32 @@ def looked_up(made):
 )
 def test_networks_of_codes_are_asked_too(made, code, expected):
     assert told(code, looked_up(made)) == expected
+
+
+@pytest.mark.parametrize(
+    ("read", "expected"),
+    [
+        (lambda table, x: table[x], True),
+        (lambda table, x: jax.vmap(lambda row: table[row])(x), True),
+        (lambda table, x: table.at[x].get(mode="clip"), False),
+        (lambda table, x: table[jnp.minimum(x, 3)], False),
+        (lambda table, x: jnp.take(table, x, axis=0, fill_value=0), False),
+        (lambda table, x: jax.nn.one_hot(x, 4) @ table, False),
+    ],
+    ids=["by index", "row by row", "clipped by name", "clipped by hand", "filled", "as a product"],
+)
+def test_codes_beyond_their_table_are_named_unless_that_is_meant(read, expected):
+    """Six codes, and a table of four."""
+    subject = replace(
+        looked_up(lambda vectors: vectors.sum(axis=1)),
+        init=lambda key: {"table": jax.random.normal(key, (4, 5)), "w": jax.random.normal(key, (5, 4))},
+        apply=lambda params, x: read(params["table"], x).sum(axis=1) @ params["w"],
+    )
+    found = list(structure.TABLE.look(Examination(subject)))
+
+    assert [one.finding.where for one in found] == (["['table']"] * 2 if expected else [])  # of train and of dev
+    assert not expected or "it has 4, counted from 0, and the largest asked for is 5" in found[0].finding.evidence
+    assert not list(structure.TABLE.look(Examination(looked_up(lambda vectors: vectors.sum(axis=1)))))
 
 
 def test_a_narrow_code_is_what_an_autoencoder_is_for():

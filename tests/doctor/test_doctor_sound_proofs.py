@@ -315,3 +315,14 @@ def test_what_is_too_dear_to_try_is_named(monkeypatch):
     assert {"BV10", "OP2", "DA21", "NN10"} < set(dear)
     assert any(one.startswith(", ".join(dear)) and "too dear" in one for one in found.left_out)
     assert not any(rule.code in dear for rule in TRIALS if rule.asked(exam))
+
+
+def test_a_narrow_layer_that_cannot_be_widened_from_outside_is_named():
+    bears_it = subjects.subject((8, 6, 4))
+    network = bears_it.apply
+    fixed = Examination(replace(bears_it, apply=lambda p, x: network(p, x) + 0 * p[0]["b"].reshape(6).sum()))
+
+    assert RULE["NN10"].trial(Examination(bears_it)) is not None
+    assert RULE["NN10"].trial(fixed) is None
+    fixed.until = 0.0  # nothing else is tried
+    assert any("[0]['w'] has 6 units" in one for one in diagnosis.examine(fixed, 0.0).left_out)

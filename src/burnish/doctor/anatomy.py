@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.extend.core as core
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, PyTree
 
 from burnish.doctor import forms
@@ -52,6 +53,15 @@ class Layer:
     follows: bool = False  # whether what it takes in comes from another layer
 
 
+class Lookup(NamedTuple):
+    """Reading parameters at places that the inputs say, which JAX takes on trust: beyond the end it reads the last."""
+
+    leaf: Any  # the table's place among the leaves
+    rows: Any  # how many the table has
+    largest: Any  # place asked for
+    beyond: Any  # of each row of the inputs, whether it asks for one that the table has not
+
+
 @dataclass(slots=True)
 class Seen:
     """What one evaluation of the network showed, one entry a layer."""
@@ -61,6 +71,7 @@ class Seen:
     squashed: list[Array | None]  # what goes into tanh or the logistic function after it, likewise; None: nothing does
     rectified: list[bool]
     layers: list[tuple[int, int, int, bool, bool]]  # leaf, fan-in, units, convolution, after another one
+    lookups: list[Lookup] = field(default_factory=list)  # in tables of parameters, by indices made of the inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +229,8 @@ class _Walk:
         given, parameters = [one.value for one in inputs], dict(equation.params)
         if self.edit.single:
             given, parameters = [_single(one) for one in given], {k: _single_type(v) for k, v in parameters.items()}
+        if name == "gather" and inputs[0].leaves and not inputs[0].data and inputs[1].data:
+            self._look_up(equation, inputs)
         outputs = equation.primitive.bind(*given, **equation.primitive.get_bind_params(parameters))
         outputs = list(outputs) if equation.primitive.multiple_results else [outputs]
         data = any(one.data for one in inputs)
@@ -234,6 +247,15 @@ class _Walk:
         form = _form(equation, inputs, layer)
         bare = self._still_bare(name, inputs, layer, [_Value(output, form=form) for output in outputs])
         return [_Value(output, made_of, True, layer, bare, squashed, form) for output in outputs]
+
+    def _look_up(self, equation: Any, inputs: list[_Value]) -> None:
+        """Where the person says what is read beyond the end (`mode="clip"`, a value to fill in), it is meant so."""
+        axes, places = equation.params["dimension_numbers"].start_index_map, inputs[1].value
+        if equation.params["mode"] is not lax.GatherScatterMode.PROMISE_IN_BOUNDS or len(axes) != 1 or places.ndim < 2:
+            return
+        rows = inputs[0].value.shape[axes[0]] - equation.params["slice_sizes"][axes[0]] + 1
+        beyond = ((places < 0) | (places >= rows)).reshape(places.shape[0], -1).any(axis=1)
+        self.seen.lookups.append(Lookup(min(inputs[0].leaves), rows, places.max(), beyond))
 
     def _product(self, equation: Any, inputs: list[_Value], weights: int, output: Array) -> _Value:
         place, form = len(self.seen.z), forms.of_product(equation, weights)

@@ -231,19 +231,18 @@ def examine(exam: Examination, began: float) -> Diagnosis:
         course.repaired,
         course.repairs,
         _in_time(lambda: course.repaired_error, None),
-        looked=_looked(late, dear),
+        looked=_looked((*late, *dear, *course.exam.unable)),
         left_out=(
             *([f"{', '.join(late)}: the time was up"] if late else []),
             *([f"{', '.join(dear)}: a training is too dear to be tried to its end, some dozen times"] if dear else []),
+            *(f"{code}: {why}" for code, why in course.exam.unable.items()),
         ),
     )
 
 
-def _looked(late: Sequence[str], dear: Sequence[str]) -> str:
-    """What is said where nothing was found."""
-    if not (late or dear):
-        return LOOKED
-    return f"Nothing found by the {len(RULES) - len({*late, *dear})} rules that could be asked."
+def _looked(unasked: Sequence[str]) -> str:
+    """What is said where nothing was found, and rules of these codes could not be asked."""
+    return f"Nothing found by the {len(RULES) - len({*unasked})} rules that could be asked." if unasked else LOOKED
 
 
 def _in_time(known: Callable[[], T], otherwise: T) -> T:

@@ -102,6 +102,7 @@ class Examination:
         self._labs: dict[str, Lab] = {}
         self._known: dict[str, Any] = {}
         self.until: float = math.inf  # time of `time.monotonic` from which no further training is begun
+        self.unable: dict[str, str] = {}  # codes of rules that could not try what they would, and why
         self._trained: dict[tuple[str, int], probes.Trained] = {}
         self._pool: ThreadPoolExecutor = (
             ThreadPoolExecutor(threads or cores.available()) if after is None else after._pool

@@ -15,6 +15,7 @@ from burnish.doctor import anatomy, networks
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
+from burnish.doctor.lab import CHUNK, quick
 from burnish.doctor.rule import FEW, ROUNDING, Found, Rule, Trial
 from burnish.doctor.rules.initialisation import right_start
 from burnish.doctor.subject import Subject
@@ -84,6 +85,27 @@ def _affine(exam: Examination, params: Any, x: Any) -> bool:
     return True
 
 
+def _beyond_tables(exam: Examination) -> Iterable[Found]:
+    """Indices that a table has no row for: JAX reads the last one in their place, and says nothing."""
+    subject, params = exam.subject, exam.start.params
+    if "gather" not in anatomy.primitives(subject.apply, params, subject.train.x[:1]):
+        return
+    names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    look_up = quick(lambda params, x: anatomy.follow(subject.apply, params, x)[1].lookups)
+    for part, rows in (("training", subject.train), ("dev", subject.dev)):
+        chunks = [look_up(params, rows.x[first : first + CHUNK]) for first in range(0, len(rows), CHUNK)]
+        for table in zip(*chunks, strict=True):
+            beyond = np.concatenate([one.beyond for one in table])
+            if beyond.any() and len(beyond) == len(rows):
+                name, asked = names[int(table[0].leaf)], max(int(one.largest) for one in table)
+                yield TABLE.found(
+                    f"{beyond.sum():,} of {len(rows):,} {part} rows, the first of them row {beyond.argmax()}, look up "
+                    f"places that {name} has not: it has {int(table[0].rows)}, counted from 0, and the largest asked "
+                    f"for is {asked}. The nearest one is read instead.",
+                    where=name,
+                )
+
+
 def _activated(subject: Subject) -> Subject:
     return networks.edited(subject, anatomy.Edit(activate=True))
 
@@ -96,13 +118,15 @@ def _too_small(exam: Examination) -> Trial | None:
         return None  # what has to come out is what went in: a narrow layer is what such a network is for
     if least >= max(NARROW, layers[-1].units if layers else 0):
         return None
+    narrow = next(layer for layer in layers[:-1] if layer.units == least)
+    has = f"has {least} unit{'s' if least > 1 else ''}"
     wide = networks.resized(exam.subject, layers, exam.start.params, WIDER, WIDE)
     if wide is None:
+        exam.unable["NN10"] = f"{narrow.name} {has}, and the network cannot be widened from outside: try it by hand"
         return None
     init = wide.init
-    narrow = next(layer for layer in layers[:-1] if layer.units == least)
     return Trial(
-        f"Its narrowest layer, {narrow.name}, has {least} unit{'s' if least > 1 else ''}.",
+        f"Its narrowest layer, {narrow.name}, {has}.",
         (Arm("hidden layers four times as wide", subject=lambda subject: replace(subject, init=init)),),
         narrow.name,
     )
@@ -145,4 +169,17 @@ NN10 = Rule(
     trial=_too_small,
     to_the_end=True,
 )
-PROOFS = (NN1, NN7)
+TABLE = Rule(
+    "NN15",
+    "Codes lie beyond the table that they are looked up in",
+    Evidence.PROOF,
+    Severity.FAULT,
+    "An index that is made of the inputs is as large as its table has rows, or larger, and nobody said what is to be "
+    "read then.",
+    "A row for each code, one of them for codes that are not known.",
+    "No index lies beyond its table.",
+    "JAX's documentation of indexing: what lies out of bounds reads the nearest row, without an error.",
+    look=_beyond_tables,
+    untrained=_beyond_tables,
+)
+PROOFS = (TABLE, NN1, NN7)
