@@ -73,11 +73,11 @@ def test_codes_beyond_their_table_are_named_unless_that_is_meant(read, expected)
         init=lambda key: {"table": jax.random.normal(key, (4, 5)), "w": jax.random.normal(key, (5, 4))},
         apply=lambda params, x: read(params["table"], x).sum(axis=1) @ params["w"],
     )
-    found = list(structure.TABLE.look(Examination(subject)))
+    found = list(structure.NN16.look(Examination(subject)))
 
     assert [one.finding.where for one in found] == (["['table']"] * 2 if expected else [])  # of train and of dev
     assert not expected or "it has 4, counted from 0, and the largest asked for is 5" in found[0].finding.evidence
-    assert not list(structure.TABLE.look(Examination(looked_up(lambda vectors: vectors.sum(axis=1)))))
+    assert not list(structure.NN16.look(Examination(looked_up(lambda vectors: vectors.sum(axis=1)))))
 
 
 def test_a_narrow_code_is_what_an_autoencoder_is_for():

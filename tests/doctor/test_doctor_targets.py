@@ -210,7 +210,6 @@ def sequence(y):
         (wide(sequence, lambda z, y: z.sum(axis=1)), "Targets have the shape (3,) for each row"),
         (wide(lambda y: y - 1, subjects.cross_entropy), "A target says class -1"),
         (wide(lambda y: y + 0.5, lambda z, y: z.sum(axis=1), task="classification"), "no whole number"),
-        (wide(lambda y: np.stack([y, y], 1) * 1.0, row_sum(optax.sigmoid_binary_cross_entropy)), "Several labels"),
         (wide(lambda y: np.eye(2)[y] * 0.8 + 0.1, optax.softmax_cross_entropy), "shares that sum to 1 in each row"),
         (wide(real, gaussian), "0 and 1 of a floating type, 1 a row, with 2 output(s)"),
         (training(lambda y: np.arange(len(y)), squared), "takes the one output for a number"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, TypeVar
 
@@ -231,18 +231,24 @@ def examine(exam: Examination, began: float) -> Diagnosis:
         course.repaired,
         course.repairs,
         _in_time(lambda: course.repaired_error, None),
-        looked=_looked((*late, *dear, *course.exam.unable)),
+        looked=_looked({*late, *dear, *course.exam.unable}),
         left_out=(
             *([f"{', '.join(late)}: the time was up"] if late else []),
             *([f"{', '.join(dear)}: a training is too dear to be tried to its end, some dozen times"] if dear else []),
-            *(f"{code}: {why}" for code, why in course.exam.unable.items()),
+            *_by_reason(course.exam.unable),
         ),
     )
 
 
-def _looked(unasked: Sequence[str]) -> str:
+def _looked(unasked: Collection[str]) -> str:
     """What is said where nothing was found, and rules of these codes could not be asked."""
-    return f"Nothing found by the {len(RULES) - len({*unasked})} rules that could be asked." if unasked else LOOKED
+    return f"Nothing found by the {len(RULES) - len(unasked)} rules that could be asked." if unasked else LOOKED
+
+
+def _by_reason(unable: Mapping[str, str]) -> list[str]:
+    """One line for all codes of one reason."""
+    reasons = dict.fromkeys(unable.values())
+    return [f"{', '.join(code for code, why in unable.items() if why == one)}: {one}" for one in reasons]
 
 
 def _in_time(known: Callable[[], T], otherwise: T) -> T:

@@ -53,6 +53,8 @@ def uninformed(lab: Lab, params: PyTree, change: Change = NOTHING) -> float:
 def error(subject: Subject) -> float:
     """Error on the dev rows of their best constant answer: misclassification rate, or RMSE over all targets."""
     y = subject.dev.y
+    if subject.several:
+        return _of_labels(y)
     if subject.kind == "classification":
         return float(1 - np.unique(y, return_counts=True)[1].max() / len(y))
     return float(np.sqrt(np.nanvar(np.asarray(y, np.float64), axis=0).mean()))
@@ -74,6 +76,9 @@ def _constants(
             for one in (wide.mean(axis=0), *np.quantile(wide, QUANTILES, axis=0)):
                 yield one.reshape(shape[1:]), -np.inf
         return
+    if subject.several:
+        yield from _for_labels(np.asarray(y), shape)
+        return
     width = int(np.prod(shape[1:]))
     classes, codes = max(2, width), np.asarray(y).reshape(-1)
     if len(codes) != shape[0] or codes.min() < 0 or codes.max() >= classes:
@@ -85,3 +90,26 @@ def _constants(
         return
     for one in (np.log(shares[1] / shares[0]), shares[1], shares[1] - shares[0]):  # logit, probability, −1 to 1
         yield np.full(shape[1:], one), 0.0
+
+
+def _for_labels(y: NDArray[Any], shape: tuple[int, ...]) -> Iterable[tuple[NDArray[Any], float]]:
+    """The same for several labels a row: shares of classes over all places, or of yes for each output."""
+    if len(shape) > y.ndim:
+        known = y[y >= 0].astype(np.int64)
+        if known.size and known.max() < shape[-1]:
+            shares = (np.bincount(known, minlength=shape[-1]) + BESIDE) / (known.size + BESIDE * shape[-1])
+            yield np.broadcast_to(np.log(shares), shape[1:]), -np.inf
+            yield np.broadcast_to(shares, shape[1:]), 0.0
+        return
+    shares = (y.sum(axis=0) + BESIDE) / (len(y) + 2 * BESIDE)
+    yield np.log(shares / (1 - shares)), 0.0
+    yield shares, 0.0
+
+
+def _of_labels(y: NDArray[Any]) -> float:
+    """Share of labels that are not the usual one: of each place where they are yes or no, else of all of them."""
+    known = y[y >= 0]
+    if known.size == y.size and int(y.max()) < 2:
+        yes = y.reshape(len(y), -1).mean(axis=0)
+        return float(np.minimum(yes, 1 - yes).mean())
+    return float(1 - np.unique(known, return_counts=True)[1].max() / known.size) if known.size else 0.0

@@ -99,6 +99,11 @@ class Subject:
         return "classification" if whole else "regression"
 
     @property
+    def several(self) -> bool:
+        """Whether a row has several labels: a class at each place, or yes or no for each output; once `understood`."""
+        return self.kind == "classification" and self.train.y.ndim > 1
+
+    @property
     def parting(self) -> float:
         """The threshold of a single output; that of a logit as long as nobody asked."""
         return targets.LOGIT if self.threshold is None else self.threshold
@@ -185,10 +190,18 @@ class Subject:
         return jax.vmap(lambda z, t: jnp.mean(self.loss(z[None], t[None])))(outputs, y)
 
     def row_errors(self, outputs: NDArray[np.floating], y: NDArray[Any]) -> NDArray[np.float64]:
-        """0 or 1 for classes, the squared error for numbers; shape (rows,). For a subject that is `understood`."""
+        """0 or 1 for classes, of several labels the share that is wrong, the squared error for numbers; shape (rows,).
+
+        For a subject that is `understood`.
+        """
         if self.kind == "regression":
             wide = np.asarray(outputs, np.float64).reshape(len(y), -1) - np.asarray(y, np.float64).reshape(len(y), -1)
             return np.square(wide).mean(axis=1)
+        if self.several:
+            z, known = np.asarray(outputs), y >= 0
+            said = np.argmax(z, axis=-1) if z.ndim > y.ndim else (z > self.parting).astype(int)
+            wrong, labels = (one.reshape(len(y), -1).sum(axis=1) for one in ((said != y) & known, known))
+            return wrong / np.maximum(labels, 1)
         flat = np.asarray(outputs).reshape(len(y), -1)
         said = np.argmax(flat, axis=1) if flat.shape[1] > 1 else (flat[:, 0] > self.parting).astype(int)
         return (said != np.asarray(y).reshape(len(y))).astype(np.float64)

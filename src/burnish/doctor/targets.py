@@ -96,6 +96,8 @@ def read(asked: Asked, task: Task | None) -> Reading:
                 "(such as a variance) elsewhere.",
             )
         return Reading("regression")
+    if (labels := _labels(asked)) is not None:
+        return labels
     if asked.width != max(asked.shape[1:], default=1):
         _refuse(
             f"Outputs have the shape {asked.shape[1:]} for each row.",
@@ -121,12 +123,8 @@ def _task(asked: Asked) -> Task:
     if not (binary or shares):
         return "regression"
     says = _says(asked, *np.array((0, 1), y.dtype))
-    if binary and alike and wide > 1 and says != "number":
-        _refuse(
-            f"Targets are {wide} zeros and ones a row, with as many outputs, and not one 1 in each row.",
-            "Several labels a row are not judged: each has an error of its own.",
-            "Diagnose one label at a time: its column of the targets, and its output.",
-        )
+    if binary and y.shape[1:] == asked.shape[1:] and wide > 1 and says in ("logit", "probability"):
+        return "classification"  # several labels a row
     if says == "unknown" or not alike or (says != "number" and wide > 1):
         form = "0 and 1" if binary else "shares that sum to 1 in each row"
         _ambiguous(f"Targets are {form} of a floating type, {wide} a row, with {asked.width} output(s).")
@@ -148,14 +146,35 @@ def _depends(asked: Asked) -> bool:
     return float(np.ptp(np.asarray(found, np.float64))) > 0
 
 
+def _labels(asked: Asked) -> Reading | None:
+    """Several labels a row: a class at each place of a sequence, or yes or no for each output; None: neither.
+
+    A whole number below 0 is no label, as of what fills a sequence up.
+    """
+    inner, dtype = asked.train.shape[1:], jax.dtypes.canonicalize_dtype(asked.train.dtype)
+    whole = all(jnp.issubdtype(y.dtype, jnp.integer) for y in (asked.train, asked.dev))
+    if asked.wide > 1 and whole and asked.shape[1:-1] == inner and asked.shape[-1] > 1:
+        return Reading("classification")
+    binary = asked.both.size == asked.train.size + asked.dev.size and bool(np.isin(asked.both, (0, 1)).all())
+    if not (asked.wide > 1 and binary and asked.shape[1:] == inner) or _is_one_hot(asked):
+        return None
+    says = _says(asked, *np.array((0, 1), asked.train.dtype))
+    if says not in ("logit", "probability"):
+        return None
+    codes = asked.train.astype(np.int32), asked.dev.astype(np.int32)
+    threshold = PROBABILITY if says == "probability" else LOGIT
+    return Reading("classification", threshold, codes, lambda codes: codes.astype(dtype))
+
+
 def _one_hot(asked: Asked) -> Reading:
     if asked.wide != asked.width or not _is_one_hot(asked):
         _refuse(
             f"Targets have the shape {asked.train.shape[1:]} for each row, with {asked.width} output(s).",
-            "A row has one class: its number, or a single 1 among as many targets as there are outputs. Sequences, "
-            "several labels and shares of classes are not judged.",
+            "A row has one class, by its number or as a single 1 among as many targets as there are outputs; or it has "
+            "several labels: whole numbers with an output for each class at each place, or 0 and 1 with an output "
+            "each. Shares of classes are not judged.",
             "Give one whole number for each row, with optax.softmax_cross_entropy_with_integer_labels: "
-            "jnp.argmax(y, axis=1) makes it.",
+            "jnp.argmax(y, axis=1) makes it; for sequences let apply return (rows, places, classes).",
         )
     shape, dtype = asked.train.shape[1:], jax.dtypes.canonicalize_dtype(asked.train.dtype)
     table = np.eye(asked.wide, dtype=dtype).reshape(-1, *shape)

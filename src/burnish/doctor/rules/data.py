@@ -39,6 +39,9 @@ def _looked(exam: Examination) -> tuple[Found, ...]:
     train, dev = exam.subject.train, exam.subject.dev
     if not all(np.issubdtype(values.dtype, np.number) for values in (train.x, train.y, dev.x, dev.y)):
         return ()
+    if exam.subject.several:
+        exam.unable |= dict.fromkeys(CODES, "rows of several labels each are not asked")
+        return ()
     given = data_rows.of(train.x, train.y, dev.x, dev.y, task=exam.subject.kind)
     rules = {rule.code: rule for rule in register.RULES}
     found = list(register.look(given, codes=CODES, false_alarm=FALSE_ALARMS - PROBE_ALARMS))

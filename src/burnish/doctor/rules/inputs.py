@@ -171,7 +171,7 @@ def _outliers(exam: Examination) -> Trial | None:
 def _codes_as_numbers(exam: Examination) -> Trial | None:
     """Columns of whole numbers that the target does not follow in their order: put into the order that it follows."""
     train = exam.subject.train
-    if not _is_table(train.x):
+    if not _is_table(train.x) or exam.subject.several:
         return None
     told = _indicators(train.y) if exam.subject.kind == "classification" else train.y.reshape(len(train), -1)
     instead: dict[int, tuple[np.ndarray, np.ndarray]] = {}

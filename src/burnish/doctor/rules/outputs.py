@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +24,8 @@ from burnish.doctor.lab import quick
 from burnish.doctor.rule import FEW, ROUNDING, Found, Rule, Trial
 from burnish.doctor.subject import Subject
 from burnish.stats import interval
+
+Floats = NDArray[np.float64]
 
 # How sure a made-up answer is, as a probability or as a logit, and classes beyond which none are made up.
 SURE, MOST_CLASSES = 0.9, 100
@@ -119,27 +122,10 @@ def _mismatch(exam: Examination) -> Iterable[Found]:
 
 def _turned(exam: Examination) -> Iterable[Found]:
     """Is the loss of right answers higher than that of wrong ones? Asked by made-up answers: no training is."""
-    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
-    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
-    loss = quick(subject.row_losses)
-    if subject.kind == "classification":
-        width = int(np.prod(shape[1:]))
-        if rows.y.ndim != 1 or not 1 < width <= MOST_CLASSES or int(rows.y.max()) >= width:
-            return
-        answers = np.full((width, width), (1 - SURE) / (width - 1)) + (SURE - (1 - SURE) / (width - 1)) * np.eye(width)
-        losses = [loss(np.tile(answer, (len(rows), 1)).astype(np.float32), rows.y) for answer in answers]
-        table = np.array(losses, np.float64).T  # rows, classes that are said
-        own = np.eye(width, dtype=bool)[rows.y]
-        right, wrong = table[own], table[~own].reshape(len(rows), -1)
-    else:
-        if int(np.prod(shape)) != rows.y.size:
-            return
-        away = float(np.std(rows.y)) or 1.0
-        right, *others = (
-            np.asarray(loss((rows.y + off).reshape(shape).astype(np.float32), rows.y), np.float64)
-            for off in (0.0, away, -away)
-        )
-        wrong = np.stack(others, axis=1)
+    asked = _right_and_wrong(exam)
+    if asked is None:
+        return
+    right, wrong = asked
     if not (np.isfinite(right).all() and np.isfinite(wrong).all() and (right > wrong.max(axis=1)).all()):
         return
     yield NN8.found(
@@ -150,12 +136,48 @@ def _turned(exam: Examination) -> Iterable[Found]:
     )
 
 
+def _right_and_wrong(exam: Examination) -> tuple[Floats, Floats] | None:
+    """Losses of rows by right answers, shape (rows,), and by wrong ones, (rows, ways); None: none are known."""
+    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
+    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    row_losses = quick(subject.row_losses)
+
+    def losses(outputs: NDArray[Any]) -> Floats:
+        return np.asarray(row_losses(outputs.astype(np.float32), rows.y), np.float64)
+
+    if subject.several:
+        sure = float(np.log(SURE / (1 - SURE)))
+        others = np.where(rows.y < 0, rows.y, (rows.y + 1) % max(2, int(rows.y.max()) + 1))
+        right, wrong = (losses(_answers(y, shape, -sure, sure)) for y in (rows.y, others))
+        return right, wrong[:, None]
+    width = int(np.prod(shape[1:]))
+    if subject.kind == "classification":
+        if not 1 < width <= MOST_CLASSES or int(rows.y.max()) >= width:
+            return None
+        answers = np.full((width, width), (1 - SURE) / (width - 1)) + (SURE - (1 - SURE) / (width - 1)) * np.eye(width)
+        said = [losses(np.tile(answer, (len(rows), 1))) for answer in answers]
+        table = np.stack(said, axis=1)  # rows, classes that are said
+        own = np.eye(width, dtype=bool)[rows.y]
+        return table[own], table[~own].reshape(len(rows), -1)
+    if width * len(rows) != rows.y.size:
+        return None
+    away = float(np.std(rows.y)) or 1.0
+    right, *beside = (losses((rows.y + off).reshape(shape)) for off in (0.0, away, -away))
+    return right, np.stack(beside, axis=1)
+
+
 def _indifferent(exam: Examination) -> str:
     """Why the loss cannot tell classes apart, whatever is trained: asked by made-up outputs; "": it can."""
     rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
     shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
     width = int(np.prod(shape[1:]))
-    if subject.kind != "classification" or len(shape) != 2 or not 1 < width <= MOST_CLASSES or rows.y.max() >= width:
+    if (
+        subject.kind != "classification"
+        or subject.several
+        or len(shape) != 2
+        or not 1 < width <= MOST_CLASSES
+        or rows.y.max() >= width
+    ):
         return ""
     y = jnp.asarray(rows.y)
     loss = quick(lambda outputs: jnp.mean(subject.row_losses(outputs, y)))
@@ -238,7 +260,11 @@ def _class_outputs(exam: Examination, far: Reach | None) -> Iterable[Found]:
     rows = exam.lab.gauge.take(slice(0, FEW))
     shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
     width, classes = int(np.prod(shape[1:])), len(np.unique(y))
-    if y.ndim != 1:
+    if exam.subject.several:
+        if told := beyond(exam):
+            yield NN8.found(told, remedy="Number the classes from 0.")
+        elif far is not None:
+            yield from _bounded(exam, far, shape)
         return
     if far is not None and width == 1 and far.low == far.high:
         yield NN8.found(
@@ -259,10 +285,19 @@ def beyond(exam: Examination) -> str:
     """What is wrong with classes that have no output, as a sentence; "": all have one."""
     y = exam.subject.train.y
     shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(exam.lab.gauge.x[:FEW])).shape
-    width = int(np.prod(shape[1:]))
-    if exam.subject.kind != "classification" or y.ndim != 1 or width == 1 or int(y.max()) < width:
+    if exam.subject.several and len(shape) == y.ndim:
+        return ""  # yes or no for each output
+    width = shape[-1] if exam.subject.several else int(np.prod(shape[1:]))
+    if exam.subject.kind != "classification" or width == 1 or int(y.max()) < width:
         return ""
     return f"A target says class {int(y.max())}, and there are {width} outputs, from 0 on."
+
+
+def _answers(y: NDArray[Any], shape: tuple[int, ...], low: float, high: float) -> NDArray[np.float32]:
+    """Outputs of this shape that say these labels: the higher number for what is said, the lower one for the rest."""
+    single = len(shape) == y.ndim or shape[1:] == (1,)
+    said = y > 0 if single else np.arange(shape[-1]) == y[..., None]
+    return np.where(said, high, low).reshape(shape).astype(np.float32)
 
 
 def _bounded(exam: Examination, far: Reach, shape: tuple[int, ...]) -> Iterable[Found]:
@@ -271,11 +306,7 @@ def _bounded(exam: Examination, far: Reach, shape: tuple[int, ...]) -> Iterable[
     loss = quick(exam.subject.row_losses)
 
     def best(low: float, high: float) -> float:
-        if len(shape) < 2 or shape[1] == 1:
-            z = np.where(y > 0, high, low).reshape(shape)
-        else:
-            z = np.where(np.arange(shape[1]) == y[:, None], high, low)
-        return float(np.mean(loss(z.astype(np.float32), y)))
+        return float(np.mean(loss(_answers(y, shape, low, high), y)))
 
     bound, free = best(max(far.low, -FREE), min(far.high, FREE)), best(-FREE, FREE)
     if bound > STUCK * exam.uninformed and np.isfinite(free) and free < HALF * bound:

@@ -1,4 +1,4 @@
-"""NN1, NN7, NN10: what is wrong with the network as it is built."""
+"""NN1, NN7, NN10, NN16: what is wrong with the network as it is built."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _beyond_tables(exam: Examination) -> Iterable[Found]:
             beyond = np.concatenate([one.beyond for one in table])
             if beyond.any() and len(beyond) == len(rows):
                 name, asked = names[int(table[0].leaf)], max(int(one.largest) for one in table)
-                yield TABLE.found(
+                yield NN16.found(
                     f"{beyond.sum():,} of {len(rows):,} {part} rows, the first of them row {beyond.argmax()}, look up "
                     f"places that {name} has not: it has {int(table[0].rows)}, counted from 0, and the largest asked "
                     f"for is {asked}. The nearest one is read instead.",
@@ -169,8 +169,8 @@ NN10 = Rule(
     trial=_too_small,
     to_the_end=True,
 )
-TABLE = Rule(
-    "NN15",
+NN16 = Rule(
+    "NN16",
     "Codes lie beyond the table that they are looked up in",
     Evidence.PROOF,
     Severity.FAULT,
@@ -182,4 +182,4 @@ TABLE = Rule(
     look=_beyond_tables,
     untrained=_beyond_tables,
 )
-PROOFS = (TABLE, NN1, NN7)
+PROOFS = (NN16, NN1, NN7)
