@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import cli_tables as tables
+import click
 import pytest
 from cli_commands import PATIENCE, Command
+
+from burnish.cli import failing
 
 CONCRETE = Path(__file__).resolve().parents[2] / "examples" / "concrete.csv"
 # How long a run may take to stop on a loaded machine, in seconds: a slice takes a second, a compilation three.
@@ -160,6 +163,21 @@ def test_ctrl_c_before_anything_was_begun_leaves_nothing(start, tmp_path: Path):
     not_up = process.returncode == -2 or any(said in err for said in PYTHON_NOT_UP)
     assert not_up or (process.returncode == 130 and "Traceback" not in err), err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_that_a_library_makes_an_error_of_its_own_of_is_no_fault_of_burnish(capsys):
+    """As pydantic does where it comes while a class is made."""
+
+    @click.command()
+    def importing() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ValueError("SchemaError: KeyboardInterrupt") from None
+
+    assert failing.guarded(importing, []) == 130
+    assert capsys.readouterr().err == "burnish: stopped before anything was begun.\n"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_run_at_work_is_not_worked_on_twice(start, here: Command, tmp_path: Path):

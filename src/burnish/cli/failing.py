@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import click
@@ -31,6 +36,11 @@ class Signalled(Exception):
 
 def guarded(command: click.Command, arguments: list[str] | None = None) -> int:
     """Run a click command and turn every ending into an exit code."""
+    with _interrupts() as noted:
+        return _answer(command, arguments, noted)
+
+
+def _answer(command: click.Command, arguments: list[str] | None, interrupts: Sequence[int]) -> int:
     try:
         answer: Any = command.main(args=arguments, prog_name="burnish", standalone_mode=False)
         return int(answer) if isinstance(answer, int) else 0
@@ -40,8 +50,7 @@ def guarded(command: click.Command, arguments: list[str] | None = None) -> int:
         error.show(sys.stderr)
         return USAGE
     except (click.Abort, KeyboardInterrupt):
-        print("burnish: stopped before anything was begun.", file=sys.stderr)
-        return SIGNALLED + 2
+        return _stopped()
     except Signalled as stopped:
         print(f"burnish: stopped; {stopped.kept}.", file=sys.stderr)
         print(f"  {stopped.advice}", file=sys.stderr)
@@ -64,9 +73,36 @@ def guarded(command: click.Command, arguments: list[str] | None = None) -> int:
         _show(errors.StoreError("burnish ran out of memory.", "", "Use fewer --jobs, or fewer rows or columns."))
         return FAILED
     except Exception:  # noqa: BLE001 - the last line of defence: a fault of burnish must say so, with its traceback
+        if interrupts:  # what was being imported made an error of its own of it, as pydantic does
+            return _stopped()
         traceback.print_exc()
         print("burnish: this is a fault of burnish; please report the lines above.", file=sys.stderr)
         return FAILED
+
+
+@contextmanager
+def _interrupts() -> Iterator[Sequence[int]]:
+    """Each Ctrl+C that nobody else answers, noted; it interrupts as ever."""
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    alone = threading.current_thread() is threading.main_thread()
+    if not alone or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield noted
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _stopped() -> int:
+    print("burnish: stopped before anything was begun.", file=sys.stderr)
+    return SIGNALLED + signal.SIGINT
 
 
 def _what(error: OSError) -> str:
