@@ -157,3 +157,4 @@ def test_what_ails_a_sequence_is_named(changes, code):
     found = diagnosis.examine(Examination(replace(sequences(), **changes)), 0.0)
 
     assert code in [one.code for one in found.findings]
+    assert any("several labels" in one for one in found.left_out)  # of what was cured, too

@@ -102,7 +102,8 @@ class Examination:
         self._labs: dict[str, Lab] = {}
         self._known: dict[str, Any] = {}
         self.until: float = math.inf  # time of `time.monotonic` from which no further training is begun
-        self.unable: dict[str, str] = {}  # codes of rules that could not try what they would, and why
+        # Codes of rules that could not try what they would, and why; a cure leaves them so.
+        self.unable: dict[str, str] = {} if after is None else after.unable
         self._trained: dict[tuple[str, int], probes.Trained] = {}
         self._pool: ThreadPoolExecutor = (
             ThreadPoolExecutor(threads or cores.available()) if after is None else after._pool
