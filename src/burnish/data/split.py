@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from burnish import errors
-from burnish.data import deal
+from burnish.data import deal, distinct
 from burnish.data.fold import Fold, Rows, Split
 from burnish.data.table import Table
 
@@ -104,14 +104,16 @@ def split(
     """
     _check(plan)
     values = table[target].values.astype(np.float64)
-    strata = deal.target_bins(values) if classes is None else _codes(classes)
+    strata = deal.target_bins(values) if classes is None else distinct.codes(classes)
     if plan.source is not None:
-        sources = _codes(table[plan.source].values)
-        strata = _codes(strata * (int(sources.max()) + 1) + sources)
+        sources = distinct.codes(table[plan.source].values)
+        strata = distinct.codes(strata * (int(sources.max()) + 1) + sources)
     group = None if plan.group is None else group_labels(table, plan.group)
     together = deal.joined(group, None if plan.time else keep_together)
     units = np.arange(table.rows) if together is None else together
-    problem = _Problem(strata, units, None if classes is None else _codes(classes), np.random.default_rng(plan.seed))
+    problem = _Problem(
+        strata, units, None if classes is None else distinct.codes(classes), np.random.default_rng(plan.seed)
+    )
     main, dev, test = (np.flatnonzero(origin == place) for place in (MAIN, DEV_FILE, TEST_FILE))
     if plan.given_dev:
         return _with_given_dev(problem, plan, main, dev, test if plan.given_test else None)
@@ -138,7 +140,9 @@ class _Problem:
 
     def parts(self, rows: Rows, shares: list[float]) -> deal.Labels:
         """Part of each of these rows, shape (len(rows),)."""
-        return deal.deal(_codes(self.strata[rows]), _codes(self.units[rows]), np.array(shares), self.rng)
+        return deal.deal(
+            distinct.codes(self.strata[rows]), distinct.codes(self.units[rows]), np.array(shares), self.rng
+        )
 
     def count(self, rows: Rows) -> int:
         """Number of units among these rows."""
@@ -279,14 +283,10 @@ def _check(plan: Plan) -> None:
         )
 
 
-def _codes(values: NDArray) -> deal.Labels:
-    return np.unique(values, return_inverse=True)[1].astype(np.int64)
-
-
 def group_labels(table: Table, name: str) -> deal.Labels:
     """Codes of a group column; a row without a group is a group of its own."""
     column = table[name]
-    labels = _codes(column.values)
+    labels = distinct.codes(column.values)
     return np.where(column.missing, labels.max() + 1 + np.arange(table.rows), labels)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -32,9 +32,13 @@ EXACT = 2**53
 # 200,000 half as much again.
 TOGETHER, FEW_ROWS, TOGETHER_FEW = 128, 2_000, 512
 
-# A form of date that does not fit these rows is not tried on all of them: at 0.2 microseconds a cell and form, words
+# A form of date that does not fit these texts is not tried on all of them: at 0.2 microseconds a text and form, words
 # would cost more than numbers.
-FIRST_ROWS = 2_000
+FIRST_TEXTS = 2_000
+
+# Of this many rows, spread over the table, no more than this share may be distinct texts where each text of a column is
+# judged once: to find out the texts costs as much as a few judgements of all rows.
+SAMPLED_ROWS, FEW_TEXTS = 1 << 15, 0.5
 
 _PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"))
 _TRUE, _FALSE = ("true", "yes", "t", "y", "1", "1.0"), ("false", "no", "f", "n", "0", "0.0")
@@ -42,7 +46,6 @@ _ISO = r"\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|UTC|[+-]\d
 _PADDED = r"'\s*[+-]?0\d+\s*'"  # an integer that begins with a zero
 _DAY_MONTH = r"\s*\d{1,2}([/.-])\d{1,2}[/.-]\d{4}( \d{1,2}:\d{2}(:\d{2})?)?\s*"
 _TIMES = ("", " %H:%M", " %H:%M:%S")
-_NUMBER = "coalesce(point({}), 'nan'::DOUBLE)"  # SQL, of a cell
 _NONE = np.empty(0, np.int64)
 
 
@@ -83,6 +86,12 @@ def connect() -> duckdb.DuckDBPyConnection:
         # Long text is decided by its length, which spares most columns of text the comparison.
         f"CREATE MACRO absent(v) AS CASE WHEN strlen(v) > {LONGEST_MISSING} THEN trim(v, ' \t') = ''"
         f" ELSE coalesce(list_contains([{tokens}], lower(trim(v, ' \t'))), true) END;"
+        # Whether a cell is anything but a missing value or a number x that is no code. CASE spares the numbers, nearly
+        # all cells of most tables, the slow comparisons of text.
+        "CREATE MACRO odd(v, x) AS CASE WHEN x IS NULL THEN NOT absent(v)"
+        f" WHEN x = trunc(x) THEN regexp_full_match(v, {_PADDED}) ELSE false END;"
+        # In how many rows something holds, of texts that each stand for n rows.
+        "CREATE MACRO tally(n, holds) AS coalesce(sum(n) FILTER (holds), 0)::BIGINT;"
         "CREATE MACRO iso(v) AS epoch(TRY_CAST(CASE WHEN regexp_full_match(v, "
         f"{quoted(_ISO)}) THEN replace(trim(v), ',', '.') END AS TIMESTAMPTZ))"
     )
@@ -109,19 +118,44 @@ def columns(
     Raises:
         DataError: A column cannot be read as the date that is demanded.
     """
-    numbers = (None, table.Physical.NUMBER)
-    plain = _plain_numbers(connection, relation, [sql for sql, name in names.items() if types.get(name) in numbers])
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM {relation}").fetchall()
+    repetitive = _repetitive(connection, relation, list(names), rows)
+    maybe = [
+        sql for sql, name in names.items() if types.get(name) in (None, table.Physical.NUMBER) and sql not in repetitive
+    ]
+    plain = _plain_numbers(connection, relation, maybe, rows)
+
+    def cells(sql: str) -> Cells:
+        every = Cells.of(connection, relation, sql, names[sql])
+        return every.distinct() if sql in repetitive else every
+
     found = {
         sql: Typed(table.Column(name, table.Physical.NUMBER, plain[sql]), _NONE)
         if sql in plain
-        else _typed(Cells(connection, relation, sql, name), types.get(name), delimiter)
+        else _typed(cells(sql), types.get(name), delimiter)
         for sql, name in names.items()
     }
     if any(one.commas for one in found.values()):
         for sql, one in found.items():
             if one.column.physical is table.Physical.NUMBER and not one.commas:
-                found[sql] = _doubted(one, Cells(connection, relation, sql, names[sql]))
+                found[sql] = _doubted(one, cells(sql))
     return list(found.values())
+
+
+def _repetitive(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str], rows: int
+) -> frozenset[str]:
+    """The columns that say few things many times; none of a table of few rows, where it does not pay to look."""
+    found: list[str] = []
+    step = -(-rows // SAMPLED_ROWS)
+    for start in range(0, len(columns) if rows > FEW_ROWS else 0, TOGETHER):
+        some = columns[start : start + TOGETHER]
+        counts = ", ".join(f"approx_count_distinct({c})" for c in some)
+        [(sampled, *texts)] = connection.execute(
+            f"SELECT count(*), {counts} FROM {relation} WHERE rowid % {step} = 0"
+        ).fetchall()
+        found += [c for c, distinct in zip(some, texts, strict=True) if distinct <= FEW_TEXTS * sampled]
+    return frozenset(found)
 
 
 def _doubted(one: Typed, cells: Cells) -> Typed:
@@ -135,35 +169,47 @@ def _doubted(one: Typed, cells: Cells) -> Typed:
 
 
 def _plain_numbers(
-    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str], rows: int
 ) -> dict[str, NDArray[np.float64]]:
     """The columns in which every cell is missing or a finite number that float64 holds: most, so many at a time."""
     values: dict[str, NDArray[np.float64]] = {}
-    [(rows,)] = connection.execute(f"SELECT count(*) FROM {relation}").fetchall()
-    together = TOGETHER_FEW if rows <= FEW_ROWS else TOGETHER
+    together, read = (TOGETHER_FEW, _one_under_the_other) if rows <= FEW_ROWS else (TOGETHER, _side_by_side)
     for start in range(0, len(columns), together):
         some = columns[start : start + together]
-        # One under the other, so that the conditions are planned once: a plan of conditions for each column takes a
-        # millisecond a column. CASE spares the numbers, nearly all cells of most tables, the slow comparisons of text.
-        cells = (
-            f"SELECT rowid AS i, unnest([{', '.join(some)}]) AS v, unnest(range({len(some)})) AS place FROM {relation}"
-        )
-        passed = connection.execute(
-            f"SELECT place FROM (SELECT place, v, nullif(point(v), 'nan'::DOUBLE) AS x FROM ({cells})) GROUP BY place"
-            f" HAVING count(x) > 0 AND max(abs(x)) < {EXACT}"
-            " AND count_if(CASE WHEN x IS NULL THEN NOT absent(v) ELSE false END) = 0"
-            f" AND count_if(CASE WHEN x = trunc(x) THEN regexp_full_match(v, {_PADDED}) ELSE false END) = 0"
-        ).fetchall()
-        plain = [some[place] for (place,) in sorted(passed)]
-        if plain and rows <= FEW_ROWS:
-            found = connection.execute(f"SELECT i, place, {_NUMBER.format('v')} AS x FROM ({cells})").fetchnumpy()
-            numbers = np.empty((len(some), rows))
-            numbers[np.asarray(found["place"]), np.asarray(found["i"])] = found["x"]
-            values |= {some[place]: numbers[place] for (place,) in passed}
-        elif plain:
-            casts = ", ".join(f"{_NUMBER.format(c)} AS {c}" for c in plain)
-            values |= in_order(connection, f"SELECT rowid AS i, {casts} FROM {relation}")
+        for name, (numbers, odd) in zip(some, read(connection, relation, some, rows), strict=True):
+            present = numbers[~np.isnan(numbers)]
+            if not odd.any() and len(present) and np.abs(present).max() < EXACT:
+                values[name] = numbers
     return values
+
+
+def _side_by_side(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str], rows: int
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.bool_]]]:
+    """The number that each cell is (NaN: none), and whether the cell is odd, for each column."""
+    reads = ", ".join(f"{c} AS v{k}, nullif(point({c}), 'nan'::DOUBLE) AS x{k}" for k, c in enumerate(columns))
+    select = ", ".join(
+        f"coalesce(x{k}, 'nan'::DOUBLE) AS number{k}, odd(v{k}, x{k}) AS odd{k}" for k in range(len(columns))
+    )
+    found = in_order(connection, f"SELECT i, {select} FROM (SELECT rowid AS i, {reads} FROM {relation})")
+    for k in range(len(columns)):
+        yield found[f"number{k}"], found[f"odd{k}"]
+
+
+def _one_under_the_other(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str], rows: int
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.bool_]]]:
+    """The same, its conditions planned once: for each column they take a millisecond, which many short columns feel."""
+    unnested = f"unnest([{', '.join(columns)}]) AS v, unnest(range({len(columns)})) AS place"
+    found = connection.execute(
+        "SELECT i, place, coalesce(x, 'nan'::DOUBLE) AS number, odd(v, x) AS odd"
+        " FROM (SELECT i, place, v, nullif(point(v), 'nan'::DOUBLE) AS x"
+        f" FROM (SELECT rowid AS i, {unnested} FROM {relation}))"
+    ).fetchnumpy()
+    numbers, odd = np.empty((len(columns), rows)), np.empty((len(columns), rows), bool)
+    at = np.asarray(found["place"]), np.asarray(found["i"])
+    numbers[at], odd[at] = found["number"], found["odd"]
+    return zip(numbers, odd, strict=True)
 
 
 def _typed(cells: Cells, demanded: table.Physical | None, delimiter: str | None) -> Typed:
@@ -205,8 +251,8 @@ def _found(cells: Cells, delimiter: str | None) -> Typed:
 def _counts(cells: Cells, macro: str) -> _Counts:
     present, numbers, padded, largest = cells.row(
         # CASE spares the numbers, nearly all cells of most tables, the slow comparisons of text.
-        "count_if(CASE WHEN x IS NULL THEN NOT absent(v) ELSE true END), count(x),"
-        f" count_if(CASE WHEN x = trunc(x) THEN regexp_full_match(v, {_PADDED}) ELSE false END),"
+        "tally(n, CASE WHEN x IS NULL THEN NOT absent(v) ELSE true END), tally(n, x IS NOT NULL),"
+        f" tally(n, CASE WHEN x = trunc(x) THEN regexp_full_match(v, {_PADDED}) ELSE false END),"
         " max(abs(x)) FILTER (isfinite(x))",
         number=f"{macro}(v)",
     )
@@ -257,8 +303,7 @@ def _number(cells: Cells, macro: str) -> Typed:
 def _is_boolean(cells: Cells) -> bool:
     """Whether both words of one pair occur, and nothing else. 0 and 1 stay numbers."""
     words = cells.connection.execute(
-        f"SELECT DISTINCT lower(trim(v)) FROM (SELECT {cells.sql} AS v FROM {cells.relation})"
-        " WHERE NOT absent(v) LIMIT 3"
+        f"SELECT DISTINCT lower(trim(v)) FROM ({cells.source}) WHERE NOT absent(v) LIMIT 3"
     ).fetchall()
     return {word for (word,) in words} in [set(pair) for pair in _PAIRS]
 
@@ -289,7 +334,7 @@ def _date_or_text(cells: Cells, points: _Counts) -> Typed:
             f"Column {cells.name!r} is kept as text:"
             f" {others} of its {points.present} values are no numbers, such as {example!r}.",
         )
-    if cells.row(f"count_if(regexp_full_match(v, {quoted(dressed.PATTERN)}))")[0] == points.present:
+    if cells.row(f"tally(n, regexp_full_match(v, {quoted(dressed.PATTERN)}))")[0] == points.present:
         [(_, example)] = cells.where("NOT absent(v)", limit=1)
         return _text(
             cells,
@@ -302,7 +347,7 @@ def _date_or_text(cells: Cells, points: _Counts) -> Typed:
 def _dates(cells: Cells) -> list[str]:
     """The expressions, each of which reads every value of the column as a date: none, one, or two that disagree."""
     forms = list(_FORMS)
-    for limit in (FIRST_ROWS, None):
+    for limit in (FIRST_TEXTS, None):
         if forms:
             fits = cells.row(", ".join(f"bool_and({form} IS NOT NULL OR absent(v))" for form in forms), limit=limit)
             forms = [form for form, fit in zip(forms, fits, strict=True) if fit]
@@ -316,7 +361,7 @@ def _date(cells: Cells, form: str) -> Typed:
 
 def _demanded_date(cells: Cells) -> Typed:
     """The form that reads the most values; two that read as many, and differently, cannot be told apart."""
-    reads = cells.row(", ".join(f"count({form})" for form in _FORMS))
+    reads = cells.row(", ".join(f"tally(n, {form} IS NOT NULL)" for form in _FORMS))
     iso, day_first, month_first = reads
     if day_first == month_first > iso and cells.row(f"bool_or({_FORMS[1]} <> {_FORMS[2]})")[0]:
         [(_, example)] = cells.where("NOT absent(v)", limit=1)
@@ -330,17 +375,10 @@ def _demanded_date(cells: Cells) -> Typed:
 
 def _text(cells: Cells, note: str | None = None) -> Typed:
     """Text coded by its sorted distinct values."""
-    connection = cells.connection
-    rows, values = cells.row("count(*), count_if(NOT absent(v))")
-    if not values:
-        return Typed(table.Column(cells.name, table.Physical.TEXT, np.full(rows, -1, np.int32)), _NONE, note=note)
-    source = f"(SELECT {cells.sql} AS v FROM {cells.relation})"
-    connection.execute(f"CREATE TYPE levels AS ENUM (SELECT DISTINCT v FROM {source} WHERE NOT absent(v) ORDER BY v)")
-    [(levels,)] = connection.execute("SELECT enum_range(NULL::levels)").fetchall()
-    codes = cells.fetch("coalesce(enum_code(CASE WHEN NOT absent(v) THEN v::levels END)::INTEGER, -1)")
-    connection.execute("DROP TYPE levels")
-    column = table.Column(cells.name, table.Physical.TEXT, codes.astype(np.int32, copy=False), tuple(levels))
-    return Typed(column, _NONE, note=note)
+    distinct = cells.distinct()
+    levels = tuple(text for _, text in distinct.texts("NOT absent(v)"))
+    codes = distinct.fetch("CASE WHEN absent(v) THEN -1 ELSE count_if(NOT absent(v)) OVER (ORDER BY i) - 1 END")
+    return Typed(table.Column(cells.name, table.Physical.TEXT, codes.astype(np.int32), levels), _NONE, note=note)
 
 
 def insert(connection: duckdb.DuckDBPyConnection, relation: str, cells: Mapping[str, Sequence[str | None]]) -> None:

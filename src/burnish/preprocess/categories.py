@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.data import distinct
 from burnish.data.table import Column, Physical
 
 # Up to so many levels a category becomes flags; above, an embedding has fewer weights than one column per level, and
@@ -34,15 +35,15 @@ def text_of(column: Column) -> Column:
         return column
     values = np.asarray(column.values, dtype=np.float64)
     known = ~np.isnan(values)
-    distinct, inverse = np.unique(values[known] + 0.0, return_inverse=True)  # + 0.0: −0 is 0
-    codes = np.full(len(values), -1, dtype=np.int32)
-    codes[known] = inverse
+    found, place = distinct.taken_apart(values[known] + 0.0)  # + 0.0: −0 is 0
+    coded = np.full(len(values), -1, dtype=np.int32)
+    coded[known] = place
     if column.physical is Physical.BOOLEAN:
         words = column.words or ("False", "True")
-        levels = tuple(words[int(v)] for v in distinct)
+        levels = tuple(words[int(v)] for v in found)
     else:
-        levels = tuple(number_text(float(v)) for v in distinct)
-    return replace(column, physical=Physical.TEXT, values=codes, levels=levels)
+        levels = tuple(number_text(float(v)) for v in found)
+    return replace(column, physical=Physical.TEXT, values=coded, levels=levels)
 
 
 def number_text(value: float) -> str:

@@ -124,9 +124,10 @@ def _write(folder: RunFolder, story: Story, summary: records.Summary) -> None:
 def _made_from(story: Story) -> NDArray[np.uint64]:
     """Fingerprints of the rows that trained or chose the model: all but the test rows; the first MOST_FINGERPRINTS."""
     problem = story.problem
-    rows = np.arange(problem.table.rows)
-    rows = rows if problem.split.test is None else np.setdiff1d(rows, problem.split.test)
-    rows = rows[:MOST_FINGERPRINTS]
+    made = np.ones(problem.table.rows, bool)
+    if problem.split.test is not None:
+        made[problem.split.test] = False
+    rows = np.flatnonzero(made)[:MOST_FINGERPRINTS]
     truth = problem.judge.truth[rows].astype(np.float64)
     return applying.fingerprints(story.finished.predictor, problem.table, rows, truth)
 

@@ -1,4 +1,4 @@
-"""Wide tables of few rows: what is read without the database is what the database reads, to the bit."""
+"""The ways to read text give one table, to the bit: without the database, or with it for few rows or many."""
 
 from __future__ import annotations
 
@@ -15,6 +15,16 @@ from burnish.data import table
 from burnish.load import plain, typed
 
 WIDE = 8
+NEVER, ALWAYS = 10**9, 0
+
+# From how many columns the database is spared, up to how many rows cells are read one under the other, and which share
+# of a column may be distinct where each text is judged once.
+WAYS = (
+    {"MANY_COLUMNS": WIDE, "FEW_ROWS": 2_000, "FEW_TEXTS": 0.5},
+    {"MANY_COLUMNS": NEVER, "FEW_ROWS": 2_000, "FEW_TEXTS": 0.5},
+    {"MANY_COLUMNS": NEVER, "FEW_ROWS": ALWAYS, "FEW_TEXTS": -1.0},
+    {"MANY_COLUMNS": NEVER, "FEW_ROWS": ALWAYS, "FEW_TEXTS": 1e9},
+)
 
 # What numbers look like, and what only seems to be one; codes, gaps, and numbers that float64 does not hold.
 CELLS = (
@@ -26,8 +36,8 @@ CELLS = (
 
 
 @pytest.fixture
-def both(tmp_path, monkeypatch):
-    """`both(columns, types)`: the table as it is read without the database, and with it alone; or what refuses it."""
+def every_way(tmp_path, monkeypatch):
+    """`every_way(columns, types)`: the table as each of the ways reads it, or what refuses it."""
 
     def reader(columns: list[list[str]], delimiter: str = ",", **types: str) -> list[Any]:
         def quoted(cell: str) -> str:
@@ -38,8 +48,9 @@ def both(tmp_path, monkeypatch):
         path.write_text("".join(delimiter.join(map(quoted, line)) + "\n" for line in lines), "utf-8")
         demanded = {name: table.Physical(value) for name, value in types.items()}
         found: list[Any] = []
-        for many in (WIDE, 10**9):
-            monkeypatch.setattr(plain, "MANY_COLUMNS", many)
+        for way in WAYS:
+            for setting, value in way.items():
+                monkeypatch.setattr(plain if setting == "MANY_COLUMNS" else typed, setting, value)
             try:
                 found.append(load.read(path, types=demanded))
             except errors.DataError as refused:
@@ -49,7 +60,12 @@ def both(tmp_path, monkeypatch):
     return reader
 
 
-def same(one: Any, other: Any) -> None:
+def same(one: Any, *others: Any) -> None:
+    for other in others:
+        _same(one, other)
+
+
+def _same(one: Any, other: Any) -> None:
     if isinstance(other, errors.DataError):
         assert str(one) == str(other)
         return
@@ -69,41 +85,41 @@ def numbers(count: int = WIDE, rows: int = 6) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_cell_of_any_form_makes_of_its_column_what_the_database_makes(both, cell):
+def test_a_cell_of_any_form_makes_the_same_of_its_column(every_way, cell):
     columns = numbers()
     columns[3][2] = cell
     columns[5] = [cell] * 6
-    same(*both(columns))
+    same(*every_way(columns))
 
 
 @given(st.data())
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_mixture_is_read_as_the_database_reads_it(both, data):
+def test_any_mixture_is_read_the_same(every_way, data):
     columns = numbers(2 * WIDE)
     for column in columns[: WIDE - 1]:
         for row in data.draw(st.lists(st.integers(0, 5), max_size=6, unique=True)):
             column[row] = data.draw(st.sampled_from(CELLS))
-    same(*both(columns))
+    same(*every_way(columns))
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=WIDE, max_size=WIDE))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_numbers_are_read_to_the_bit(both, values):
-    same(*both([[repr(value), f"{value:.3e}"] for value in values]))
+def test_numbers_are_read_to_the_bit(every_way, values):
+    same(*every_way([[repr(value), f"{value:.3e}"] for value in values]))
 
 
-def test_types_that_are_demanded_are_kept_to(both):
+def test_types_that_are_demanded_are_kept_to(every_way):
     columns = numbers()
     columns[0] = ["1", "0", "1", "0", "1", "1"]
     columns[1] = ["x", *columns[1][1:]]
-    same(*both(columns, c0="boolean", c1="number", c2="text", c3="number"))
+    same(*every_way(columns, c0="boolean", c1="number", c2="text", c3="number"))
 
 
-def test_beside_decimal_commas_points_are_doubted(both):
+def test_beside_decimal_commas_points_are_doubted(every_way):
     columns = numbers()
     columns[0], columns[1] = ["1,25", "2,5", "3,75", "4,1", "5,2", "6,3"], ["1.234"] * 5 + ["2.345"]
-    one, other = both(columns, ";")
-    same(one, other)
+    one, *others = every_way(columns, ";")
+    same(one, *others)
     assert any("'c1' is read with decimal points" in note for note in one.notes)
 
 
@@ -125,11 +141,11 @@ def test_many_rows_are_read_by_the_database(monkeypatch, tmp_path):
     assert load.read(path).rows == 4
 
 
-def test_infinite_numbers_cost_their_rows_as_ever(both):
+def test_infinite_numbers_cost_their_rows_as_ever(every_way):
     columns = numbers()
     columns[4][3] = "inf"
-    one, other = both(columns)
-    same(one, other)
+    one, *others = every_way(columns)
+    same(one, *others)
     assert [reject.reason for reject in one.rejects] == ["an infinite value"]
 
 
