@@ -14,7 +14,7 @@ from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import course
 from burnish.doctor.course import Candidate, Course
 from burnish.doctor.diagnosis import examine
-from burnish.doctor.examination import OF_ROWS, OF_STEPS, Examination, TimeUp
+from burnish.doctor.examination import NOTHING_CHANGED, OF_ROWS, OF_STEPS, Examination, TimeUp
 from burnish.doctor.rule import Trial
 from burnish.doctor.rules import TRIALS
 from burnish.doctor.subject import Rows
@@ -86,6 +86,13 @@ def test_a_rate_that_is_too_high_for_large_inputs_alone_is_not_too_high():
 
 
 @pytest.mark.slow
+def test_a_rate_that_spares_the_first_starts_and_ruins_others_is_screened_on_all():
+    exam = Examination(replace(HEALTHY, optimizer=optax.sgd(1.3)))
+    errors = [exam.trained(NOTHING_CHANGED, start).errors.mean() for start in exam.screening]
+    assert max(errors[: len(exam.glance)]) < 0.15 < max(errors)
+    assert "OP1" in [one.rule.code for one in course.candidates(exam, set())]
+
+
 def test_parameters_that_never_move_are_no_finding_where_the_inputs_are_ignored():
     """Nor that a few rows cannot be learned by heart: nothing here can cure what explains both."""
     ignored = subjects.subject((8, 4, 4), epochs=2, train=subjects.clusters(64))

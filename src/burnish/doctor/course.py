@@ -361,7 +361,7 @@ def _ranked(exam: Examination, found: list[Candidate]) -> list[Candidate]:
 
 
 def _screened(exam: Examination, rule: Rule, trial: Trial) -> Iterator[Candidate]:
-    thorough = bool(trial.why) and not rule.generality(trial)
+    thorough = trial.lucky or (bool(trial.why) and not rule.generality(trial))
     probed = [exam.screen(arm, thorough=thorough) for arm in trial.arms]
     good = [one for one in probed if exam.promising(one) and (one.fit_gain > 0 or not trial.optimises)]
     if not good:

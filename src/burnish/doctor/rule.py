@@ -37,6 +37,7 @@ class Trial:
     where: str = ""
     optimises: bool = True  # whether rows that were learned from have to gain too: their loss is what it is about
     general: int = 0  # as of a rule, where what calls for it says less than it can say
+    lucky: bool = False  # whether the start at hand may have been spared what ruins others: then more of them are tried
 
 
 @dataclass(frozen=True, slots=True)

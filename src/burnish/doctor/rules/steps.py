@@ -12,7 +12,7 @@ import optax
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import optimisers
 from burnish.doctor.arms import Arm
-from burnish.doctor.examination import Examination
+from burnish.doctor.examination import PRACTICAL_SHARE, Examination
 from burnish.doctor.lab import Change, quick
 from burnish.doctor.rule import Rule, Trial
 from burnish.doctor.rules.gradients import left_alone
@@ -20,6 +20,9 @@ from burnish.doctor.subject import Subject
 
 # Learning rates that a ladder tries, relative to the present one, and how much finer its second rungs are.
 LOWER, HIGHER, FINER = (0.3, 0.1, 0.01), (3.0, 10.0, 100.0), 3.0
+# Share of the steps after which a training that is right does no worse than a constant answer by a size that matters:
+# one that still does comes close to ruin, and another start may not get over it. A choice; it decides what is tried.
+SETTLED = 0.1
 # Steps of a training below which more of them, not larger ones, are what it wants. A choice.
 FEW_STEPS = 100
 # How much smaller steps of the second half are than those of the first tenth where a decay comes too soon: half of a
@@ -46,8 +49,14 @@ def _rate(factor: float) -> Arm:
 
 
 def _too_high(exam: Examination) -> Trial:
-    del exam
-    return Trial("", tuple(_rate(factor) for factor in LOWER))
+    return Trial("", tuple(_rate(factor) for factor in LOWER), lucky=_was_lost(exam))
+
+
+def _was_lost(exam: Examination) -> bool:
+    """Whether mini-batches late in the training cost much more than the best constant answer does."""
+    loss = exam.followed.trace.loss
+    late = loss[int(SETTLED * len(loss)) :]
+    return bool(late.size and late.max() > (1 + PRACTICAL_SHARE) * exam.uninformed)
 
 
 def _too_low(exam: Examination) -> Trial | None:
