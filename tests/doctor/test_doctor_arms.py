@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from burnish.doctor import anatomy, networks
+from burnish.doctor import anatomy, networks, widths
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm, changed, for_rows_as_they_were, together
 from burnish.doctor.examination import NOTHING_CHANGED, Examination, TimeUp
@@ -240,10 +240,10 @@ def test_half_precision_is_taken_out_of_parameters_and_products():
 
 def test_a_plain_chain_can_be_widened_and_code_with_sizes_in_it_cannot():
     layers, params = Gauger(Lab(SMALL)).layers, SMALL.init(jax.random.key(0))
-    wide = networks.resized(SMALL, layers, params, 4, 32)
+    wide = widths.resized(SMALL, layers, params, 4, 32)
     fixed = replace(SMALL, apply=lambda p, x: SMALL.apply(p, x) + p[0]["b"].reshape(6).sum())
 
     assert wide is not None
     assert [leaf.shape for leaf in jax.tree.leaves(wide.init(jax.random.key(0)))] == [(32,), (8, 32), (4,), (32, 4)]
     assert wide.apply(wide.init(jax.random.key(0)), SMALL.dev.x).shape == (30, 4)
-    assert networks.resized(fixed, layers, params, 4, 32) is None
+    assert widths.resized(fixed, layers, params, 4, 32) is None

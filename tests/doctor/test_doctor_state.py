@@ -11,7 +11,7 @@ from flax import linen, nnx
 from numpy.testing import assert_allclose, assert_array_equal
 
 from burnish import errors
-from burnish.doctor import anatomy, modules, networks
+from burnish.doctor import anatomy, modules, widths
 from burnish.doctor.course import Course
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import Lab
@@ -153,7 +153,7 @@ def test_a_network_that_refuses_other_widths_is_not_resized():
     layers = anatomy.layers(subject.apply, params, jnp.asarray(subject.train.x[:2]))
 
     assert len(layers) == 2
-    assert networks.resized(subject, layers, params, 0.5, 1) is None
+    assert widths.resized(subject, layers, params, 0.5, 1) is None
 
 
 def test_a_module_is_trained_in_its_numbers_alone():

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, PyTree
 
 from burnish.doctor import anatomy
-from burnish.doctor.anatomy import Layer
 from burnish.doctor.subject import Subject
 
 Follow = Callable[[Callable[[PyTree, Array], Any], PyTree, Array], Any]
@@ -79,52 +76,3 @@ def in_single(subject: Subject) -> Subject:
 def _single(leaf: Any) -> Array:
     leaf = jnp.asarray(leaf)
     return leaf.astype(jnp.float32) if str(leaf.dtype) in anatomy.HALVES else leaf
-
-
-def resized(subject: Subject, layers: tuple[Layer, ...], params: PyTree, times: float, least: int) -> Subject | None:
-    """All hidden layers so many times as wide, rightly drawn; None where the network's code does not bear it.
-
-    Only a chain of plain products can be resized from outside: the last axis of one layer's weights is the first of the
-    next one's, and vectors between them are as long. Whether the person's code goes along is found by tracing it.
-
-    Args:
-        subject: Whose network.
-        layers: Its layers.
-        params: Of its start.
-        times: How many times as wide; below 1: narrower.
-        least: Units of a hidden layer, at least.
-    """
-    leaves, tree = jax.tree.flatten(params)
-    shapes = [leaf.shape for leaf in leaves]
-    if len(layers) < 2 or any(one.convolution or len(shapes[one.leaf]) != 2 for one in layers):
-        return None
-    for layer, after in pairwise(layers):
-        wide = max(round(times * layer.units), least)
-        if shapes[layer.leaf][1] != layer.units or shapes[after.leaf][0] != layer.units:
-            return None
-        shapes[layer.leaf] = (shapes[layer.leaf][0], wide)
-        shapes[after.leaf] = (wide, shapes[after.leaf][1])
-        beside = {layer.leaf - 1, layer.leaf + 1}
-        for place in beside:
-            if 0 <= place < len(leaves) and leaves[place].shape == (layer.units,) and shapes[place] == (layer.units,):
-                shapes[place] = (wide,)
-                break
-    made = [jnp.zeros(shape, leaf.dtype) for shape, leaf in zip(shapes, leaves, strict=True)]
-    few = jnp.asarray(subject.train.x[:2])
-    try:
-        outputs = jax.eval_shape(subject.apply, jax.tree.unflatten(tree, made), few)
-    except Exception:  # noqa: BLE001 - the person's code, or a library's, refuses other shapes by errors of its own
-        return None
-    if outputs.shape != jax.eval_shape(subject.apply, params, few).shape:
-        return None
-    rectified = {layer.leaf: layer.rectified for layer in layers}
-
-    def init(key: Array) -> PyTree:
-        drawn = []
-        for place, one in enumerate(made):
-            gain = 2.0 if rectified.get(place) else 1.0
-            weights = jax.random.normal(jax.random.fold_in(key, place), one.shape) * np.sqrt(gain / one.shape[0])
-            drawn.append(weights.astype(one.dtype) if place in rectified else one)
-        return jax.tree.unflatten(tree, drawn)
-
-    return replace(subject, init=init)

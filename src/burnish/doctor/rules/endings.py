@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from burnish.diagnosis.finding import Evidence, Severity
-from burnish.doctor import networks
+from burnish.doctor import widths
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import (
     AT_ONCE,
@@ -83,7 +83,7 @@ def _wasteful(exam: Examination) -> Iterable[Found]:
     least = min((layer.units for layer in layers[:-1]), default=0)
     if least < WIDE or exam.operations > MOST_OPERATIONS or not exam.followed.finite:
         return
-    half = networks.resized(exam.subject, layers, exam.start.params, 0.5, 1)
+    half = widths.resized(exam.subject, layers, exam.start.params, 0.5, 1)
     if half is None:
         return
     arm = Arm("hidden layers half as wide", subject=lambda subject: replace(subject, init=half.init))

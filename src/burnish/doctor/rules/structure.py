@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from burnish.diagnosis.finding import Evidence, Severity
-from burnish.doctor import anatomy, networks
+from burnish.doctor import anatomy, counting, networks, widths
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
-from burnish.doctor.examination import Examination
+from burnish.doctor.examination import CHEAP, Examination
 from burnish.doctor.lab import CHUNK, quick
 from burnish.doctor.rule import FEW, ROUNDING, Found, Rule, Trial
 from burnish.doctor.rules.initialisation import right_start
@@ -24,8 +24,9 @@ from burnish.doctor.subject import Subject
 TWINS = 0.5
 # Standard deviations from 0, on either side, to which a network is looked at for a bend: beyond where biases of 1 lie.
 FAR = 10.0
-# Units of a layer below which a network may be too small; how much wider it is tried, and how wide at least.
-NARROW, WIDER, WIDE = 16, 4, 32
+# Units of a layer below which a network may be too small, and channels of a convolution, which has each of them at many
+# places; how much wider it is tried, and how wide at least. Choices.
+NARROW, NARROW_CHANNELS, WIDER, WIDE = 16, 4, 4, 32
 
 
 def _twins(exam: Examination) -> Iterable[Found]:
@@ -113,16 +114,20 @@ def _activated(subject: Subject) -> Subject:
 def _too_small(exam: Examination) -> Trial | None:
     """Rightly drawn, all of it: a network of another width has other parameters altogether."""
     layers, train = exam.gauger.layers, exam.subject.train
-    least = min((layer.units for layer in layers[:-1]), default=NARROW)
     if train.x.shape == train.y.shape and bool((train.x == train.y).all()):
         return None  # what has to come out is what went in: a narrow layer is what such a network is for
-    if least >= max(NARROW, layers[-1].units if layers else 0):
+    outputs = layers[-1].units if layers else 0
+    narrow = min((one for one in layers[:-1] if _is_narrow(one, outputs)), key=lambda one: one.units, default=None)
+    if narrow is None:
         return None
-    narrow = next(layer for layer in layers[:-1] if layer.units == least)
+    least = narrow.units
     has = f"has {least} unit{'s' if least > 1 else ''}"
-    wide = networks.resized(exam.subject, layers, exam.start.params, WIDER, WIDE)
+    wide = widths.resized(exam.subject, layers, exam.start.params, WIDER, WIDE)
     if wide is None:
         exam.unable["NN10"] = f"{narrow.name} {has}, and the network cannot be widened from outside: try it by hand"
+        return None
+    if counting.operations(wide, wide.init(jax.random.key(0))) > CHEAP:
+        exam.unable["NN10"] = f"{narrow.name} {has}, and wider layers would take too long: try them by hand"
         return None
     init = wide.init
     return Trial(
@@ -130,6 +135,10 @@ def _too_small(exam: Examination) -> Trial | None:
         (Arm("hidden layers four times as wide", subject=lambda subject: replace(subject, init=init)),),
         narrow.name,
     )
+
+
+def _is_narrow(layer: anatomy.Layer, outputs: int) -> bool:
+    return layer.units < (NARROW_CHANNELS if layer.convolution else max(NARROW, outputs))
 
 
 NN1 = Rule(
@@ -161,8 +170,9 @@ NN10 = Rule(
     "The network is too small",
     Evidence.PROBE,
     Severity.FAULT,
-    "A hidden layer has fewer than 16 units, or fewer than there are outputs; and layers four times as wide, of 32 "
-    "units at least, reach a lower dev error and a lower loss on rows that were learned from.",
+    "A hidden layer has fewer than 16 units, or fewer than there are outputs, or a convolution fewer than 4 channels; "
+    "and layers four times as wide, of 32 units at least, reach a lower dev error and a lower loss on rows that were "
+    "learned from.",
     "Wider layers, or more of them.",
     "The dev error of the whole training is lower.",
     "Geman, Bienenstock and Doursat, 1992.",
