@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from burnish.diagnosis.finding import Severity
+from burnish.doctor import reach
 from burnish.doctor.course import Course
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import Lab
-from burnish.doctor.rules import RULES, outputs
+from burnish.doctor.rules import RULES
 from burnish.doctor.subject import Rows
 from doctor import subjects
 
@@ -101,7 +102,7 @@ def test_a_free_output_has_no_bounds(activation, seed):
     flat = replace(
         subject, train=Rows(subject.train.x, subject.train.y[:, 0]), dev=Rows(subject.dev.x, subject.dev.y[:, 0])
     )
-    far = outputs.reach(Examination(flat))
+    far = reach.of(Examination(flat))
 
     assert np.isinf([far.low, far.high]).all()
     assert told("NN8", flat) == []

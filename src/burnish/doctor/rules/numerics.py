@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from burnish.data.observation import listed
 from burnish.diagnosis.finding import Evidence, Severity
-from burnish.doctor import anatomy
+from burnish.doctor import anatomy, reach
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
@@ -22,7 +22,7 @@ from burnish.doctor.gauges import Gauger
 from burnish.doctor.lab import Lab, quick
 from burnish.doctor.rule import FEW, ROUNDING, Found, Rule
 from burnish.doctor.rules.initialisation import right_start
-from burnish.doctor.rules.outputs import Reach, beyond, cross_entropy, reach
+from burnish.doctor.rules.outputs import beyond, cross_entropy
 from burnish.doctor.subject import Rows, Subject
 
 # The same for two costs of 64 rows, of which the same numbers are summed in another order.
@@ -95,11 +95,11 @@ def _finite_rows(subject: Subject) -> Subject:
     return replace(subject, train=subject.train.take(np.setdiff1d(np.arange(len(y)), bad)))
 
 
-def _unguarded(exam: Examination) -> Reach | None:
+def _unguarded(exam: Examination) -> reach.Reach | None:
     """Outputs that the network can give, and whose loss is not finite; None: it always is, or they are no classes."""
     y = jnp.asarray(exam.lab.gauge.y[:FEW])
     shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(exam.lab.gauge.x[:FEW])).shape
-    far = reach(exam)
+    far = reach.of(exam)
     if exam.subject.kind != "classification" or len(shape) != 2 or y.ndim != 1 or far is None:
         return None
     own = jnp.arange(shape[1]) == y[:, None] if shape[1] > 1 else y[:, None] > 0
@@ -108,7 +108,7 @@ def _unguarded(exam: Examination) -> Reach | None:
         for ends in ((low, high), (high, low)):
             z = jnp.where(own, *ends).astype(jnp.float32)
             if not bool(jnp.isfinite(exam.subject.row_losses(z, y)).all()):
-                return Reach(low, high)
+                return reach.Reach(low, high)
     return None
 
 

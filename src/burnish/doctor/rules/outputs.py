@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from burnish.diagnosis.finding import Evidence, Severity
-from burnish.doctor import networks
+from burnish.doctor import answers, networks, reach
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import PRACTICAL_SHARE, Examination
@@ -27,20 +25,11 @@ from burnish.stats import interval
 
 Floats = NDArray[np.float64]
 
-# How sure a made-up answer is, as a probability or as a logit, and classes beyond which none are made up.
-SURE, MOST_CLASSES = 0.9, 100
-# How much larger the last layer's weights are made to see how far the outputs reach; what is bounded stays the same.
-ENLARGED = (1e2, 1e4)
-# Random draws beside a right one: that all of them have one sign is a matter of 1 in 128.
-DRAWS = 8
 # An output beyond which any loss of logits is as near to 0 as it can be: exp(−30) is 1e-13.
 FREE = 30.0
 # A loss that cannot fall below this share of what is reached without a look at the inputs, where free outputs reach
 # less than half of that.
 STUCK, HALF = 0.05, 0.5
-# Random outputs that a loss is asked about, relative size up to which two of its values are the same, and sizes of
-# right answers, as probabilities or logits.
-ASKED, SAME, SIZES = 4, 1e-5, (0.5, 1.0, 3.0, 10.0, 30.0)
 # A standard deviation, or a distance of the mean from 0 in those of the network's first outputs, beyond which a target
 # asks the network to grow first; or how much smaller it is than they, so that the network has to shrink. The probe
 # decides.
@@ -59,56 +48,9 @@ def cross_entropy(outputs: Array, y: Array) -> Array:
 CROSS_ENTROPY = Arm("cross-entropy of the outputs", subject=lambda given: given.rewritten(loss=cross_entropy))
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """How far the outputs go, whatever the last layer's weights; infinite where they have no bound."""
-
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        if np.isinf(self.low):
-            return f"below {self.high:.3g}"
-        return f"above {self.low:.3g}" if np.isinf(self.high) else f"within {self.low:.3g} to {self.high:.3g}"
-
-
-def reach(exam: Examination) -> Reach | None:
-    """By draws whose last layer, and all vectors, are made much larger, with both signs; None without a layer.
-
-    Vectors too, as a gain may follow whatever keeps a layer's outputs within bounds. A right draw has no biases, so
-    that an output without bounds takes the weights' sign; and as a gain of 0 would hide all, there are random draws
-    beside it, whose vectors have signs of their own.
-    """
-    gauger, start = exam.gauger, exam.start.params
-    if not gauger.layers:
-        return None
-    rng, x = np.random.default_rng(0), jnp.asarray(exam.lab.gauge.x[:FEW])
-    draws = [(nulls.right_draw(gauger, start, 0), False)]
-    draws += [(nulls.random_draw(gauger, start, number), True) for number in range(DRAWS)]
-    made: dict[float, list[NDArray[np.float64]]] = {factor: [] for factor in ENLARGED}
-    for drawn, turned in draws:
-        leaves, tree = jax.tree.flatten(jax.device_get(drawn))
-        turns = rng.choice((1, -1), len(leaves)) if turned else np.ones(len(leaves))
-        for factor in ENLARGED:
-            grown = [
-                leaf * (turn * factor) if leaf.ndim < 2 else leaf for leaf, turn in zip(leaves, turns, strict=True)
-            ]
-            for sign in (1, -1):
-                grown[gauger.layers[-1].leaf] = leaves[gauger.layers[-1].leaf] * (sign * factor)
-                given = [leaf.astype(own.dtype) for leaf, own in zip(grown, leaves, strict=True)]
-                made[factor].append(np.asarray(exam.lab.apply(jax.tree.unflatten(tree, given), x), np.float64))
-    (low, high), (lower, higher) = ends = [(float(np.min(one)), float(np.max(one))) for one in made.values()]
-    if not np.isfinite(ends).all():
-        return Reach(-np.inf, np.inf)
-    return Reach(
-        lower if lower > low - ROUNDING * max(abs(low), 1) else -np.inf,
-        higher if higher < high + ROUNDING * max(abs(high), 1) else np.inf,
-    )
-
-
 def _made_up(exam: Examination) -> Iterable[Found]:
     turned = list(_turned(exam))
-    if not turned and (why := _indifferent(exam)):
+    if not turned and (why := answers.indifferent(exam)):
         yield NN8.found(why, arm=CROSS_ENTROPY)
         return
     yield from turned
@@ -122,7 +64,7 @@ def _mismatch(exam: Examination) -> Iterable[Found]:
 
 def _turned(exam: Examination) -> Iterable[Found]:
     """Is the loss of right answers higher than that of wrong ones? Asked by made-up answers: no training is."""
-    asked = _right_and_wrong(exam)
+    asked = answers.right_and_wrong(exam)
     if asked is None:
         return
     right, wrong = asked
@@ -134,70 +76,6 @@ def _turned(exam: Examination) -> Iterable[Found]:
         remedy="Turn its sign.",
         arm=Arm("the loss with its sign turned", subject=_turned_round),
     )
-
-
-def _right_and_wrong(exam: Examination) -> tuple[Floats, Floats] | None:
-    """Losses of rows by right answers, shape (rows,), and by wrong ones, (rows, ways); None: none are known."""
-    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
-    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
-    row_losses = quick(subject.row_losses)
-
-    def losses(outputs: NDArray[Any]) -> Floats:
-        return np.asarray(row_losses(outputs.astype(np.float32), rows.y), np.float64)
-
-    if subject.several:
-        sure = float(np.log(SURE / (1 - SURE)))
-        others = np.where(rows.y < 0, rows.y, (rows.y + 1) % max(2, int(rows.y.max()) + 1))
-        right, wrong = (losses(_answers(y, shape, -sure, sure)) for y in (rows.y, others))
-        return right, wrong[:, None]
-    width = int(np.prod(shape[1:]))
-    if subject.kind == "classification":
-        if not 1 < width <= MOST_CLASSES or int(rows.y.max()) >= width:
-            return None
-        answers = np.full((width, width), (1 - SURE) / (width - 1)) + (SURE - (1 - SURE) / (width - 1)) * np.eye(width)
-        said = [losses(np.tile(answer, (len(rows), 1))) for answer in answers]
-        table = np.stack(said, axis=1)  # rows, classes that are said
-        own = np.eye(width, dtype=bool)[rows.y]
-        return table[own], table[~own].reshape(len(rows), -1)
-    if width * len(rows) != rows.y.size:
-        return None
-    away = float(np.std(rows.y)) or 1.0
-    right, *beside = (losses((rows.y + off).reshape(shape)) for off in (0.0, away, -away))
-    return right, np.stack(beside, axis=1)
-
-
-def _indifferent(exam: Examination) -> str:
-    """Why the loss cannot tell classes apart, whatever is trained: asked by made-up outputs; "": it can."""
-    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
-    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
-    width = int(np.prod(shape[1:]))
-    if (
-        subject.kind != "classification"
-        or subject.several
-        or len(shape) != 2
-        or not 1 < width <= MOST_CLASSES
-        or rows.y.max() >= width
-    ):
-        return ""
-    y = jnp.asarray(rows.y)
-    loss = quick(lambda outputs: jnp.mean(subject.row_losses(outputs, y)))
-    z = np.random.default_rng(0).normal(size=(ASKED, *shape)).astype(np.float32)
-    here, there = (np.array([float(loss(one)) for one in asked]) for asked in (z, np.roll(z, 1, axis=2)))
-    if np.isfinite([here, there]).all() and np.ptp(here) > SAME * np.abs(here).max() >= np.abs(here - there).max():
-        return (
-            "The loss is the same when the outputs are those of other classes: it does not ask which output is which."
-        )
-    far = exam.once("reach", lambda: reach(exam))
-    if far is None or not np.isinf([far.low, far.high]).all():
-        return ""  # a softmax, say, cannot give all classes as much as the right one
-    right = min(float(loss((size * np.eye(width)[rows.y]).astype(np.float32))) for size in SIZES)
-    known = min(float(loss(np.full(shape, size * sign, np.float32))) for size in (0.0, *SIZES) for sign in (1, -1))
-    if np.isfinite([right, known]).all() and known <= right < float(loss(z[0])):
-        return (
-            f"Outputs that are the same for all classes and rows have a loss of {known:.3g}, and right answers "
-            f"{right:.3g} at best: nothing has to be learned for it."
-        )
-    return ""
 
 
 def _turned_round(subject: Subject) -> Subject:
@@ -248,14 +126,14 @@ def _renamed(subject: Subject, names: np.ndarray, single: bool) -> Subject:
 
 
 def _bounds(exam: Examination) -> Iterable[Found]:
-    far = exam.once("reach", lambda: reach(exam))
+    far = reach.known(exam)
     if exam.subject.kind == "classification":
         yield from _class_outputs(exam, far)
     elif far is not None:
         yield from _number_outputs(exam, far)
 
 
-def _class_outputs(exam: Examination, far: Reach | None) -> Iterable[Found]:
+def _class_outputs(exam: Examination, far: reach.Reach | None) -> Iterable[Found]:
     y = np.asarray(exam.subject.train.y)
     rows = exam.lab.gauge.take(slice(0, FEW))
     shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
@@ -293,20 +171,13 @@ def beyond(exam: Examination) -> str:
     return f"A target says class {int(y.max())}, and there are {width} outputs, from 0 on."
 
 
-def _answers(y: NDArray[Any], shape: tuple[int, ...], low: float, high: float) -> NDArray[np.float32]:
-    """Outputs of this shape that say these labels: the higher number for what is said, the lower one for the rest."""
-    single = len(shape) == y.ndim or shape[1:] == (1,)
-    said = y > 0 if single else np.arange(shape[-1]) == y[..., None]
-    return np.where(said, high, low).reshape(shape).astype(np.float32)
-
-
-def _bounded(exam: Examination, far: Reach, shape: tuple[int, ...]) -> Iterable[Found]:
+def _bounded(exam: Examination, far: reach.Reach, shape: tuple[int, ...]) -> Iterable[Found]:
     """The loss of the best outputs that the network can give, against that of free ones."""
     y = exam.lab.gauge.y[:FEW]
     loss = quick(exam.subject.row_losses)
 
     def best(low: float, high: float) -> float:
-        return float(np.mean(loss(_answers(y, shape, low, high), y)))
+        return float(np.mean(loss(answers.saying(y, shape, low, high), y)))
 
     bound, free = best(max(far.low, -FREE), min(far.high, FREE)), best(-FREE, FREE)
     if bound > STUCK * exam.uninformed and np.isfinite(free) and free < HALF * bound:
@@ -318,7 +189,7 @@ def _bounded(exam: Examination, far: Reach, shape: tuple[int, ...]) -> Iterable[
         )
 
 
-def _number_outputs(exam: Examination, far: Reach) -> Iterable[Found]:
+def _number_outputs(exam: Examination, far: reach.Reach) -> Iterable[Found]:
     """Targets beyond the outputs' reach: a fault where the least error that they leave matters, else a limit."""
     y = np.asarray(exam.subject.train.y, np.float64).reshape(len(exam.subject.train), -1)
     beyond = np.abs(y - np.clip(y, far.low, far.high))
@@ -338,7 +209,7 @@ def _number_outputs(exam: Examination, far: Reach) -> Iterable[Found]:
 
 def _one_sided(exam: Examination) -> Trial | None:
     """An activation on the output whose bound the loss can live with: ReLU before softmax, say."""
-    far = exam.once("reach", lambda: reach(exam))
+    far = reach.known(exam)
     if far is None or np.isinf([far.low, far.high]).all() or far.low == far.high:
         return None
     return Trial(f"The outputs stay {far}, whatever the weights.", (LAST_LAYER,))

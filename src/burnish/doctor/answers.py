@@ -1,0 +1,94 @@
+"""Outputs that are made up, to ask a loss what it makes of them: no training is needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.doctor import reach
+from burnish.doctor.examination import Examination
+from burnish.doctor.lab import quick
+from burnish.doctor.rule import FEW
+
+Floats = NDArray[np.float64]
+
+# How sure a made-up answer is, as a probability or as a logit, and classes beyond which none are made up.
+SURE, MOST_CLASSES = 0.9, 100
+# Random outputs that a loss is asked about, relative size up to which two of its values are the same, and sizes of
+# right answers, as probabilities or logits.
+ASKED, SAME, SIZES = 4, 1e-5, (0.5, 1.0, 3.0, 10.0, 30.0)
+
+
+def saying(y: NDArray[Any], shape: tuple[int, ...], low: float, high: float) -> NDArray[np.float32]:
+    """Outputs of this shape that say these labels: the higher number for what is said, the lower one for the rest."""
+    single = len(shape) == y.ndim or shape[1:] == (1,)
+    said = y > 0 if single else np.arange(shape[-1]) == y[..., None]
+    return np.where(said, high, low).reshape(shape).astype(np.float32)
+
+
+def right_and_wrong(exam: Examination) -> tuple[Floats, Floats] | None:
+    """Losses of rows by right answers, shape (rows,), and by wrong ones, (rows, ways); None: none are known."""
+    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
+    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    row_losses = quick(subject.row_losses)
+
+    def losses(outputs: NDArray[Any]) -> Floats:
+        return np.asarray(row_losses(outputs.astype(np.float32), rows.y), np.float64)
+
+    if subject.several:
+        sure = float(np.log(SURE / (1 - SURE)))
+        others = np.where(rows.y < 0, rows.y, (rows.y + 1) % max(2, int(rows.y.max()) + 1))
+        right, wrong = (losses(saying(y, shape, -sure, sure)) for y in (rows.y, others))
+        return right, wrong[:, None]
+    width = int(np.prod(shape[1:]))
+    if subject.kind == "classification":
+        if not 1 < width <= MOST_CLASSES or int(rows.y.max()) >= width:
+            return None
+        answers = np.full((width, width), (1 - SURE) / (width - 1)) + (SURE - (1 - SURE) / (width - 1)) * np.eye(width)
+        said = [losses(np.tile(answer, (len(rows), 1))) for answer in answers]
+        table = np.stack(said, axis=1)  # rows, classes that are said
+        own = np.eye(width, dtype=bool)[rows.y]
+        return table[own], table[~own].reshape(len(rows), -1)
+    if width * len(rows) != rows.y.size:
+        return None
+    away = float(np.std(rows.y)) or 1.0
+    right, *beside = (losses((rows.y + off).reshape(shape)) for off in (0.0, away, -away))
+    return right, np.stack(beside, axis=1)
+
+
+def indifferent(exam: Examination) -> str:
+    """Why the loss cannot tell classes apart, whatever is trained: asked by made-up outputs; "": it can."""
+    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
+    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    width = int(np.prod(shape[1:]))
+    if (
+        subject.kind != "classification"
+        or subject.several
+        or len(shape) != 2
+        or not 1 < width <= MOST_CLASSES
+        or rows.y.max() >= width
+    ):
+        return ""
+    y = jnp.asarray(rows.y)
+    loss = quick(lambda outputs: jnp.mean(subject.row_losses(outputs, y)))
+    z = np.random.default_rng(0).normal(size=(ASKED, *shape)).astype(np.float32)
+    here, there = (np.array([float(loss(one)) for one in asked]) for asked in (z, np.roll(z, 1, axis=2)))
+    if np.isfinite([here, there]).all() and np.ptp(here) > SAME * np.abs(here).max() >= np.abs(here - there).max():
+        return (
+            "The loss is the same when the outputs are those of other classes: it does not ask which output is which."
+        )
+    far = reach.known(exam)
+    if far is None or not np.isinf([far.low, far.high]).all():
+        return ""  # a softmax, say, cannot give all classes as much as the right one
+    right = min(float(loss((size * np.eye(width)[rows.y]).astype(np.float32))) for size in SIZES)
+    known = min(float(loss(np.full(shape, size * sign, np.float32))) for size in (0.0, *SIZES) for sign in (1, -1))
+    if np.isfinite([right, known]).all() and known <= right < float(loss(z[0])):
+        return (
+            f"Outputs that are the same for all classes and rows have a loss of {known:.3g}, and right answers "
+            f"{right:.3g} at best: nothing has to be learned for it."
+        )
+    return ""
