@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 
 from burnish import errors, load
 from burnish.data import table
-from burnish.load import plain, typed
+from burnish.load import database, plain, typed
 
 WIDE = 8
 NEVER, ALWAYS = 10**9, 0
@@ -125,7 +125,7 @@ def test_beside_decimal_commas_points_are_doubted(every_way):
 
 def test_plain_numbers_need_no_database(tmp_path, monkeypatch):
     monkeypatch.setattr(plain, "MANY_COLUMNS", 2)
-    monkeypatch.setattr(typed, "connect", lambda: pytest.fail("the database was opened"))
+    monkeypatch.setattr(database, "connect", lambda: pytest.fail("the database was opened"))
     path = tmp_path / "data.csv"
     path.write_text("a,b\n1,2.5\nNA,-1e3\n")
     found = load.read(path)
@@ -155,3 +155,26 @@ def test_a_file_of_broken_records_is_refused_as_ever(tmp_path, monkeypatch):
     path.write_text("a,b\n1,2\n1\n2\n3\n")
     with pytest.raises(errors.DataError, match="broken"):
         load.read(path)
+
+
+def test_none_is_a_word_among_words_and_nothing_among_numbers(every_way):
+    columns = numbers()
+    columns[2] = ["none", "mild", "None", "NA", "severe", ""]
+    columns[3] = ["1.5", "none", "2.5", "3", "4", "5"]
+    one, *others = every_way(columns)
+    same(one, *others)
+    assert one["c2"].levels == ("None", "mild", "none", "severe")
+    assert list(one["c2"].missing) == [False, False, False, True, False, True]
+    assert list(one["c3"].missing) == [False, True, False, False, False, False]
+    assert one.notes == (
+        "Column 'c2': 'NA' (1 row) is read as a missing value, 'None' (1 row), 'none' (1 row) as a value of its own.",
+    )
+
+
+def test_what_is_read_for_a_model_keeps_none_as_it_was(every_way):
+    columns = numbers()
+    columns[2] = ["none", "mild", "NA", "", "none", "mild"]
+    one, *others = every_way(columns, c2="text")
+    same(one, *others)
+    assert one["c2"].levels == ("mild", "none")
+    assert one.notes == ()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from burnish import errors
 from burnish.data import table
-from burnish.load import assemble, raw, typed
+from burnish.load import assemble, database, raw, typed
 
 TARGET = "target"  # the column that the array y of an NPZ file becomes
 
@@ -33,7 +33,7 @@ def read_parquet(path: Path, shown: str, *, name: str, types: Mapping[str, table
         DataError: The file is damaged, has no rows, or has two columns of one name.
     """
     source = f"read_parquet({typed.quoted(str(path))})"
-    with typed.connect() as connection:
+    with database.connect() as connection:
         try:
             # Not the names that DESCRIBE gives: DuckDB numbers repeated ones, and so hides them.
             top = connection.execute(f"SELECT name FROM parquet_schema({typed.quoted(str(path))})").fetchall()

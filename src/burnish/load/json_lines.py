@@ -15,7 +15,7 @@ import numpy as np
 
 from burnish import errors
 from burnish.data import table
-from burnish.load import assemble, encoding, typed
+from burnish.load import assemble, database, encoding, typed
 
 CHUNK = 20_000  # records held as Python objects at a time
 SHOWN = 80  # characters of a record that a reject shows
@@ -52,7 +52,7 @@ def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physica
     keys: dict[str, str] = {}  # the SQL name of each key
     lines: list[int] = []
     found, note = encoding.find(path, shown)
-    with tempfile.TemporaryDirectory(prefix="burnish-") as folder, typed.connect() as connection:
+    with tempfile.TemporaryDirectory(prefix="burnish-") as folder, database.connect() as connection:
         if found not in ("utf-8", "utf-8-sig"):
             encoding.to_utf8(path, copy := Path(folder, "text.json"), found, shown)
             path = copy
@@ -166,7 +166,8 @@ def _append(connection: duckdb.DuckDBPyConnection, keys: dict[str, str], chunk: 
         keys[key] = f"c{len(keys)}"
         begin = "ALTER TABLE cells ADD COLUMN" if len(keys) > 1 else "CREATE TABLE cells ("
         connection.execute(f"{begin} {keys[key]} VARCHAR{'' if len(keys) > 1 else ')'}")
-    typed.insert(connection, "cells", {sql: [_cell(record.get(key)) for record in chunk] for key, sql in keys.items()})
+    cells = {sql: [_cell(record.get(key)) for record in chunk] for key, sql in keys.items()}
+    database.insert(connection, "cells", cells)
 
 
 def _cell(value: object) -> str | None:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.data import table
+from burnish.load import database, typed
 from burnish.load import dialect as dialects
-from burnish.load import typed
 from burnish.load.cells import Typed
 
 # Columns from which a table of few rows is read here: on 100 rows of 20,000 columns it takes a fifth of the time.
@@ -118,7 +118,7 @@ def _number(cell: str) -> float:
 def _absent(cell: str) -> bool:
     """What the database's `absent` says of a cell."""
     text = cell.strip(" \t").lower()
-    return text in typed.MISSING and (not text or len(cell) <= typed.LONGEST_MISSING)
+    return text in database.MISSING and (not text or len(cell) <= database.LONGEST_MISSING)
 
 
 def _others(
@@ -136,8 +136,8 @@ def _others(
         return None
     texts = zip(*([cells[place] or None for place in places] for cells in _records(path, dialect)), strict=True)
     sql = {f"c{place}": names[place] for place in places}
-    with typed.connect() as connection:
-        typed.insert(connection, "cells", dict(zip(sql, texts, strict=True)))
+    with database.connect() as connection:
+        database.insert(connection, "cells", dict(zip(sql, texts, strict=True)))
         found = typed.columns(connection, "cells", sql, types=types, delimiter=dialect.delimiter)
     if any(one.commas for one in found):
         return None  # beside decimal commas, points may part thousands

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from burnish import errors
 from burnish.data import table
-from burnish.load import assemble, typed
+from burnish.load import assemble, database, typed
 
 Cells = Sequence[str | None]
 
@@ -49,8 +49,8 @@ def build(
     found: dict[str, typed.Typed] = {}
     if texts and lengths != {0}:
         demanded = {one.name: one.physical for one in texts.values() if one.physical is not None} | dict(types)
-        with typed.connect() as connection:
-            typed.insert(connection, "cells", {sql: one.values for sql, one in texts.items()})  # type: ignore[misc]
+        with database.connect() as connection:
+            database.insert(connection, "cells", {sql: one.values for sql, one in texts.items()})  # type: ignore[misc]
             names = {sql: one.name for sql, one in texts.items()}
             found = {one.column.name: one for one in typed.columns(connection, "cells", names, types=demanded)}
     every = [found.get(one.name) or _plain(one, types.get(one.name)) for one in columns]
@@ -111,8 +111,8 @@ def _levels_as(column: table.Column, demanded: table.Physical) -> typed.Typed:
         return typed.Typed(
             table.Column(column.name, demanded, np.full(len(column.values), np.nan)), np.empty(0, np.int64)
         )
-    with typed.connect() as connection:
-        typed.insert(connection, "cells", {"c0": column.levels})
+    with database.connect() as connection:
+        database.insert(connection, "cells", {"c0": column.levels})
         [of_level] = typed.columns(connection, "cells", {"c0": column.name}, types={column.name: demanded})
     values = np.append(of_level.column.values, np.nan)[column.values]  # code -1, missing, takes the last
     strange = dict(of_level.odd)

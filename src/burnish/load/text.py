@@ -13,7 +13,7 @@ import duckdb
 
 from burnish import errors
 from burnish.data import table
-from burnish.load import assemble, dialect, encoding, plain, records, typed
+from burnish.load import assemble, database, dialect, encoding, plain, records, typed
 
 SAMPLE = 1 << 16  # bytes from which the dialect is found
 LONGEST_HEADER = 1 << 24  # bytes; a header of a hundred thousand long names stays below
@@ -58,7 +58,7 @@ def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physica
             return assemble.build(shown, assemble.without_rows(names), scan.row_ids, rejects=scan.rejects, notes=notes)
         columns = plain.columns(copy, found, names, rows=len(scan.row_ids), types=types)
         if columns is None:
-            with typed.connect() as connection:
+            with database.connect() as connection:
                 sql = {f"c{i}": column for i, column in enumerate(names)}
                 _parse(connection, copy, found, list(sql), scan, shown)
                 columns = typed.columns(connection, "cells", sql, types=types, delimiter=found.delimiter)

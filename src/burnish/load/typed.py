@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from burnish import errors
 from burnish.data import dressed, table
+from burnish.data.observation import counted, listed
 from burnish.load.cells import Cells, in_order
 from burnish.load.cells import Typed as Typed
 from burnish.load.cells import quoted as quoted
-
-# Cells that say "no value", in any case and any space around them: what R, pandas, SQL, Weka and spreadsheets write.
-MISSING = ("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "?", "-", ".", "<na>", "nat")
-LONGEST_MISSING = 16  # bytes, spaces included
+from burnish.load.database import PADDED
 
 # Share of a column's values from which it is a column of numbers with a few slips, which become missing and are
 # reported. More than one in fifty are no slips: the odd values mean something (a code, another unit), and the column
@@ -42,8 +40,6 @@ SAMPLED_ROWS, FEW_TEXTS = 1 << 15, 0.5
 
 _PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"))
 _TRUE, _FALSE = ("true", "yes", "t", "y", "1", "1.0"), ("false", "no", "f", "n", "0", "0.0")
-_ISO = r"\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|UTC|[+-]\d{2}(:?\d{2})?)?)?\s*"
-_PADDED = r"'\s*[+-]?0\d+\s*'"  # an integer that begins with a zero
 _DAY_MONTH = r"\s*\d{1,2}([/.-])\d{1,2}[/.-]\d{4}( \d{1,2}:\d{2}(:\d{2})?)?\s*"
 _TIMES = ("", " %H:%M", " %H:%M:%S")
 _NONE = np.empty(0, np.int64)
@@ -72,30 +68,6 @@ class _Counts:
     @property
     def mostly(self) -> bool:
         return self.numbers > 0 and self.numbers >= NUMBERS * self.present
-
-
-def connect() -> duckdb.DuckDBPyConnection:
-    """A private database in memory, which neither fetches extensions nor leaves files behind."""
-    connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
-    tokens = ", ".join(map(quoted, MISSING))
-    connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
-    connection.execute(
-        "CREATE MACRO point(v) AS TRY_CAST(CASE WHEN contains(v, '_') THEN NULL ELSE v END AS DOUBLE);"
-        "CREATE MACRO comma(v) AS TRY_CAST(CASE WHEN contains(v, '_') OR contains(v, '.') THEN NULL"
-        " ELSE replace(v, ',', '.') END AS DOUBLE);"
-        # Long text is decided by its length, which spares most columns of text the comparison.
-        f"CREATE MACRO absent(v) AS CASE WHEN strlen(v) > {LONGEST_MISSING} THEN trim(v, ' \t') = ''"
-        f" ELSE coalesce(list_contains([{tokens}], lower(trim(v, ' \t'))), true) END;"
-        # Whether a cell is anything but a missing value or a number x that is no code. CASE spares the numbers, nearly
-        # all cells of most tables, the slow comparisons of text.
-        "CREATE MACRO odd(v, x) AS CASE WHEN x IS NULL THEN NOT absent(v)"
-        f" WHEN x = trunc(x) THEN regexp_full_match(v, {_PADDED}) ELSE false END;"
-        # In how many rows something holds, of texts that each stand for n rows.
-        "CREATE MACRO tally(n, holds) AS coalesce(sum(n) FILTER (holds), 0)::BIGINT;"
-        "CREATE MACRO iso(v) AS epoch(TRY_CAST(CASE WHEN regexp_full_match(v, "
-        f"{quoted(_ISO)}) THEN replace(trim(v), ',', '.') END AS TIMESTAMPTZ))"
-    )
-    return connection
 
 
 def columns(
@@ -252,7 +224,7 @@ def _counts(cells: Cells, macro: str) -> _Counts:
     present, numbers, padded, largest = cells.row(
         # CASE spares the numbers, nearly all cells of most tables, the slow comparisons of text.
         "tally(n, CASE WHEN x IS NULL THEN NOT absent(v) ELSE true END), tally(n, x IS NOT NULL),"
-        f" tally(n, CASE WHEN x = trunc(x) THEN regexp_full_match(v, {_PADDED}) ELSE false END),"
+        f" tally(n, CASE WHEN x = trunc(x) THEN regexp_full_match(v, {PADDED}) ELSE false END),"
         " max(abs(x)) FILTER (isfinite(x))",
         number=f"{macro}(v)",
     )
@@ -262,7 +234,7 @@ def _counts(cells: Cells, macro: str) -> _Counts:
 def _number_or_code(cells: Cells, macro: str, counts: _Counts) -> Typed:
     """A column of numbers, unless it is a code whose digits a number would lose."""
     if counts.padded:
-        [(_, example)] = cells.where(f"regexp_full_match(v, {_PADDED})", limit=1)
+        [(_, example)] = cells.where(f"regexp_full_match(v, {PADDED})", limit=1)
         return _text(
             cells, f"Column {cells.name!r} is kept as text: a number would lose the leading zero of {example!r}."
         )
@@ -341,7 +313,21 @@ def _date_or_text(cells: Cells, points: _Counts) -> Typed:
             f"Column {cells.name!r} is kept as text: its values look like numbers, but for signs or commas in them, "
             f"such as {example!r}. Write them with digits and a decimal point alone to have them read.",
         )
-    return _text(cells)
+    cells = cells.distinct()
+    return _text(cells, _words_for_nothing(cells))
+
+
+def _words_for_nothing(cells: Cells) -> str | None:
+    """What is made of words such as NA and none in a column of words, which may as well be what they say: a region."""
+    found = cells.connection.execute(
+        f"SELECT trim(v), sum(n)::BIGINT, void(v) FROM ({cells.source}) WHERE absent(v) AND trim(v, ' \t') <> ''"
+        " GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    words = [(f"{word!r} ({counted(rows, 'row')})", void) for word, rows, void in found]
+    missing, kept = ([word for word, void in words if void is wanted] for wanted in (True, False))
+    told = [f"{listed(missing)} is read as a missing value"] if missing else []
+    told += [f"{listed(kept)} as a value of its own"] if kept else []
+    return f"Column {cells.name!r}: {', '.join(told)}." if told else None
 
 
 def _dates(cells: Cells) -> list[str]:
@@ -376,23 +362,6 @@ def _demanded_date(cells: Cells) -> Typed:
 def _text(cells: Cells, note: str | None = None) -> Typed:
     """Text coded by its sorted distinct values."""
     distinct = cells.distinct()
-    levels = tuple(text for _, text in distinct.texts("NOT absent(v)"))
-    codes = distinct.fetch("CASE WHEN absent(v) THEN -1 ELSE count_if(NOT absent(v)) OVER (ORDER BY i) - 1 END")
+    levels = tuple(text for _, text in distinct.texts("NOT void(v)"))
+    codes = distinct.fetch("CASE WHEN void(v) THEN -1 ELSE count_if(NOT void(v)) OVER (ORDER BY i) - 1 END")
     return Typed(table.Column(cells.name, table.Physical.TEXT, codes.astype(np.int32), levels), _NONE, note=note)
-
-
-def insert(connection: duckdb.DuckDBPyConnection, relation: str, cells: Mapping[str, Sequence[str | None]]) -> None:
-    """Add rows of text to a table in the database, which is made where it is not there yet.
-
-    Args:
-        connection: From `connect`.
-        relation: The table.
-        cells: The text of each column by its SQL name, all of one length.
-    """
-    arrays = {name: np.asarray(values, object) for name, values in cells.items()}
-    connection.execute(f"CREATE TABLE IF NOT EXISTS {relation} ({', '.join(f'{name} VARCHAR' for name in cells)})")
-    connection.register("arriving", arrays)
-    connection.execute(
-        f"INSERT INTO {relation} BY NAME SELECT {', '.join(f'{n}::VARCHAR AS {n}' for n in cells)} FROM arriving"
-    )
-    connection.unregister("arriving")
