@@ -42,6 +42,18 @@ class Arm:
         """The subject with all of it for good: in its functions, numbers and rows."""
         return changed(self.program(subject), self.change)
 
+    def borne(self, subject: Subject) -> bool:
+        """Whether the subject's network, which somebody else wrote, can be run with it at all."""
+        made, few = self.program(subject), subject.train.take(slice(0, 2))
+        if made.apply == subject.apply and made.init == subject.init:
+            return True
+        try:
+            params = jax.eval_shape(made.init, jax.random.key(0))
+            jax.eval_shape(made.loss, jax.eval_shape(made.apply, params, few.x), few.y)
+        except Exception:  # noqa: BLE001 - the person's code, or a library's, refuses it by errors of its own
+            return False
+        return True
+
     @property
     def cures(self) -> bool:
         """Whether a training can be repaired with it: what it does is part of a subject."""

@@ -331,14 +331,12 @@ def _looked(exam: Examination, *, of_network: bool) -> tuple[Found, ...]:
     if not exam.first.finite:
         rules = [rule for rule in rules if rule.code == "NU4"]
     rules.sort(key=lambda rule: rule.code in TRAINED)
-    return tuple(found for rule in rules if rule.look for found in rule.look(exam))
+    return tuple(found.able(exam.subject) for rule in rules if rule.look for found in rule.look(exam))
 
 
 def candidates(exam: Examination, named: set[str]) -> list[Candidate]:
     """Rules whose best arm gains in screening by a size that matters, the likeliest cause first."""
-    able = [rule for rule in TRIALS if rule.trial and rule.code not in named and rule.asked(exam)]
-    asked = [(rule, rule.trial(exam)) for rule in able if rule.trial]
-    trials = [(rule, trial) for rule, trial in asked if trial is not None]
+    trials = [(rule, trial) for rule in TRIALS if rule.code not in named and (trial := rule.tried(exam))]
     exam.screen_ahead([arm for _, trial in trials for arm in trial.arms])
     hidden = joint.together(exam, trials)
     found = [] if hidden is None else [Candidate(*hidden[0][0], hidden[1], hidden[0][1:])]

@@ -200,7 +200,7 @@ class Examination:
         """Where the dev error of the trained network comes from.
 
         The least possible error, where nobody gave it, is 0 at least, and at most what the network or a simple model
-        reaches; simple models are asked where there could be bias.
+        reaches; simple models are asked where there could be bias, and are a constant answer at least.
         """
         known = {"the network": errors.dev}
         if self.baseline_error is None and errors.train.low > self.practical:

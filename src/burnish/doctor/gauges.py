@@ -36,6 +36,8 @@ DEEP = 4
 DEAD, SATURATED = 0.10, 0.30
 # Difference of two combinations of a unit's values, of unit size, up to which they are equal: float32 over 2,000 rows.
 EQUAL = 1e-5
+# Part of the pre-activations' root mean square that is the least unit of their variation over the rows.
+COMMON = 0.1
 # Units that are compared with all others at once.
 BLOCK = 256
 
@@ -182,13 +184,19 @@ def _twins(z: Array, delta: Array) -> Array:
     They agree in what they say and in what they are told: units of equal pre-activations and unlike gradients part in
     the first step, as in a residual branch whose last matrix begins as zero.
     """
-    mixed = jnp.concatenate([_mixed(z), _mixed(delta)]).T
+    wide = _by_unit(z)
+    around = wide - wide.mean(axis=0)
+    # What all units have in common, such as biases of -10, hides how they differ.
+    mixed = jnp.concatenate([_mixed(z), _mixed(around, COMMON * _rms(wide)), _mixed(delta)]).T
     # A block of units at a time: all pairs of a vocabulary's would be gigabytes.
     return lax.map(lambda own: (jnp.abs(mixed - own) < EQUAL).all(axis=1).mean(), mixed, batch_size=BLOCK).max()
 
 
-def _mixed(values: Array) -> Array:
-    """Two random combinations of the rows' values, shape (2, units): those of equal units are equal, others hardly."""
+def _mixed(values: Array, least: Array | float = 0.0) -> Array:
+    """Two random combinations of the rows' values, shape (2, units): those of equal units are equal, others hardly.
+
+    In units of their root mean square, or of the least unit, below which rounding would show.
+    """
     wide = _by_unit(values)
-    scale = jnp.maximum(_rms(wide), jnp.finfo(jnp.float32).tiny)
+    scale = jnp.maximum(jnp.maximum(_rms(wide), least), jnp.finfo(jnp.float32).tiny)
     return jax.random.normal(jax.random.key(0), (2, wide.shape[0])) @ (wide / scale) / jnp.sqrt(wide.shape[0])

@@ -18,6 +18,8 @@ from burnish.doctor.subject import Subject
 QUANTILES = np.linspace(0.05, 0.95, 19)
 # Rows that each class counts beside its own, so that one without rows has a logarithm (Krichevsky and Trofimov, 1981).
 BESIDE = 0.5
+# Share of yes above which yes is the better constant answer.
+HALF = 0.5
 
 
 def uninformed(lab: Lab, params: PyTree, change: Change = NOTHING) -> float:
@@ -58,6 +60,22 @@ def error(subject: Subject) -> float:
     if subject.kind == "classification":
         return float(1 - np.unique(y, return_counts=True)[1].max() / len(y))
     return float(np.sqrt(np.nanvar(np.asarray(y, np.float64), axis=0).mean()))
+
+
+def constant_errors(subject: Subject) -> NDArray[np.float64]:
+    """Errors on the dev rows of the constant answer that suits the training rows best; shape (rows,).
+
+    As `Subject.row_errors`: 0 or 1 for classes, of several labels the share that is wrong, the squared error for
+    numbers.
+    """
+    y, dev = subject.train.y, subject.dev.y
+    if subject.kind == "regression":
+        wide, held_out = (np.asarray(one, np.float64).reshape(len(one), -1) for one in (y, dev))
+        return np.square(held_out - np.nanmean(wide, axis=0)).mean(axis=1)
+    known = dev >= 0
+    said = (y.mean(axis=0) > HALF).astype(y.dtype) if _is_yes_or_no(y) else np.bincount(y[y >= 0].ravel()).argmax()
+    wrong, labels = (one.reshape(len(dev), -1).sum(axis=1) for one in ((dev != said) & known, known))
+    return wrong / np.maximum(labels, 1)
 
 
 def spread(subject: Subject) -> float:
@@ -109,7 +127,12 @@ def _for_labels(y: NDArray[Any], shape: tuple[int, ...]) -> Iterable[tuple[NDArr
 def _of_labels(y: NDArray[Any]) -> float:
     """Share of labels that are not the usual one: of each place where they are yes or no, else of all of them."""
     known = y[y >= 0]
-    if known.size == y.size and int(y.max()) < 2:
+    if _is_yes_or_no(y):
         yes = y.reshape(len(y), -1).mean(axis=0)
         return float(np.minimum(yes, 1 - yes).mean())
     return float(1 - np.unique(known, return_counts=True)[1].max() / known.size) if known.size else 0.0
+
+
+def _is_yes_or_no(y: NDArray[Any]) -> bool:
+    """Whether each of several labels of a row is a question by itself, rather than a class at a place."""
+    return y.ndim > 1 and bool((y >= 0).all()) and int(y.max()) < 2

@@ -57,13 +57,13 @@ def of(exam: Examination) -> Reach | None:
                 grown[gauger.layers[-1].leaf] = leaves[gauger.layers[-1].leaf] * (sign * factor)
                 given = [leaf.astype(own.dtype) for leaf, own in zip(grown, leaves, strict=True)]
                 made[factor].append(np.asarray(exam.lab.apply(jax.tree.unflatten(tree, given), x), np.float64))
-    (low, high), (lower, higher) = ends = [(float(np.min(one)), float(np.max(one))) for one in made.values()]
-    if not np.isfinite(ends).all():
-        return Reach(-np.inf, np.inf)
-    return Reach(
-        lower if lower > low - ROUNDING * max(abs(low), 1) else -np.inf,
-        higher if higher < high + ROUNDING * max(abs(high), 1) else np.inf,
-    )
+    (low, high), (lower, higher) = [(float(np.min(one)), float(np.max(one))) for one in made.values()]
+    return Reach(lower if _stays(low, lower) else -np.inf, higher if _stays(high, higher) else np.inf)
+
+
+def _stays(end: float, further: float) -> bool:
+    """Whether an end of the outputs stays where it is while weights grow: one that moves inwards is none either."""
+    return bool(np.isfinite([end, further]).all()) and abs(further - end) <= ROUNDING * max(abs(end), 1)
 
 
 def known(exam: Examination) -> Reach | None:

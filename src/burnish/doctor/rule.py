@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from burnish.diagnosis.described import Described
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor.arms import Arm
+from burnish.doctor.subject import Subject
 
 # Rows that a network and its loss are asked about, where no training is, and the relative size up to which two float32
 # evaluations of the same thing differ by rounding alone.
@@ -26,6 +27,10 @@ class Found:
     by: Evidence
     arm: Arm | None = None  # None: nothing that can be done from here
     otherwise: Finding | None = None  # what it is if the cure does harm for sure; None: what it is all the same
+
+    def able(self, subject: Subject) -> Found:
+        """The same, without a cure that the network does not bear."""
+        return self if self.arm is None or self.arm.borne(subject) else replace(self, arm=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,17 @@ class Rule(Described):
     def asked(self, exam: Examination) -> bool:
         """Whether this training is cheap enough for it."""
         return exam.whole or not self.to_the_end
+
+    def tried(self, exam: Examination) -> Trial | None:
+        """What it wants to be tried of this training, by arms that the network bears; None: nothing."""
+        trial = self.trial(exam) if self.trial is not None and self.asked(exam) else None
+        if trial is None:
+            return None
+        borne = tuple(arm for arm in trial.arms if arm.borne(exam.subject))
+        for arm in trial.arms:
+            if arm not in borne:
+                exam.unable[self.code] = f"the network does not run with {arm.name}"
+        return replace(trial, arms=borne) if borne else None
 
     def generality(self, trial: Trial) -> int:
         """How little a gain in this trial says of the cause."""

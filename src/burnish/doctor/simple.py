@@ -8,6 +8,7 @@ from burnish.baseline import boosting, linear
 from burnish.baseline.fitted import Fitted, Targets
 from burnish.data.inputs import Prepared
 from burnish.diagnosis.budget import ErrorName, Measured
+from burnish.doctor import ignorance
 from burnish.doctor.subject import Rows, Subject
 from burnish.stats.interval import Interval
 
@@ -18,15 +19,19 @@ WORK = 0.25
 
 
 def dev_errors(subject: Subject, name: ErrorName) -> dict[str, Interval]:
-    """Errors on the dev rows of a linear model and of boosted trees, by name; {} for rows that they cannot read.
+    """Errors on the dev rows of a constant answer, a linear model and boosted trees, by name.
+
+    The constant answer alone for rows that the others cannot read.
 
     Args:
         subject: Whose rows they are.
         name: The kind of error.
     """
     train, dev = subject.train, subject.dev
+    always = ignorance.constant_errors(subject)
+    found = {"a constant answer": Measured(name, always, always).estimate}
     if not _readable(train) or not _readable(dev):
-        return {}
+        return found
     prepared, held_out = (_prepared(rows) for rows in (train, dev))
     numbers = subject.kind == "regression"
     classes = None if numbers else int(max(train.y.max(), dev.y.max())) + 1
@@ -35,7 +40,6 @@ def dev_errors(subject: Subject, name: ErrorName) -> dict[str, Interval]:
         linear.linear(prepared, y, classes=classes, seed=subject.seed),
         boosting.boosting(prepared, y, classes=classes, seed=subject.seed, share=WORK),
     )
-    found = {}
     for one in fits:
         said = one.predict(held_out)
         wrong = np.square(said[:, 0] - dev.y) if numbers else (said.argmax(axis=1) != dev.y).astype(np.float64)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish import errors
-from burnish.data import copies
+from burnish.data import copies, distribution
 from burnish.data.observation import percent
 from burnish.diagnosis.data_rules import models
 from burnish.diagnosis.data_rules.rows import Floats, Rows, some
@@ -277,9 +277,12 @@ def _beside_dev(
 
 
 def _inputs_differ(rows: Rows) -> bool:
-    """Whether the inputs of training and dev rows are told apart: labels are then no likelier cause than they."""
+    """Whether the inputs of training and dev rows are told apart, and by as much as DA3 asks for: labels are then no
+    likelier cause than they.
+    """
     try:
-        return two_sample.classifier_two_sample(rows.x_train, rows.x_dev, seed=rows.seed).p_value < SHIFTED
+        found = two_sample.classifier_two_sample(rows.x_train, rows.x_dev, seed=rows.seed)
+        return found.p_value < SHIFTED and found.auc.low > distribution.AUC_MATTERS
     except errors.DataError:  # too few different rows to compare: nothing is known against the labels
         return False
 

@@ -196,6 +196,7 @@ OP16 = Rule(
     "The dev error of the shorter training is the same.",
     "Prechelt, 1998.",
     look=_done_early,
+    unless=("NN9", "OP14"),
 )
 LIMITS = (NN9, NN12, NN13)
 NOTES = (OP16,)

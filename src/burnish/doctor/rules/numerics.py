@@ -184,12 +184,23 @@ def _mixed(exam: Examination) -> Iterable[Found]:
     same = DEALT * np.abs(here)
     if not np.isfinite(pairs).all() or (np.abs(here - there) > same).any() or np.ptp(here) <= same.max():
         return  # where it is the same for any outputs, too, it does not hang on them at all: another fault
+    said = f"The cost is {here[0]:.6g} whichever row of a batch has which target"
+    if shape == rows.y.shape:
+        yield NU7.found(
+            f"{said}: it is made of sums over the batch, before outputs and targets of a row have met.",
+            remedy="Let the loss compare each row's outputs with its own targets, and take the mean last.",
+            arm=Arm("the loss of each row, and their mean", subject=_by_rows),
+        )
+        return
     yield NU7.found(
-        f"The cost is {here[0]:.6g} whichever row of a batch has which target: outputs of shape {shape} and targets of "
-        f"shape {rows.y.shape} are compared all with all.",
+        f"{said}: outputs of shape {shape} and targets of shape {rows.y.shape} are compared all with all.",
         remedy="Give both one shape: an axis of one output spreads over the rows (broadcasting).",
         arm=Arm("outputs in the shape of the targets", subject=_reshaped) if _fits(exam, shape, rows.y) else None,
     )
+
+
+def _by_rows(subject: Subject) -> Subject:
+    return subject.rewritten(loss=lambda outputs, y: subject.row_losses(outputs, y))
 
 
 def _fits(exam: Examination, shape: tuple[int, ...], y: NDArray[Any]) -> bool:
@@ -243,17 +254,19 @@ def _sum(exam: Examination) -> Iterable[Found]:
 
 def _input_ignored(exam: Examination) -> Iterable[Found]:
     """Outputs that are the same on every row, whatever the weights, but not at 1: that is softmax of one unit."""
-    x = jnp.asarray(exam.lab.gauge.x[:FEW])
-    found = [
-        np.asarray(exam.lab.apply(nulls.random_draw(exam.gauger, exam.start.params, draw), x)) for draw in range(DRAWS)
-    ]
+    x = np.asarray(exam.lab.gauge.x[:FEW])
+    usual = _of_usual_size(exam, x)
+    draws = [nulls.random_draw(exam.gauger, exam.start.params, draw) for draw in range(DRAWS)]
+    found = [np.asarray(exam.lab.apply(params, jnp.asarray(rows))) for params in draws for rows in (x, usual)]
     if (
         (x != x[:1]).any()
         and all(np.ptp(one, axis=0).max() == 0 for one in found)
         and not all((o == 1).all() for o in found)
     ):
         yield NU8.found(f"The outputs are the same on {len(x)} rows, in {DRAWS} draws of the weights.")
-    elif (columns := _ignored_columns(exam, np.asarray(x))).size:
+    elif (columns := _ignored_columns(exam, x)).size and (
+        columns := np.intersect1d(columns, _ignored_columns(exam, usual))
+    ).size:
         named = listed([f"input {place}" for place in columns])
         yield NU8.found(
             f"The outputs do not change with {len(columns)} of {x.shape[1]} inputs ({named}), in {DRAWS} draws of the "
@@ -261,6 +274,13 @@ def _input_ignored(exam: Examination) -> Iterable[Found]:
             where=named,
             severity=Severity.FAULT if 2 * len(columns) > x.shape[1] else Severity.LIMIT,
         )
+
+
+def _of_usual_size(exam: Examination, x: NDArray[Any]) -> NDArray[Any]:
+    """Inputs standardised, if they are numbers: huge ones saturate a network that ignores nothing."""
+    if not np.issubdtype(x.dtype, np.floating):
+        return x
+    return np.asarray(nulls.standardising(exam.subject.train).inputs(x), x.dtype)
 
 
 def _ignored_columns(exam: Examination, x: NDArray[Any]) -> NDArray[np.integer]:

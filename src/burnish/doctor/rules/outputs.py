@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from burnish.diagnosis.finding import Evidence, Severity
-from burnish.doctor import answers, networks, reach
+from burnish.doctor import anatomy, answers, networks, reach
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import PRACTICAL_SHARE, Examination
@@ -34,8 +34,6 @@ STUCK, HALF = 0.05, 0.5
 # asks the network to grow first; or how much smaller it is than they, so that the network has to shrink. The probe
 # decides.
 FAR = 10.0
-
-LAST_LAYER = Arm("the last layer's values as outputs", subject=networks.bare)
 
 
 def cross_entropy(outputs: Array, y: Array) -> Array:
@@ -125,6 +123,16 @@ def _renamed(subject: Subject, names: np.ndarray, single: bool) -> Subject:
     )
 
 
+def _last_layer(exam: Examination) -> Arm | None:
+    """Its values as outputs; None where they are not as many, as where distances or thresholds follow."""
+    rows = jnp.asarray(exam.lab.gauge.x[:FEW])
+    outputs = jax.eval_shape(exam.subject.apply, exam.start.params, rows)
+    layers = jax.eval_shape(partial(anatomy.empty_taps, exam.subject.apply), exam.start.params, rows)
+    if not layers or layers[-1].size != outputs.size:
+        return None
+    return Arm("the last layer's values as outputs", subject=networks.bare)
+
+
 def _bounds(exam: Examination) -> Iterable[Found]:
     far = reach.known(exam)
     if exam.subject.kind == "classification":
@@ -149,7 +157,7 @@ def _class_outputs(exam: Examination, far: reach.Reach | None) -> Iterable[Found
             f"The single output is {far.low:.3g} on every row, whatever the weights: softmax over one unit can say "
             "nothing else.",
             remedy="Sigmoid cross-entropy of the unit itself, or two units.",
-            arm=LAST_LAYER,
+            arm=_last_layer(exam),
         )
     elif (width == 1 and classes > 2) or 1 < width < classes:
         yield NN8.found(f"There {'is 1 output' if width == 1 else f'are {width} outputs'} for {classes} classes.")
@@ -185,7 +193,7 @@ def _bounded(exam: Examination, far: reach.Reach, shape: tuple[int, ...]) -> Ite
             f"The outputs stay {far}, whatever the weights, and the loss takes them for logits: it can never fall "
             f"below {bound:.2g}, where free outputs reach {max(free, 0):.1g}.",
             remedy="Give the loss the last layer's values as they are: it normalises them itself.",
-            arm=LAST_LAYER,
+            arm=_last_layer(exam),
         )
 
 
@@ -202,7 +210,7 @@ def _number_outputs(exam: Examination, far: reach.Reach) -> Iterable[Found]:
         f"The outputs stay {far}, whatever the weights, and {outside:,} of {len(y):,} targets lie outside: the RMSE "
         f"cannot fall below {least:.3g}, where knowing nothing has {deviation:.3g}.",
         remedy="No activation on the output, or targets scaled into its range.",
-        arm=LAST_LAYER if matters else None,
+        arm=_last_layer(exam) if matters else None,
         severity=Severity.FAULT if matters else Severity.LIMIT,
     )
 
@@ -212,7 +220,8 @@ def _one_sided(exam: Examination) -> Trial | None:
     far = reach.known(exam)
     if far is None or np.isinf([far.low, far.high]).all() or far.low == far.high:
         return None
-    return Trial(f"The outputs stay {far}, whatever the weights.", (LAST_LAYER,))
+    arm = _last_layer(exam)
+    return None if arm is None else Trial(f"The outputs stay {far}, whatever the weights.", (arm,))
 
 
 def _target_scale(exam: Examination) -> Trial | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import jax
+
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import optimisers
 from burnish.doctor.arms import Arm, together
@@ -54,7 +56,19 @@ def _augmentation(exam: Examination) -> tuple[Arm, ...]:
 
 def _penalised(exam: Examination) -> Trial | None:
     arms = _penalties(exam)
-    return Trial("Large parameters cost something.", arms) if arms else None
+    return Trial(_what_it_does(exam), arms) if arms else None
+
+
+def _what_it_does(exam: Examination) -> str:
+    """That large parameters cost something, or are paid for: the penalty of those at the end, and of twice as large."""
+    penalty = exam.subject.penalty
+    if penalty is None or not exam.followed.finite:
+        return "Large parameters cost something."
+    params = exam.followed.end.params
+    once, twice = float(penalty(params)), float(penalty(jax.tree.map(lambda leaf: 2 * leaf, params)))
+    if not twice < once:
+        return "Large parameters cost something."
+    return f"Large parameters are paid for: the penalty is {once:.3g}, and {twice:.3g} if all are twice as large."
 
 
 def _dropped(exam: Examination) -> Trial | None:

@@ -37,7 +37,9 @@ def _twins(exam: Examination) -> Iterable[Found]:
     later = [gauge for gauge in exam.followed.gauges[1:] if gauge.finite]
     if not later:
         return
-    hidden = list(zip(exam.gauger.layers, np.minimum(exam.first.twins, later[-1].twins), strict=True))[:-1]
+    twins, dead = np.minimum(exam.first.twins, later[-1].twins), exam.first.dead
+    # A layer that is dead throughout hands on zeros, on which all units of the next one say the same.
+    hidden = [(layer, twins[k]) for k, layer in enumerate(exam.gauger.layers[:-1]) if not (k and dead[k - 1] == 1)]
     equal = [(layer, share) for layer, share in hidden if layer.units > 1 and share > TWINS]
     if equal:
         layer, share = equal[0]
@@ -152,6 +154,7 @@ NN1 = Rule(
     "As many distinct units as the layer is wide.",
     "Rumelhart, Hinton and Williams, 1986 (symmetry breaking).",
     look=_twins,
+    unless=("NU8",),
 )
 NN7 = Rule(
     "NN7",
