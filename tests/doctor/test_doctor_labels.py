@@ -158,3 +158,19 @@ def test_what_ails_a_sequence_is_named(changes, code):
 
     assert code in [one.code for one in found.findings]
     assert any("several labels" in one for one in found.left_out)  # of what was cured, too
+
+
+def test_places_that_the_loss_does_not_ask_are_told():
+    first = replace(sequences(), loss=lambda z, y: masked(z[:, :1], y[:, :1]))
+    [told] = RULE["NN8"].look(Examination(first))
+    assert "7 places of 8" in told.finding.evidence
+    assert told.finding.severity is Severity.LIMIT
+    assert list(RULE["NN8"].look(Examination(sequences()))) == []
+
+
+def test_a_question_that_the_loss_does_not_ask_is_told():
+    def skipped(z, y):
+        return optax.sigmoid_binary_cross_entropy(z[:, 1:], y[:, 1:]).sum(axis=1)
+
+    [told] = RULE["NN8"].look(Examination(replace(answers(), loss=skipped)))
+    assert "1 place of" in told.finding.evidence

@@ -147,3 +147,13 @@ def test_adam_is_not_advised_to_who_has_it():
 def test_the_chance_of_a_false_alarm_is_divided_among_all_families_of_probes():
     """NN2, NN4 and NN5 try one and the same arm, of NN13 and OP11 one at most, and cures are tried together, too."""
     assert len(TRIALS) - 2 - 1 + 1 == PROBE_FAMILIES
+
+
+@pytest.mark.slow
+def test_a_schedule_that_ends_at_once_is_too_low_a_rate_and_cured_by_one_that_stays():
+    """A higher rate times nothing is nothing."""
+    ended = replace(HEALTHY, optimizer=optax.adam(optax.exponential_decay(3e-3, 1, 0.8)))
+    assert found(ended, "OP2") == ["OP2"]
+    trial = steps.OP2.trial(Examination(ended))
+    assert "most steps are 0" in trial.why or "times one of the first tenth" in trial.why
+    assert next(arm.name for arm in trial.arms if arm.subject is not None) == "Adam at a constant rate of 0.0003"

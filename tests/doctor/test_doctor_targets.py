@@ -198,6 +198,10 @@ def text(y):
     return np.array(["no", "yes"])[y]
 
 
+def yes_or_no(y):
+    return np.stack([y, np.ones_like(y)], axis=1).astype(np.float32)
+
+
 def sequence(y):
     return np.stack([y, y, 1 - y], axis=1)
 
@@ -212,6 +216,7 @@ def sequence(y):
         (wide(lambda y: y + 0.5, lambda z, y: z.sum(axis=1), task="classification"), "no whole number"),
         (wide(lambda y: np.eye(2)[y] * 0.8 + 0.1, optax.softmax_cross_entropy), "shares that sum to 1 in each row"),
         (wide(real, gaussian), "0 and 1 of a floating type, 1 a row, with 2 output(s)"),
+        (wide(yes_or_no, optax.softmax_cross_entropy), "the loss does not take them one by one"),
         (training(lambda y: np.arange(len(y)), squared), "takes the one output for a number"),
         (training(real, lambda z, y: 0 * z), "0 and 1 of a floating type"),
     ],

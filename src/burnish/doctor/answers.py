@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from burnish.data.observation import counted, listed
 from burnish.doctor import reach
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import quick
@@ -92,3 +93,24 @@ def indifferent(exam: Examination) -> str:
             f"{right:.3g} at best: nothing has to be learned for it."
         )
     return ""
+
+
+def unasked(exam: Examination) -> str:
+    """That labels of some places, or of some questions, are no concern of the loss, as a sentence; "": all are."""
+    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
+    if not subject.several:
+        return ""
+    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    y, labels = jnp.asarray(rows.y), rows.y.ndim
+    slope = quick(jax.grad(lambda outputs: jnp.sum(subject.row_losses(outputs, y))))
+    draws = np.random.default_rng(0).normal(size=(ASKED, *shape)).astype(np.float32)
+    slopes = np.max([np.abs(np.asarray(slope(one))) for one in draws], axis=0)
+    asked = slopes.reshape(*shape[:labels], -1).max(axis=-1).max(axis=0) > 0
+    idle = (rows.y >= 0).any(axis=0) & ~asked
+    if not idle.any() or not asked.any():
+        return ""
+    named = listed([", ".join(map(str, place)) for place in np.argwhere(idle)])
+    return (
+        f"The loss does not change with the outputs of {counted(int(idle.sum()), 'place')} of {idle.size} in a row "
+        f"(from 0: {named}), which have labels: nothing teaches them, and their errors count."
+    )

@@ -127,8 +127,20 @@ def _task(asked: Asked) -> Task:
         return "classification"  # several labels a row
     if says == "unknown" or not alike or (says != "number" and wide > 1):
         form = "0 and 1" if binary else "shares that sum to 1 in each row"
+        if binary and alike and wide > 1 and says == "unknown":
+            _refuse_one_answer(wide)
         _ambiguous(f"Targets are {form} of a floating type, {wide} a row, with {asked.width} output(s).")
     return "regression" if says == "number" else "classification"
+
+
+def _refuse_one_answer(labels: int) -> NoReturn:
+    """Yes or no for several questions, by a loss that takes the outputs of a row together, as softmax does."""
+    _refuse(
+        f"Targets are 0 and 1, {labels} a row, often not one 1 among them, and the loss does not take them one by one.",
+        "Softmax cross-entropy takes the outputs of a row for the classes of one question, of which one is right.",
+        "If each 0 and 1 answers a question of its own, use optax.sigmoid_binary_cross_entropy, summed over a row; if "
+        'the loss is meant so, say task="classification" or task="regression".',
+    )
 
 
 def _refuse_counts(asked: Asked) -> None:

@@ -52,6 +52,8 @@ def _made_up(exam: Examination) -> Iterable[Found]:
         yield NN8.found(why, arm=CROSS_ENTROPY)
         return
     yield from turned
+    if unasked := answers.unasked(exam):
+        yield NN8.found(unasked, severity=Severity.LIMIT)
     yield from _bounds(exam)
 
 
@@ -248,8 +250,8 @@ NN8 = Rule(
     Evidence.PROOF,
     Severity.FAULT,
     "The outputs are too few, or stay within bounds in which the loss cannot come near 0, or the targets do not lie; "
-    "or the loss falls, and the answers are those of other classes, or wrong ones are cheaper. Or the outputs are "
-    "bounded, and the dev error is lower without the bound.",
+    "or the loss falls, and the answers are those of other classes, or wrong ones are cheaper, or some labels of a row "
+    "are no concern of it. Or the outputs are bounded, and the dev error is lower without the bound.",
     "Pair them: softmax cross-entropy of logits, sigmoid cross-entropy of one logit, squared error of a free number.",
     "The first loss is near the entropy of the targets, and the last one lower.",
     "Definition of the losses.",

@@ -66,7 +66,9 @@ def _too_low(exam: Examination) -> Trial | None:
     """
     if exam.subject.steps < FEW_STEPS:
         return None
-    return Trial(_shrunk(exam), tuple(_rate(factor) for factor in HIGHER))
+    rates, why = tuple(_rate(factor) for factor in HIGHER), _shrunk(exam)
+    # A schedule that has ended is not undone by a higher rate: it would have to be as much higher as the steps are few.
+    return Trial(why, (*rates, *_adams("constant ")) if why and _is_adam(exam) else rates)
 
 
 def _shrunk(exam: Examination) -> str:
@@ -77,11 +79,17 @@ def _shrunk(exam: Examination) -> str:
     first, half = float(np.quantile(ratio[: len(ratio) // 10], LARGE_STEP)), float(np.median(ratio[len(ratio) // 2 :]))
     if not half < SHRUNK * first:
         return ""
-    return f"In the second half of the training a step is {half / first:.1g} times one of the first tenth."
+    return (
+        f"In the second half of the training a step is {half / first:.1g} times one of the first tenth."
+        if half > 0
+        else "In the second half of the training most steps are 0."
+    )
 
 
 def _finer(best: Arm) -> tuple[Arm, ...]:
     """Rungs on both sides, and beyond the ladder's end."""
+    if best.subject is not None:  # another optimiser, and not on the ladder
+        return ()
     return _rate(best.change.rate / FINER), _rate(best.change.rate * FINER)
 
 
@@ -109,10 +117,14 @@ def _weak(exam: Examination) -> Trial | None:
     """
     if _is_adam(exam) or left_alone(exam):
         return None
-    arms = tuple(
-        Arm(f"Adam at a rate of {1e-3 * factor:g}", Change(rate=factor), subject=_with_adam) for factor in ADAM_RATES
+    return Trial("", _adams())
+
+
+def _adams(how: str = "") -> tuple[Arm, ...]:
+    return tuple(
+        Arm(f"Adam at a {how}rate of {1e-3 * factor:g}", Change(rate=factor), subject=_with_adam)
+        for factor in ADAM_RATES
     )
-    return Trial("", arms)
 
 
 def _is_adam(exam: Examination) -> bool:
@@ -179,7 +191,7 @@ OP2 = Rule(
     Evidence.PROBE,
     Severity.FAULT,
     "The training has 100 steps and more, and three, ten or a hundred times the rate reaches a lower dev error by its "
-    "end.",
+    "end; or Adam's steps have become a hundredth of what they were half way, and Adam at a rate that stays does.",
     "A higher learning rate, or more epochs; a decay that takes the whole training.",
     "The dev error of the whole training is lower.",
     "Smith, 2017 (range test), with common random numbers.",
