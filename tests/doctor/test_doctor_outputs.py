@@ -5,6 +5,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from burnish.diagnosis.finding import Severity
@@ -106,3 +107,41 @@ def test_a_free_output_has_no_bounds(activation, seed):
 
     assert np.isinf([far.low, far.high]).all()
     assert told("NN8", flat) == []
+
+
+def weighted(rare):
+    """Cross-entropy in which a row of class 0 counts so many times as much as one of the others."""
+    return lambda z, y: jnp.where(y == 0, rare, 1.0) * subjects.cross_entropy(z, y)
+
+
+def unbalanced(**changes):
+    """One row in seven of those of class 0."""
+
+    def fewer(rows):
+        kept = np.flatnonzero((rows.y > 0) | (np.arange(len(rows)) % 7 == 0))
+        return rows.take(kept)
+
+    return replace(HEALTHY, train=fewer(HEALTHY.train), dev=fewer(HEALTHY.dev), **changes)
+
+
+def test_a_loss_that_counts_a_rare_class_for_less_is_told():
+    [found] = RULE["NN8"].look(Examination(unbalanced(loss=weighted(0.02))))
+    assert "counts a row of class 0" in found.finding.evidence
+    assert "0.02 times as much" in found.finding.evidence
+    assert found.finding.severity is Severity.LIMIT
+
+
+@pytest.mark.parametrize("loss", [weighted(7.0), weighted(0.8), subjects.cross_entropy])
+def test_a_loss_that_counts_a_rare_class_for_more_or_hardly_less_is_not(loss):
+    assert told("NN8", unbalanced(loss=loss)) == []
+
+
+def test_of_one_logit_without_an_axis_of_its_own_the_weights_are_told_too():
+    init, apply = subjects.perceptron((8, 16, 1))
+    two = [Rows(rows.x, (rows.y == 0).astype(np.int32)) for rows in (unbalanced().train, unbalanced().dev)]
+
+    def loss(z, y):
+        return jnp.where(y == 1, 0.02, 1.0) * optax.sigmoid_binary_cross_entropy(z, y)
+
+    flat = replace(HEALTHY, init=init, apply=lambda p, x: apply(p, x)[:, 0], loss=loss, train=two[0], dev=two[1])
+    assert told("NN8", flat) == [("NN8", Severity.LIMIT)]

@@ -7,21 +7,32 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
+from jaxtyping import Array
 from numpy.typing import NDArray
 
-from burnish.data.observation import counted, listed
+from burnish.data.observation import counted, listed, percent
 from burnish.doctor import reach
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import quick
-from burnish.doctor.rule import FEW
+from burnish.doctor.rule import FEW, ROUNDING
 
 Floats = NDArray[np.float64]
 
 # How sure a made-up answer is, as a probability or as a logit, and classes beyond which none are made up.
 SURE, MOST_CLASSES = 0.9, 100
+# How many times as much rows of the commonest class count before that is worth a probe. A choice.
+HALF_AS_MUCH = 2.0
 # Random outputs that a loss is asked about, relative size up to which two of its values are the same, and sizes of
 # right answers, as probabilities or logits.
 ASKED, SAME, SIZES = 4, 1e-5, (0.5, 1.0, 3.0, 10.0, 30.0)
+
+
+def cross_entropy(outputs: Array, y: Array) -> Array:
+    """Of logits of each class, shape (rows, classes), or of one logit, shape (rows, 1) or (rows,), by row."""
+    if outputs.ndim == 1 or outputs.shape[1] == 1:
+        return optax.sigmoid_binary_cross_entropy(outputs.reshape(len(outputs)), y)
+    return optax.softmax_cross_entropy_with_integer_labels(outputs, y)
 
 
 def saying(y: NDArray[Any], shape: tuple[int, ...], low: float, high: float) -> NDArray[np.float32]:
@@ -113,4 +124,34 @@ def unasked(exam: Examination) -> str:
     return (
         f"The loss does not change with the outputs of {counted(int(idle.sum()), 'place')} of {idle.size} in a row "
         f"(from 0: {named}), which have labels: nothing teaches them, and their errors count."
+    )
+
+
+def against_the_rare(exam: Examination) -> str:
+    """That the loss is a cross-entropy which counts rows of a rarer class for less, as a sentence; "": it is not.
+
+    Its weights are told by made-up outputs: of a weighted cross-entropy each class has one, whatever the outputs.
+    """
+    y, subject = exam.subject.train.y, exam.subject
+    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(exam.lab.gauge.x[:FEW])).shape
+    classes, counts = np.unique(y, return_counts=True)
+    if subject.kind != "classification" or y.ndim != 1 or len(shape) > 2 or not 1 < len(classes) <= MOST_CLASSES:
+        return ""
+    width = int(np.prod(shape[1:]))
+    if classes[0] < 0 or classes[-1] >= max(width, 2):
+        return ""
+    z = np.random.default_rng(0).normal(size=(ASKED * len(classes), *shape[1:])).astype(np.float32)
+    asked = np.tile(classes, ASKED).astype(y.dtype)
+    own = np.asarray(quick(subject.row_losses)(z, asked), np.float64).reshape(ASKED, -1)
+    usual = np.asarray(cross_entropy(jnp.asarray(z), jnp.asarray(asked)), np.float64).reshape(ASKED, -1)
+    weights = (own / usual).mean(axis=0)
+    if not np.isfinite(own).all() or weights.min() <= 0 or np.ptp(own / usual, axis=0).max() > ROUNDING * weights.max():
+        return ""
+    common, rare = int(counts.argmax()), int(np.where(counts < counts.max(), weights, np.inf).argmin())
+    if not weights[rare] * HALF_AS_MUCH < weights[common]:
+        return ""
+    share = counts[rare] / counts.sum()
+    return (
+        f"The loss counts a row of class {classes[rare]}, which {percent(share)} of the rows have, "
+        f"{weights[rare] / weights[common]:.2g} times as much as one of class {classes[common]}, the commonest."
     )

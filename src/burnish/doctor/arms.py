@@ -45,7 +45,7 @@ class Arm:
     def borne(self, subject: Subject) -> bool:
         """Whether the subject's network, which somebody else wrote, can be run with it at all."""
         made, few = self.program(subject), subject.train.take(slice(0, 2))
-        if made.apply == subject.apply and made.init == subject.init:
+        if (made.apply, made.init, made.loss) == (subject.apply, subject.init, subject.loss):
             return True
         try:
             params = jax.eval_shape(made.init, jax.random.key(0))

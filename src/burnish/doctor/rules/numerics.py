@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from burnish.data.observation import listed
 from burnish.diagnosis.finding import Evidence, Severity
-from burnish.doctor import anatomy, reach
+from burnish.doctor import anatomy, answers, reach
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
@@ -22,7 +22,7 @@ from burnish.doctor.gauges import Gauger
 from burnish.doctor.lab import Lab, quick
 from burnish.doctor.rule import FEW, ROUNDING, Found, Rule
 from burnish.doctor.rules.initialisation import right_start
-from burnish.doctor.rules.outputs import beyond, cross_entropy
+from burnish.doctor.rules.outputs import beyond
 from burnish.doctor.subject import Rows, Subject
 
 # The same for two costs of 64 rows, of which the same numbers are summed in another order.
@@ -117,10 +117,12 @@ def _stable(exam: Examination) -> Arm | None:
     y = jnp.asarray(exam.lab.gauge.y[:FEW])
     shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(exam.lab.gauge.x[:FEW])).shape
     z = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    own, same = exam.subject.row_losses(z, y), cross_entropy(z, y)
+    own, same = exam.subject.row_losses(z, y), answers.cross_entropy(z, y)
     if float(jnp.max(jnp.abs(own - same))) > ROUNDING:
         return None
-    return Arm("the same loss computed from logits at once", subject=lambda given: given.rewritten(loss=cross_entropy))
+    return Arm(
+        "the same loss computed from logits at once", subject=lambda given: given.rewritten(loss=answers.cross_entropy)
+    )
 
 
 def _redrawn(exam: Examination) -> Arm | None:

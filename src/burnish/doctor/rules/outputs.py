@@ -8,7 +8,6 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array
 from numpy.typing import NDArray
 from scipy import optimize
@@ -36,14 +35,7 @@ STUCK, HALF = 0.05, 0.5
 FAR = 10.0
 
 
-def cross_entropy(outputs: Array, y: Array) -> Array:
-    """Of logits of each class, shape (rows, classes), or of one logit, shape (rows, 1), by row."""
-    if outputs.shape[1] == 1:
-        return optax.sigmoid_binary_cross_entropy(outputs[:, 0], y)
-    return optax.softmax_cross_entropy_with_integer_labels(outputs, y)
-
-
-CROSS_ENTROPY = Arm("cross-entropy of the outputs", subject=lambda given: given.rewritten(loss=cross_entropy))
+CROSS_ENTROPY = Arm("cross-entropy of the outputs", subject=lambda given: given.rewritten(loss=answers.cross_entropy))
 
 
 def _made_up(exam: Examination) -> Iterable[Found]:
@@ -54,6 +46,13 @@ def _made_up(exam: Examination) -> Iterable[Found]:
     yield from turned
     if unasked := answers.unasked(exam):
         yield NN8.found(unasked, severity=Severity.LIMIT)
+    if unequal := answers.against_the_rare(exam):
+        yield NN8.found(
+            unequal,
+            remedy="Weights that grow with how rare a class is, if any: look whether they are the wrong way round.",
+            arm=CROSS_ENTROPY,
+            severity=Severity.LIMIT,
+        )
     yield from _bounds(exam)
 
 
@@ -251,7 +250,8 @@ NN8 = Rule(
     Severity.FAULT,
     "The outputs are too few, or stay within bounds in which the loss cannot come near 0, or the targets do not lie; "
     "or the loss falls, and the answers are those of other classes, or wrong ones are cheaper, or some labels of a row "
-    "are no concern of it. Or the outputs are bounded, and the dev error is lower without the bound.",
+    "are no concern of it, or rows of a rarer class count for less. Or the outputs are bounded, and the dev error is "
+    "lower without the bound.",
     "Pair them: softmax cross-entropy of logits, sigmoid cross-entropy of one logit, squared error of a free number.",
     "The first loss is near the entropy of the targets, and the last one lower.",
     "Definition of the losses.",
