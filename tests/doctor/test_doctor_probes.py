@@ -157,3 +157,21 @@ def test_a_schedule_that_ends_at_once_is_too_low_a_rate_and_cured_by_one_that_st
     trial = steps.OP2.trial(Examination(ended))
     assert "most steps are 0" in trial.why or "times one of the first tenth" in trial.why
     assert next(arm.name for arm in trial.arms if arm.subject is not None) == "Adam at a constant rate of 0.0003"
+
+
+def test_a_code_for_missing_values_is_seen_in_rows_of_several_axes():
+    def padded(rows):
+        x = rows.x.reshape(len(rows), 4, 2).copy()
+        x[np.random.default_rng(0).random(len(x)) < 0.1, 2:] = -999
+        return Rows(x, rows.y)
+
+    def apply(params, x):
+        return HEALTHY.apply(params, x.reshape(len(x), 8))
+
+    trial = next(rule for rule in TRIALS if rule.code == "DA15").trial(
+        Examination(replace(HEALTHY, apply=apply, train=padded(HEALTHY.train), dev=padded(HEALTHY.dev)))
+    )
+    assert trial.where == "input (2, 0), input (2, 1), input (3, 0), input (3, 1)"
+    filled = trial.arms[0].inputs(np.full((1, 4, 2), -999, np.float32))
+    assert (filled[0, :2] == -999).all()
+    assert (np.abs(filled[0, 2:]) < 1).all()

@@ -31,6 +31,8 @@ MOST_BATCHES = 200
 SHUFFLED = Arm("shuffled rows", subject=lambda given: replace(given, shuffle=True))
 # Chance with which a random order calls for a probe, which then decides.
 CALLED_FOR = 0.01
+# Inputs of a row up to which each is looked at by itself: more are images or texts.
+MOST_INPUTS = 1000
 # Interquartile ranges from the median beyond which a value calls for a probe, and at which it is clipped there: none of
 # a million normal values is clipped (6.7 standard deviations), and the probe decides.
 FAR_OUT, CLIPPED_AT = 50.0, 5.0
@@ -118,31 +120,37 @@ def _counts(exam: Examination, steps: range) -> np.ndarray:
 
 
 def _codes(exam: Examination) -> Trial | None:
-    """Columns in which one number is far from all others, again and again: that number is filled."""
+    """Inputs in which one number is far from all others, again and again: that number is filled."""
     rows = exam.lab.gauge
-    if not _is_table(rows.x):
+    inner = rows.x.shape[1:]
+    if not _is_finite(rows.x) or not 0 < np.prod(inner) <= MOST_INPUTS:
         return None
-    columns = rows.x.T.astype(np.float64)
-    found = {place: code for place, column in enumerate(columns) if (code := code_for_missing(column)) is not None}
+    columns = {place: rows.x[(slice(None), *place)].astype(np.float64) for place in np.ndindex(inner)}
+    found = {place: code for place, column in columns.items() if (code := code_for_missing(column)) is not None}
     if not found:
         return None
-    codes, means = np.full(rows.x.shape[1], np.nan, rows.x.dtype), np.zeros(rows.x.shape[1], rows.x.dtype)
+    codes, means = np.full(inner, np.nan, rows.x.dtype), np.zeros(inner, rows.x.dtype)
     for place, (value, _, _) in found.items():
         codes[place], means[place] = value, columns[place][columns[place] != value].mean()
 
     def filled(x: Any) -> Any:  # on the host, too, where a function of JAX would round to float32
         return x * (x != codes) + means * (x == codes)
 
-    named = listed([f"{value:g} in {count:,} rows of input {place}" for place, (value, count, _) in found.items()])
+    names = {place: f"input {place[0] if len(place) == 1 else place}" for place in found}
+    named = listed([f"{value:g} in {count:,} rows of {names[place]}" for place, (value, count, _) in found.items()])
     return Trial(
         f"Of {len(rows):,} training rows that were looked at a number far from all others stands in several: {named}.",
         (Arm("the mean of the others in its place", inputs=filled),),
-        where=listed([f"input {place}" for place in found]),
+        where=listed(list(names.values())),
     )
 
 
 def _is_table(x: np.ndarray) -> bool:
-    return x.ndim == 2 and np.issubdtype(x.dtype, np.floating) and bool(np.isfinite(x).all())
+    return x.ndim == 2 and _is_finite(x)
+
+
+def _is_finite(x: np.ndarray) -> bool:
+    return np.issubdtype(x.dtype, np.floating) and bool(np.isfinite(x).all())
 
 
 def _outliers(exam: Examination) -> Trial | None:
