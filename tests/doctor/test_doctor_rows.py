@@ -174,3 +174,13 @@ def test_dev_rows_that_are_moved_are_moved_back():
 
     assert [cause.finding.code for cause in course.causes if cause.confirmed][:1] in (["DA2"], ["DA3"])
     assert course.repairs[0] == "dev inputs on the training rows' scale"
+
+
+def test_codes_for_missing_values_in_many_inputs_are_one_finding():
+    x = np.random.default_rng(0).normal(size=(600, 8)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(np.int32)
+    x[::10, 4:] = -999
+    subject = subjects.subject((8, 16, 2), train=Rows(x[:400], y[:400]), dev=Rows(x[400:], y[400:]))
+    [found] = RULE["DA15"].look(Examination(subject))
+    assert found.finding.where == "input 4, input 5, input 6, input 7"
+    assert "So it is, by itself or with another number, in input 5, input 6, input 7." in found.finding.evidence

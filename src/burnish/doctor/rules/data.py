@@ -45,6 +45,7 @@ def _looked(exam: Examination) -> tuple[Found, ...]:
     given = data_rows.of(train.x, train.y, dev.x, dev.y, task=exam.subject.kind)
     rules = {rule.code: rule for rule in register.RULES}
     found = list(register.look(given, codes=CODES, false_alarm=FALSE_ALARMS - PROBE_ALARMS))
+    found = _codes_at_once(found)
     if any(one.code == "DA7" for one in found) and exam.subject.kind == "classification" and exam.followed.finite:
         # Again, with what the trained network says of the rows that are no copies.
         wrong = exam.lab.errors(exam.followed.end.params, dev) > 0
@@ -64,6 +65,17 @@ def _looked(exam: Examination) -> tuple[Found, ...]:
         Found(one, rules[one.code].evidence, cure(one), _elsewhere(rules["DA3"], one) if one.code == "DA2" else None)
         for one in found
     )
+
+
+def _codes_at_once(found: Sequence[Finding]) -> list[Finding]:
+    """One word on codes for missing values in several inputs: rows that are filled up have them in many."""
+    coded = [one for one in found if one.code == "DA15"]
+    if len(coded) < 2:
+        return list(found)
+    places = [one.where for one in coded]
+    more = f"{coded[0].evidence} So it is, by itself or with another number, in {listed(places[1:])}."
+    told = replace(coded[0], evidence=more, where=listed(places))
+    return [one for one in found if one.code != "DA15"] + [told]
 
 
 def _elsewhere(rule: DataRule, found: Finding) -> Finding:
