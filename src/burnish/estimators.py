@@ -231,7 +231,7 @@ class BurnishClassifier(ClassifierMixin, _Estimator):
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) == 1:
             raise errors.DataError(
-                f"y has one class only: {self.classes_[0]!r}.",
+                f"y has one class only: {self.classes_.tolist()[0]!r}.",
                 "A classifier learns to tell classes apart.",
                 "Bring rows of another class, with a sample_weight above 0.",
             )

@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 
 import burnish
+from burnish.report import terminal
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 SMALL = burnish.Configuration(widths=(8,), batch_size=16, epochs=20, learning_rate=1e-2)
@@ -62,6 +63,13 @@ def test_a_result_has_what_a_person_asks_for(run, flowers):
     assert run.summary.rows.test == 10
     assert run._repr_html_().startswith("<!")
     assert (run.predict(flowers) == flowers["kind"]).mean() > 0.8
+
+
+def test_a_printed_result_is_what_the_command_says_at_the_end(run):
+    """What Python shows of one by itself is short: no weights, no records."""
+    assert str(run).startswith("Expect a misclassification rate of ")
+    assert str(run).splitlines() == list(terminal.summary(run.summary))
+    assert repr(run) == f"Result(path={run.path!r})"
 
 
 def test_a_model_is_read_back_from_its_folder(run, flowers):

@@ -26,6 +26,12 @@ def profile(column, **options):
 
 
 PROSE = [f"the house number {i} stands near a river" for i in range(ROWS)]
+
+
+def yes_or_no(words):
+    return table.Column("x", Physical.BOOLEAN, np.array([0.0, 1.0] * 100), words=words)
+
+
 CASES = [
     (numbers([np.nan] * ROWS), Kind.CONSTANT, "no values"),
     (numbers([3.0] * ROWS), Kind.CONSTANT, "every value is 3"),
@@ -45,8 +51,9 @@ CASES = [
     (numbers(np.arange(1900, 2020), "year_built"), Kind.NUMBER, "whole numbers"),
     (numbers(np.cumsum(RANDOM.integers(1, 50, ROWS))), Kind.NUMBER, "whole numbers"),
     (numbers([0, 1] * 100), Kind.NUMBER, "flag"),
-    (numbers([1, 2, 3, 4] * 50), Kind.NUMBER, "codes of categories"),
-    (table.Column("x", Physical.BOOLEAN, np.array([0.0, 1.0] * 100)), Kind.BOOLEAN, "true and false"),
+    (numbers([1, 2, 3, 4] * 50), Kind.NUMBER, "if they are codes of categories, write them as words, such as c1"),
+    (yes_or_no(None), Kind.BOOLEAN, "its values are true and false"),
+    (yes_or_no(("N", "Y")), Kind.BOOLEAN, "its values are Y and N"),
     (table.Column("x", Physical.DATE, np.arange(ROWS) * 86400.0), Kind.DATE, "dates"),
     (text(["red", "green"] * 100), Kind.CATEGORY, "100.0 rows each"),
     (text([f"v{i % 90}" for i in range(ROWS)]), Kind.CATEGORY, "90 different values"),

@@ -93,6 +93,26 @@ def test_the_honest_error_is_that_of_dev_rows_without_a_copy():
     assert "0 % on these and 50 %" in seen.evidence
 
 
+def test_the_cure_of_other_targets_suits_numbers_and_classes_and_does_not_mix_what_time_orders():
+    classes = cases.other_shares(cases.well(2000))
+    later = cases.drifting()
+    trend = later.y_train + np.linspace(0, 9, len(later.y_train))
+    numbers = replace(later, x_train=later.x_train[:1400], y_train=trend[:1400], x_dev=later.x_train[1400:])
+    cures = [one.remedy for item in (classes, replace(numbers, y_dev=trend[1400:])) for one in found(item, "DA4")]
+
+    assert [("probabilities" in cure, "predict the change" in cure) for cure in cures] == [(True, False), (False, True)]
+    assert all("only where no time orders them" in cure for cure in cures)
+
+
+def test_large_targets_are_written_without_powers_of_ten():
+    rng = np.random.default_rng(0)
+    prices, later = 250_000 + 1_000 * rng.normal(size=400), 300_000 + 1_000 * rng.normal(size=400)
+    x, x_dev = rng.normal(size=(2, 400, 3))
+    [seen] = found(rows.of(x, prices, x_dev, later), "DA4")
+
+    assert f"{prices.mean():,.0f} in training rows and {later.mean():,.0f} in dev" in seen.evidence
+
+
 def test_columns_of_few_values_meet_without_being_copies():
     rng = np.random.default_rng(0)
     x, x_dev = rng.integers(0, 4, (1500, 4)), rng.integers(0, 4, (500, 4))

@@ -54,6 +54,14 @@ def test_frames_of_any_library_give_the_same_predictions(fitted, table, library)
     np.testing.assert_array_equal(fitted.predict(library(table)), fitted.predict(table))
 
 
+@pytest.mark.parametrize("label", [0, "oak"])
+def test_a_single_class_is_named_as_a_person_writes_it(label):
+    with pytest.raises(DataError) as refused:
+        BurnishClassifier().fit(np.zeros((20, 2)), np.array([label] * 20))
+
+    assert refused.value.what == f"y has one class only: {label!r}."
+
+
 def test_a_level_that_was_never_seen_and_gaps_are_predicted(fitted, table):
     """New levels and missing values have their place."""
     rows = table.head(4).assign(kind=["yew", None, "oak", "elm"], size=[np.nan, 0.0, 0.0, 0.0])

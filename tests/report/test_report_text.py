@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from burnish.report import model_card, predicted, summary, svg, terminal, wording
+from burnish.report import compared, model_card, predicted, summary, svg, terminal, wording
 from burnish.stats.interval import Interval
 
 HERE = Path(__file__).parent
@@ -67,6 +67,29 @@ def test_the_promise_is_held_against_the_test_rows(full, test, expected):
     assert expected in wording.promise_kept(replace(full, final=final))
 
 
+def told_of(full, errors):
+    """A regression whose test rows have these errors."""
+    rows = summary.Predictions("test", (0.0,) * len(errors), tuple((float(error),) for error in errors))
+    return replace(full, task=replace(full.task, kind="regression", error="RMSE"), predictions=rows)
+
+
+def test_a_promise_that_leans_on_a_few_rows_is_said_to_be_perhaps_too_narrow(full):
+    said = wording.promise_kept(told_of(full, [1.0] * 396 + [40.0, -30.0, 20.0, 10.0]))
+
+    assert said.endswith(
+        "The 4 largest errors of 400 test rows make up 88 % of their sum of squares: an RMSE leans on so few rows "
+        "here, and the promised range may be too narrow."
+    )
+    assert "One error of 80 test rows makes up" in wording.promise_kept(told_of(full, [1.0] * 79 + [20.0]))
+    assert said in terminal.summary(told_of(full, [1.0] * 396 + [40.0, -30.0, 20.0, 10.0]))
+
+
+@pytest.mark.parametrize("errors", [[0.0] * 80, [8.0] + [1.0] * 79, [9.0] + [0.0] * 30, [float("nan")] * 80])
+def test_other_promises_are_not(full, errors):
+    """Errors of one size, large ones that do not outweigh the others, too few rows, and none that are numbers."""
+    assert "leans" not in wording.promise_kept(told_of(full, errors))
+
+
 def test_a_test_set_opened_twice_is_not_called_fresh(full):
     text = wording.promise_kept(replace(full, final=replace(full.final, test_openings=2)))
 
@@ -112,15 +135,41 @@ def test_the_error_on_test_rows_is_no_further_measure(full):
     assert wording.further(told) == (other,)
 
 
-def test_a_difference_that_may_be_too_small_to_matter_is_none(full):
-    """As little as noise may be, when both are right and wrong on nearly the same rows."""
+def test_what_is_sure_and_too_little_to_matter_is_a_case_of_its_own(full):
+    """As little as noise may be, when both are right and wrong on nearly the same rows: these do tell them apart."""
     wide = Interval(5.0, 1.0, 9.0)
-    excess = {"mean": Interval(-0.3, -0.4, -0.2), "boosting": Interval(0.3, 0.2, 0.4)}
+    excess = {
+        "mean": Interval(-0.1, -0.11, -0.09),
+        "majority": Interval(-0.3, -0.4, -0.2),
+        "linear": Interval(0.0, -0.1, 0.1),
+        "boosting": Interval(0.3, 0.2, 0.4),
+    }
     baselines = tuple(summary.BaselineResult(name, wide, excess=found) for name, found in excess.items())
     told = replace(full, final=replace(full.final, dev=wide, practical=0.25), baselines=baselines)
 
-    assert wording.verdict(told) == "The final model is not clearly different from mean and boosting."
+    assert wording.verdict(told) == (
+        "The final model is better than majority (surely, but perhaps by less than matters), better than mean (surely, "
+        "but by less than matters), not clearly different from linear and worse than boosting (surely, but perhaps by "
+        "less than matters)."
+    )
     assert wording.yardstick(told) == ""
+
+
+@pytest.mark.parametrize(
+    ("excess", "words"),
+    [
+        (Interval(-1.0, -1.5, -0.26), "clearly better than {}"),
+        (Interval(-0.1, -0.25, -0.01), "better than {} (surely, but by less than matters)"),
+        (Interval(0.0, 0.0, 0.0), "not clearly different from {}"),
+        (Interval(0.1, float("nan"), float("nan")), "not clearly different from {}"),
+        (Interval(0.1, 0.01, 0.25), "worse than {} (surely, but by less than matters)"),
+        (Interval(1.0, 0.26, 1.5), "clearly worse than {}"),
+    ],
+)
+def test_a_model_stands_beside_another_as_the_interval_of_their_difference_lies(full, excess, words):
+    baseline = summary.BaselineResult("mean", Interval(5.0, 1.0, 9.0), excess=excess)
+
+    assert compared.beside(replace(full.final, practical=0.25), baseline) == words
 
 
 def test_the_two_numbers_of_a_delivered_simple_model_are_told_apart(full):
@@ -193,6 +242,14 @@ def test_the_model_card_of_a_run_that_ended_early_says_so(full):
     text = model_card.render(replace(full, final=None, delivered=None, columns=(), baselines=()))
 
     assert "The run ended before there was a model" in text
+
+
+def test_the_model_card_says_that_rows_take_turns_in_folds(full):
+    rows = replace(full.rows, read=1030, train=658, dev=823, test=207, folds=5)
+    one, folds = (model_card.render(replace(full, rows=replace(rows, folds=count))) for count in (1, 5))
+
+    assert "658 train, 823 choose, 207 test." in one
+    assert "658 train, 823 choose (in 5 folds: rows that choose in one train in the others, 658 at a time)" in folds
 
 
 def test_reliability_bins_hold_equal_numbers_and_the_truth():

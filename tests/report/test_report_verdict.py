@@ -61,3 +61,24 @@ def test_each_bar_begins_where_the_one_above_ends():
 
     assert variance.index("█") == bias.rindex("█") + 1
     assert bias.count("█") == variance.count("█")
+
+
+def test_a_train_error_above_the_dev_error_says_first_what_that_mostly_is():
+    """The verdict that takes it as it is comes after, and does not also say that no bias can be seen."""
+    lines = outside.verdict(train_error=0.2, train_rows=1_000, dev_error=0.1, dev_rows=500).lines()
+    [bias] = [line for line in lines if line.strip().startswith("avoidable bias")]
+
+    assert lines[0].startswith("The train error is surely above that on new rows: it was measured with dropout")
+    assert lines[1].startswith("If none of that is so: High bias")
+    assert "\n".join(lines).count("surely above") == 1
+    assert bias.endswith("found")
+    assert lines[lines.index("what to do, in this order") + 1].startswith("  1. Check that both are errors")
+    assert "only a bias beyond the error on new rows can be seen" in "\n".join(lines)
+    assert "bias cannot be seen" not in "\n".join(lines)
+
+
+def test_without_a_baseline_and_with_a_lower_train_error_a_bias_stays_unseen():
+    lines = outside.verdict(train_error=0.01, dev_error=0.11, **ROWS).lines()
+
+    assert lines[0].startswith("High variance")
+    assert "A bias cannot be seen without a baseline error." in "\n".join(lines)

@@ -59,15 +59,36 @@ def train(session: Session, problem: fake.Problem, share: float, *names: str) ->
 
 
 @pytest.mark.parametrize(("limit", "late"), [(7.5, False), (6.5, True), (90.0, False), (None, False)])
-def test_a_run_that_is_late_says_what_could_not_be_cut_short(asked, monkeypatch, limit, late):
+def test_a_run_that_is_later_than_is_promised_says_so(asked, monkeypatch, limit, late):
     session, problem = asked
     session.budget.limit = limit
     elapsed = 98.0 if limit == 90.0 else 10.0  # within 10 % or 3 s
     monkeypatch.setattr(Budget, "elapsed", property(lambda budget: elapsed))
-    improve._say_if_late(session, problem, 2.4)
+    improve._say_if_late(session, problem, carried=0.0, ready=2.4, trained=9.0)
 
     assert len(session.warnings) == late
-    assert all("preparing 300 rows" in said and "took 2 s" in said for said in session.warnings)
+    assert all("time limit of 6.5 s was over 4 s ago" in said for said in session.warnings)
+
+
+@pytest.mark.parametrize(
+    ("carried", "ready", "trained", "why"),
+    [
+        (0.0, 16.0, 17.0, "preparing 300 rows and 5 columns took 16 s, and little of that can be cut short"),
+        (0.0, 2.4, 19.0, "trainings and programs under way, took longer than was reckoned with"),
+        (0.0, 2.4, 9.5, "the last judgement took 10 s"),
+        (9.0, 11.0, 19.0, "columns took 2 s."),  # of this session, not of those before it
+    ],
+)
+def test_a_late_run_names_what_took_longer_than_its_part_of_the_time(asked, monkeypatch, carried, ready, trained, why):
+    session, problem = asked
+    session.budget.limit = 10.0
+    monkeypatch.setattr(Budget, "elapsed", property(lambda budget: 20.0))
+    improve._say_if_late(session, problem, carried=carried, ready=ready, trained=trained)
+
+    [said] = session.warnings
+    assert why in said
+    assert ("little of that" in said) == (ready == 16.0)
+    assert said.count(".") == 1
 
 
 def test_epochs_that_were_trained_before_are_not_counted_again(asked):
@@ -239,7 +260,7 @@ def test_what_a_run_has_trained_it_does_not_train_again(files, tmp_path, monkeyp
     executor = fake.Fake(problem)
     work = candidates.plan("one", fake.CENTRE, seeds=(0, 1), folds=(0,))
     monkeypatch.setattr(improve, "workers", lambda *_: nullcontext(executor))
-    twice = lambda session, *_: [list(session.execute(work)) for _ in range(2)]  # noqa: E731
+    twice = lambda session, *_, **__: [list(session.execute(work)) for _ in range(2)]  # noqa: E731
     monkeypatch.setattr(improve, "_stages", twice)
     manner = improve.Manner(in_process=True, files=files)
     request = improve.Request(reading.Sources(None), settings.make(target="y"), tmp_path / "run", manner=manner)

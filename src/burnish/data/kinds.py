@@ -119,7 +119,8 @@ def _kind(facts: _Facts, is_target: bool) -> tuple[table.Kind, str]:
         return _single(facts)
     match facts.column.physical:
         case table.Physical.BOOLEAN:
-            return table.Kind.BOOLEAN, "its values are true and false"
+            no, yes = facts.column.words or ("false", "true")
+            return table.Kind.BOOLEAN, f"its values are {yes} and {no}"
         case table.Physical.DATE:
             return table.Kind.DATE, "its values are dates"
         case table.Physical.NUMBER:
@@ -167,7 +168,8 @@ def _number(facts: _Facts, is_target: bool) -> tuple[table.Kind, str]:
     if few <= FEW_WHOLE_NUMBERS:
         return (
             table.Kind.NUMBER,
-            f"{few} different whole numbers: kept as numbers; say so if they are codes of categories",
+            f"{few} different whole numbers: kept as numbers; if they are codes of categories, write them as words, "
+            f"such as c{facts.distinct[0]:g}",
         )
     return table.Kind.NUMBER, f"whole numbers with {few} different values"
 

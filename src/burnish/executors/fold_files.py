@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from burnish.data import inputs as input_shapes
 from burnish.data.inputs import Prepared
@@ -32,7 +33,7 @@ def write(folder: Path, number: int, fold: FoldData) -> None:
         if isinstance(array, RowsOnDisk):  # pixels stay where they are: a copy for each fold would fill the disk
             on_disk[name] = {"file": str(array.file.resolve()), "offset": array.offset, "row": array.row}
             array = array.rows
-        np.save(target / f"{name}.npy", np.ascontiguousarray(array))
+        _save(target / f"{name}.npy", np.ascontiguousarray(array))
     facts = {
         "inputs": asdict(fold.inputs),
         "task": fold.task,
@@ -42,6 +43,14 @@ def write(folder: Path, number: int, fold: FoldData) -> None:
         "on_disk": on_disk,
     }
     (target / "fold.json").write_text(json.dumps(facts))
+
+
+def _save(path: Path, array: NDArray[Any]) -> None:
+    try:
+        np.save(path, array)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # NumPy's, of a full disk, names no file
+        raise
 
 
 def read(folder: Path, number: int) -> FoldData:

@@ -19,6 +19,13 @@ _STEPS = (
     (("variance",), ("BV2", "BV3", "BV11"), "variance"),
 )
 
+# What a train error above the dev error mostly is; the verdict takes the figures as they are, so this comes first.
+REVERSED = (
+    "The train error is surely above that on new rows: it was measured with dropout or augmentation on, the new rows "
+    "are easier, or these are accuracies and not errors."
+)
+REMEASURE = "Check that both are errors, and measure the train error as the dev error, without dropout or augmentation."
+
 _HEADLINES = {
     "high bias": "High bias: the network does not fit even the rows that it learned from.",
     "high variance": "High variance: what the network learned does not carry over to new rows.",
@@ -30,11 +37,13 @@ _HEADLINES = {
 def lines(item: Document) -> tuple[str, ...]:
     """The answer, the error budget, the evidence, and what to try, not wrapped."""
     said = [headline(item), ""]
+    if item.budget is not None and _reversed(item.budget):
+        said = [REVERSED, f"If none of that is so: {headline(item)}", ""]
     if item.budget is not None:
         said += [*errors(item.budget), "", *gaps(item.budget), ""]
     said += evidence(item)
     said += advice(item)
-    said += [f"  {line}" for line in item.remarks]
+    said += [f"  {line}" for line in item.remarks if line not in said]
     return tuple(harmless(line) for line in said)
 
 
@@ -47,6 +56,11 @@ def headline(item: Document) -> str:
     if item.label == "neither" and any(finding.code == "BV8" for finding in item.findings):
         said = ["Nothing to cure: the network is near the lowest error possible."]
     return " ".join(said)
+
+
+def _reversed(budget: BudgetRecord) -> bool:
+    """Whether the train error is surely above that on new rows."""
+    return any(gap.name == "variance" and gap.high < 0 for gap in budget.gaps)
 
 
 def unit_of(budget: BudgetRecord) -> str:
@@ -89,10 +103,10 @@ def _said(one: GapRecord, budget: BudgetRecord) -> str:
     """What the gap comes to; how likely it is the largest is told where the floor is known, on which that depends."""
     likely = budget.floor.given and one.largest >= LIKELY
     largest = f"; the largest with {100 * one.largest:.0f} % probability" if likely else ""
-    if one.smallest_found is None:
-        return "not known"
     if one.found:
         return f"found{largest}"
+    if one.smallest_found is None:
+        return "not known"
     if one.low > 0:
         sure = one.high <= budget.practical_size
         return f"{'too small to matter' if sure else 'there, perhaps too small to matter'}{largest}"
@@ -113,8 +127,10 @@ def _power(budget: BudgetRecord) -> str:
     ]
     matters = f"A gap matters from {_amount(budget.practical_size, unit, gap=True)} on."
     seen = f"Smallest that would have been found (80 % power): {', '.join(sizes)}."
-    unseen = any(g.smallest_found is None for g in budget.gaps)
-    return f"{matters} {seen}" + (" A bias cannot be seen without a baseline error." if unseen else "")
+    without = [g.found for g in budget.gaps if g.smallest_found is None]
+    if any(without):
+        return f"{matters} {seen} Without a baseline error only a bias beyond the error on new rows can be seen."
+    return f"{matters} {seen}" + (" A bias cannot be seen without a baseline error." if without else "")
 
 
 def _amount(value: float, unit: str, *, gap: bool = False) -> str:
@@ -138,7 +154,8 @@ def evidence(item: Document) -> list[str]:
 
 def advice(item: Document) -> list[str]:
     """What to do, in the order of the basic recipe."""
-    steps = list(dict.fromkeys(finding.remedy for finding in item.findings))
+    first = [REMEASURE] if item.budget is not None and _reversed(item.budget) else []
+    steps = list(dict.fromkeys((*first, *(finding.remedy for finding in item.findings))))
     if not steps:
         return []
     said = ["what to do, in this order"]
@@ -148,11 +165,3 @@ def advice(item: Document) -> list[str]:
         if titles and any(finding.code in codes for finding in item.findings):
             said.append(f"  Worth trying against {name}: {'; '.join(titles[:SEVERAL])}")
     return [*said, ""]
-
-
-# The steps of the recipe: causes of remedies, findings that call for them, and how a person calls it.
-_STEPS = (
-    (("optimisation",), ("NU4", "OP1", "OP2", "OP14"), "poor optimisation"),
-    (("bias", "optimisation"), ("BV1", "BV3", "BV10"), "bias"),
-    (("variance",), ("BV2", "BV3", "BV11"), "variance"),
-)

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 from burnish.data.harmless import plain as plain
 from burnish.diagnosis.finding import Finding, Severity
+from burnish.report import compared, tails
 from burnish.report.summary import (
-    BaselineResult,
     ColumnNote,
     ExperimentResult,
-    Final,
     FirstNetwork,
     Gap,
     Metric,
@@ -26,7 +25,6 @@ UNCERTAIN_DIGITS = 2
 PLAIN_DIGITS = 3  # significant digits of a number that has no interval
 # Beyond so many decimals, and from this size on, a number is written in powers of ten: longer ones do not fit a phone.
 MOST_DECIMALS, LARGE = 6, 1e9
-BESIDE = "clearly better than", "not clearly different from", "clearly worse than"  # how two models compare
 YARDSTICK = "boosting"  # the baseline that is never delivered
 ADVICE_SHOWN = 3  # next steps: more than a person takes at once is noise
 COLUMNS_SHOWN = 300  # of the table that tells how each was understood: nobody reads on, and browsers take seconds
@@ -175,7 +173,11 @@ def _article(noun: str) -> str:
 
 
 def promise_kept(summary: Summary) -> str:
-    """Whether the test rows kept the promise."""
+    """Whether the test rows kept the promise, and whether it leans on a few rows."""
+    return " ".join(filter(None, (_kept(summary), tails.leaning(summary))))
+
+
+def _kept(summary: Summary) -> str:
     final = summary.final
     if final is None:
         return ""
@@ -200,21 +202,10 @@ def verdict(summary: Summary) -> str:
         return "There is no simpler model to compare the final one with."
     what = None if summary.delivered is None else summary.delivered.what
     itself = [f"the {baseline.name} baseline" for baseline in summary.baselines if baseline.name == what]
-    beside = [
-        (_beside(summary.final, baseline), baseline.name) for baseline in summary.baselines if baseline.name != what
-    ]
-    parts = [f"{how} {listing(names)}" for how in BESIDE if (names := [name for found, name in beside if found == how])]
+    beside = [(compared.beside(summary.final, one), one.name) for one in summary.baselines if one.name != what]
+    named = [(how, [name for found, name in beside if found == how]) for how in compared.BESIDE]
+    parts = [how.format(listing(names)) for how, names in named if names]
     return f"The final model is {', '.join([*itself, *([listing(parts)] if parts else [])])}."
-
-
-def _beside(final: Final, baseline: BaselineResult) -> str:
-    """Where both were compared row by row the interval of the difference decides, else whether theirs overlap.
-
-    As with the gaps of an error, one that may be too small to matter is not called a difference.
-    """
-    better, same, worse = BESIDE
-    excess = baseline.excess or Interval(math.nan, final.dev.low - baseline.dev.high, final.dev.high - baseline.dev.low)
-    return better if excess.high < -final.practical else worse if excess.low > final.practical else same
 
 
 def yardstick(summary: Summary) -> str:

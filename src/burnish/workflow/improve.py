@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,6 +91,7 @@ def run(request: Request, *, emit: Emit = silent, began: float | None = None) ->
     Raises:
         DataError, ConfigError: The data or the settings cannot be used; nothing is left behind.
         ExtraMissing: A GPU was asked for and there is none; nothing is left behind.
+        StoreError: A file of the run cannot be used, as on a full disk.
         Interrupted: By a signal; the run folder holds all states.
     """
     began = time.monotonic() if began is None else began
@@ -101,6 +103,10 @@ def run(request: Request, *, emit: Emit = silent, began: float | None = None) ->
             return _work(folder, request, stacked_on, emit, began=began, carried=0.0)
     except (errors.DataError, errors.ConfigError, errors.ExtraMissing):
         folder.remove()
+        raise
+    except OSError:
+        if not folder.config.exists():  # what was asked for is not written: nothing could go on with it
+            folder.remove()
         raise
 
 
@@ -149,14 +155,46 @@ def _work(
                 execute = signals.heeding(outcomes.recall(kept, trains), told)
                 session = Session(settings, budget, folder, database, emit, execute)
                 try:
-                    result = _stages(session, request, trains)
+                    result = _stages(session, request, trains, carried=carried)
                 except pool.Stopped:
                     database.set("elapsed", budget.elapsed)
                     raise
     except pool.Stopped as stopped:
         raise Interrupted(stopped.signal_number, folder.path) from stopped
+    except OSError as error:
+        stuck = _stuck(folder, request, error)
+        if stuck is None:
+            raise
+        raise stuck from error
     folder.tidy()
     return result
+
+
+def _stuck(folder: RunFolder, request: Request, error: OSError) -> errors.StoreError | None:
+    """A file of the run that the system refuses, and how the run goes on; None: the error says what to do itself."""
+    if isinstance(error, BrokenPipeError):  # of the terminal, not of the run
+        return None
+    if not isinstance(error, errors.StoreError):
+        what = f"{error.filename or f'A file in {folder.path}'} cannot be used."
+        why = f"The system says: {error.strerror or error}."
+    elif isinstance(error.__cause__, OSError):
+        what, why = error.what, error.why
+    else:
+        return None
+    resume = shlex.join(["burnish", "resume", str(folder.path)])
+    then = f"go on with `{resume}`" if _can_go_on(folder, request) else "start a new run"
+    return errors.StoreError(what, why, f"Make room or permission there, then {then}.")
+
+
+def _can_go_on(folder: RunFolder, request: Request) -> bool:
+    """Whether the data of a stopped run can be read again."""
+    try:
+        leaving.read_request(folder)
+    except leaving.DataGone:
+        return False
+    except errors.BurnishError:
+        pass  # a model of the person's own, which `resume` asks for
+    return request.loaded is None
 
 
 def accelerators(settings: Settings, manner: Manner) -> Devices:
@@ -201,7 +239,7 @@ def workers(
     )
 
 
-def _stages(session: Session, request: Request, trains: Executor) -> Result:
+def _stages(session: Session, request: Request, trains: Executor, *, carried: float) -> Result:
     """The stages in their order; each takes what the ones before it found."""
     loaded = reading.read(session, request.sources) if request.loaded is None else request.loaded
     if loaded.images is not None and isinstance(trains, pool.Pool):
@@ -227,30 +265,42 @@ def _stages(session: Session, request: Request, trains: Executor) -> Result:
     )
     if isinstance(trains, pool.Pool):
         trains.close()  # nothing trains any more: what workers hold is room for who predicts
+    trained = session.budget.elapsed
     finished = finishing.finish(session, problem, None if networks is None else networks.chosen, baselines)
-    _say_if_late(session, problem, ready)
+    _say_if_late(session, problem, carried=carried, ready=ready, trained=trained)
     story = Story(loaded, (*about_data, *straddling), problem, baselines, networks, finished)
     return leaving.leave(session, request.command, story, files=request.manner.files)
 
 
-def _say_if_late(session: Session, problem: Problem, ready: float) -> None:
-    """Where the limit is over by more than is promised, say so, and what could not be cut short.
+def _say_if_late(session: Session, problem: Problem, *, carried: float, ready: float, trained: float) -> None:
+    """Where the limit is over by more than is promised, say so, and what took longer than its part of the time.
 
     Args:
         session: Knows the clock.
         problem: What was read.
+        carried: Seconds that earlier sessions of a resumed run had used.
         ready: Seconds after which training could begin.
+        trained: Seconds after which nothing trained any more.
     """
     limit, elapsed, table = session.budget.limit, session.budget.elapsed, problem.table
-    if limit is not None and elapsed > limit + max(LATE_SECONDS, LATE_SHARE * limit):
-        session.say(
-            Stage.FINISH,
-            f"The time limit of {limit:g} s was over {elapsed - limit:.0f} s ago: reading, auditing and preparing "
-            f"{table.rows:,} rows and {len(table.columns):,} columns took {ready:.0f} s, and little of that can "
-            "be cut short, nor can the simple models and the last judgement.",
-            warning=True,
-            lasting=True,
-        )
+    if limit is None or elapsed <= limit + max(LATE_SECONDS, LATE_SHARE * limit):
+        return
+    ends = FINISH_ENDS * limit
+    reading = f"starting, reading, auditing and preparing {table.rows:,} rows and {len(table.columns):,} columns took"
+    beyond = {
+        f"{reading} {ready - carried:.0f} s, and little of that can be cut short, nor can the simple models and the "
+        "last judgement": ready - max(carried, ends),
+        "the simple models, or trainings and programs under way, took longer than was reckoned with, as on a machine "
+        f"that does other work too; {reading} {ready - carried:.0f} s": trained - max(ready, ends),
+        f"the last judgement took {elapsed - trained:.0f} s, and cannot be cut short": elapsed - trained - limit + ends,
+    }
+    why = max(beyond, key=lambda cause: beyond[cause])
+    session.say(
+        Stage.FINISH,
+        f"The time limit of {limit:g} s was over {elapsed - limit:.0f} s ago: {why}.",
+        warning=True,
+        lasting=True,
+    )
 
 
 def _networks(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from burnish.diagnosis.finding import Finding
 from burnish.load import own_models
 from burnish.predictor import seen
 from burnish.predictor.simple import AnyPredictor
-from burnish.report import document, model_card, render
+from burnish.report import document, model_card, render, terminal
 from burnish.report import summary as records
 from burnish.store import atomic
 from burnish.store.run_folder import RunFolder
@@ -39,12 +39,13 @@ class DataGone(errors.ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run leaves in the caller's hands."""
+    """What a run leaves in the caller's hands. Printed, it is what `burnish improve` says at the end."""
 
     path: Path
-    predictor: AnyPredictor
-    summary: records.Summary
-    settings: Settings
+    # Not in what Python shows of it: all weights, and every record of the run.
+    predictor: AnyPredictor = field(repr=False)
+    summary: records.Summary = field(repr=False)
+    settings: Settings = field(repr=False)
 
     @property
     def model(self) -> Model:
@@ -78,6 +79,10 @@ class Result:
     def document(self) -> dict[str, Any]:
         """The JSON document of `--json`."""
         return document.document(self.summary)
+
+    def __str__(self) -> str:
+        """The last lines that the command prints."""
+        return "\n".join(terminal.summary(self.summary))
 
     def _repr_html_(self) -> str:
         return render.render(self.summary)

@@ -178,15 +178,13 @@ def _remarks(budget: ErrorBudget | None, task: Task, deviation: float | None, *,
     if budget.floor.surpassed:
         said.append(budget.floor.reason)
     elif not knows_floor:
+        shown = "only a bias beyond that can" if budget.avoidable_bias.low > budget.practical else "no bias can"
         said.append(
-            "Without a baseline error the lowest possible one may be anything from 0 to this network's own, so no bias "
-            "can be shown. Give --baseline-error, the error of people, say."
+            "Without a baseline error the lowest possible one may be anything from 0 to its own error on new rows, "
+            f"so {shown} be shown. Give --baseline-error, the error of people, say."
         )
     if budget.variance.high < 0:
-        said.append(
-            "The train error is surely above that on new rows: it was measured with dropout or augmentation on, the "
-            "new rows are easier, or these are accuracies and not errors."
-        )
+        said.append(verdict_text.REVERSED)
     if task == "regression":
         said.append(
             "Of an RMSE and its number of rows alone, an interval takes the errors to be normal; with heavier tails it "

@@ -24,6 +24,16 @@ FEWEST_ROWS, FEWEST_OF_CLASS = 40, 10
 # less by being exchanged.
 RENAMED = 0.10
 
+# What cures a difference. A rule does not know whether time orders the rows, and where it does, mixing them would let a
+# network learn from the future: so it says for which rows mixing is no cure.
+_MEETS = "If dev shows what the network will meet, as where it comes later in time,"
+_ELSE = "Mix all rows and divide them anew only where no time orders them."
+_OF_CLASSES = "weight the training rows by the ratio of the shares, or multiply the predicted probabilities by it"
+_OF_NUMBERS = (
+    "bring more training rows with targets like dev's, or let those that there are weigh more; or predict the change "
+    "from a value that is known by then, where the level drifts"
+)
+
 
 def inputs_differ(rows: Rows, alpha: float) -> Iterator[Finding]:
     """DA3: a classifier tells dev from training rows, by more than matters; and whether the error says so too."""
@@ -63,10 +73,15 @@ def _costs(rows: Rows, rng: np.random.Generator) -> str:
         losses.append((said.argmax(axis=1) != y_other) if classes else (said[:, 0] - y_other) ** 2)
     held, dev = (np.asarray(loss, np.float64) for loss in losses)
     gap = interval.loss_difference(dev, held, "error" if classes else "rmse")
-    shown = (lambda value: percent(abs(value))) if classes else (lambda value: f"{abs(value):.3g}")
+    shown = (lambda value: percent(abs(value))) if classes else (lambda value: _plain(abs(value)))
     if gap.low > 0:
         return f"It matters: trees have an error {shown(gap.low)} to {shown(gap.high)} higher on dev."
     return "Whether it matters to the error is not certain: that of trees is not surely higher on dev."
+
+
+def _plain(value: float) -> str:
+    """Four digits, or more where they would take a power of ten: prices and counts are read as they are written."""
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def targets_differ(rows: Rows, alpha: float) -> Iterator[Finding]:
@@ -77,8 +92,9 @@ def targets_differ(rows: Rows, alpha: float) -> Iterator[Finding]:
         test = distributions.ks_2samp(rows.y_train, rows.y_dev, method="asymp")
         if test.pvalue < alpha and test.statistic > distribution.TARGET_DISTANCE:
             yield DA4.finding(
-                f"The mean target is {rows.y_train.mean():.4g} in training rows and {rows.y_dev.mean():.4g} in dev; "
-                f"the cumulated shares differ by up to {percent(test.statistic)}."
+                f"The mean target is {_plain(rows.y_train.mean())} in training rows and {_plain(rows.y_dev.mean())} in "
+                f"dev; the cumulated shares differ by up to {percent(test.statistic)}.",
+                remedy=f"{_MEETS} {_OF_NUMBERS}. {_ELSE}",
             )
         return
     codes = np.union1d(rows.y_train, rows.y_dev)
@@ -96,6 +112,7 @@ def targets_differ(rows: Rows, alpha: float) -> Iterator[Finding]:
         f"{percent(shares[1])} of dev: {percent(abs(gaps[worst].value))} apart ({percent(abs(gaps[worst].low))} to "
         f"{percent(abs(gaps[worst].high))}).",
         where=rows.class_name(codes[worst]),
+        remedy=f"{_MEETS} {_OF_CLASSES}. {_ELSE}",
     )
 
 
@@ -173,8 +190,7 @@ DA3 = DataRule(
     Evidence.TEST,
     Severity.LIMIT,
     "A classifier tells dev from training rows that it had not seen, and the lower end of its AUC lies above 0.55.",
-    "If dev shows what the network will meet, make or collect training rows like it, or weight those that resemble it; "
-    "else mix all rows and divide them anew.",
+    f"{_MEETS} make or collect training rows like it, or weight those that resemble it. {_ELSE}",
     "The classifier's AUC falls towards 0.5, and so does the dev error.",
     "Lopez-Paz and Oquab, 2017 (classifier two-sample test); DeLong et al., 1988 (AUC).",
     inputs_differ,
@@ -187,9 +203,8 @@ DA4 = DataRule(
     Severity.LIMIT,
     "The classes' shares differ (G-test) by more than two points, or a number's cumulated shares by more than "
     "10 points.",
-    "If dev shows what the network will meet, weight the training rows by the ratio of the shares, or multiply the "
-    "predicted probabilities by it; else mix all rows and divide them anew.",
-    "The predicted shares on dev are those of its labels.",
+    f"{_MEETS} {_OF_CLASSES}; of a target that is a number, {_OF_NUMBERS}. {_ELSE}",
+    "The shares of the classes, or the mean number, predicted on dev are those of its targets.",
     "Sokal and Rohlf, 1981 (G-test); Newcombe, 1998 (shares); Kolmogorov, 1933, and Smirnov, 1948.",
     targets_differ,
 )
