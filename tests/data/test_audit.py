@@ -168,6 +168,24 @@ def test_a_rare_class_is_a_note_with_its_name():
     assert found.facts["classes"] == {"fine": 1475, "fraud": 25}
 
 
+@pytest.mark.parametrize("rows", [2, 25, 60])
+def test_that_every_part_keeps_a_rare_class_is_said_of_as_many_rows_as_allow_it(rows):
+    columns = healthy()
+    labels = np.where(np.arange(1500) < rows, "fraud", "fine")
+    told = named(look((labels == "fraud").astype(int), **(columns | {"y": labels})), "DA20").remedy
+
+    assert ("Every part keeps their share" in told) == (rows == 60)
+    assert ("hardly be known" in told) == (rows < 30)
+
+
+def test_a_division_by_time_keeps_no_shares():
+    columns = healthy() | {"t": np.arange(1500) * 60.0}
+    labels = np.where(np.arange(1500) % 25 == 0, "fraud", "fine")
+    found = look((labels == "fraud").astype(int), **(columns | {"y": labels}), plan=split.Plan(time="t"))
+
+    assert "share" not in named(found, "DA20").remedy
+
+
 def test_a_shifted_dev_file_is_told_apart_and_both_answers_are_given():
     columns = healthy()
     origin = np.repeat([0, 1], [1000, 500])

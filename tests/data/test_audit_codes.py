@@ -85,3 +85,25 @@ def test_minus_one_among_counts_is_named():
 )
 def test_long_tails_are_no_codes(values):
     assert columns.code_for_missing(values.astype(float)) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "severity"), [(-999.0, "limit"), (9999.0, "limit"), (-150.0, "limit"), (500.0, "note")]
+)
+def test_a_code_for_missing_in_the_target_is_told(code, severity):
+    """It is taught as an answer; a number that people do not write for "missing" may be measured."""
+    table = healthy()
+    table["y"] = np.round(60 + 4 * table["y"], 2)
+    table["y"][::20] = code
+    seen = named(look(**table), "DA15")
+
+    assert (seen.severity, seen.where) == (severity, "y")
+    assert f"The number {code:g} occurs in 75 rows of the target 'y'" in seen.evidence
+    assert "leave these rows out" in seen.remedy
+
+
+def test_a_target_with_many_zeros_is_spared():
+    table = healthy()
+    table["y"] = np.where(np.arange(1500) % 3 == 0, 0, np.exp(table["y"]))
+
+    assert "DA15" not in {seen.code for seen in look(**table).observations}

@@ -127,3 +127,39 @@ def test_of_very_many_columns_those_that_tell_a_class_are_compared(monkeypatch, 
     seen = named(look(classes, **chance, **helps, leak=classes + 0.05 * rng.normal(size=1_000), y=classes), "DA10")
 
     assert float(seen.evidence.split("reach ")[1].removesuffix(".")) > 0.9
+
+
+@pytest.mark.parametrize("kind", ["words", "numbers by chance", "two classes"])
+def test_a_column_that_rows_belong_to_is_offered_as_a_group(kind):
+    """Rows of one patient share their target: that is no leak, but a division that knows the answers."""
+    rng = np.random.default_rng(2)
+    patient = np.repeat(rng.permutation(80), 25)
+    level = rng.normal(size=80) * 9
+    y = level[patient] + 0.5 * rng.normal(size=2000)
+    classes = (level[patient] > 0).astype(int) if kind == "two classes" else None
+    who = patient + 100.0 if kind == "numbers by chance" else np.char.add("P", patient.astype(str))
+    columns = {"a": rng.normal(size=2000), "b": y + 9 * rng.normal(size=2000), "who": who}
+    seen = named(look(classes, **columns, y=y if classes is None else classes), "DA10")
+
+    assert "80 different values, and rows with the same one agree in the target" in seen.evidence
+    assert seen.remedy.index("--group 'who'") < seen.remedy.index("--drop 'who'")
+
+
+@pytest.mark.parametrize("kind", ["in order", "few values", "a value each", "known of one class"])
+def test_a_column_that_is_made_from_the_target_is_not_offered_as_a_group(kind):
+    columns = healthy(2000)
+    y, rng = columns["y"], np.random.default_rng(3)
+    classes = (y > np.quantile(y, 0.8)).astype(int)
+    if kind == "in order":
+        leak, classes = np.round(30 * y), None
+    elif kind == "few values":
+        leak = np.where(classes == 1, "late", "on time")
+    elif kind == "a value each":
+        leak, classes = y + 0.01 * rng.normal(size=2000), None
+    else:  # the day of the month, of those who left, and of two who did not
+        leak = np.where(classes == 1, rng.integers(1, 32, 2000), np.nan)
+        leak[np.flatnonzero(classes == 0)[:2]] = 3
+    found = look(classes, **(columns | {"leak": leak, "y": y if classes is None else classes}))
+
+    assert all("--group" not in seen.remedy for seen in found.observations if seen.code == "DA10")
+    assert "DA10" in codes(found)

@@ -206,6 +206,14 @@ def test_broken_files_empty_classes_and_rare_ones_are_told():
     assert "'owl' (4 images)" in named(found, "DA20").evidence
 
 
+def test_labels_that_are_one_but_for_case_are_told():
+    labels = np.where(np.arange(300) % 2, "cat", np.where(np.arange(300) % 3, "dog", "Dog"))
+    seen = named(look(dataset(image_folders.blobs(300), labels)), "DA27")
+
+    assert seen.severity == "limit"
+    assert "'dog' (100 images) = 'Dog' (50 images)" in seen.evidence
+
+
 def test_what_was_done_to_images_is_told():
     turned = np.arange(100) < 12
     mode = np.where(np.arange(100) < 3, "CMYK", "RGB")

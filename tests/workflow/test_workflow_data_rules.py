@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,6 +122,23 @@ def test_what_a_short_run_leaves_out_is_kept_for_its_report(tmp_path):
     assert session.warnings == [data_rules.left_out(session.settings, table_of(**healthy(100)))]
 
 
+def test_a_rare_class_is_said_where_nobody_looks_whether_it_is_recognised(tmp_path):
+    """The part of DA20 that trains models is left out of a short run; the counting of rows costs nothing."""
+    columns = healthy(300) | {"y": np.where(np.arange(300) % 30 == 0, "fraud", "fine")}
+    said = {}
+    for limit in (20.0, 60.0):
+        root = tmp_path / f"{limit:g}"
+        root.mkdir()
+        made, lines = fake.session(root, fake.Fake(fake.question()), limit=limit, time_limit=f"{limit:g}s"), []
+        session = replace(made, emit=lines.append)
+        with session.database:
+            reading.audit(session, reading.read(session, reading.Sources(pd.DataFrame(columns))))
+        said[limit] = [line.text for line in lines if line.text.startswith("DA20")]
+
+    assert [text.split(":")[0] for text in said[20.0]] == ["DA20 Some classes are rare [fraud]"]
+    assert said[60.0] == []
+
+
 def test_less_time_means_fewer_rows_and_the_clock_has_no_say():
     """What a run looks at follows from its settings alone."""
     short, long, counted = (
@@ -141,3 +160,32 @@ def test_rows_are_said_file_by_file(tmp_path):
         reading.read(session, reading.Sources(main, dev))
 
     assert any("120 rows and 60 of the dev file, 4 columns" in line.text for line in told)
+
+
+def smooth(rows: int, seed: int) -> np.ndarray:
+    """Three hidden numbers seen through six measurements, so that rows lie in three dimensions."""
+    rng = np.random.default_rng(seed)
+    return np.tanh(rng.normal(size=(rows, 3)) @ rng.normal(size=(3, 6)))
+
+
+@pytest.mark.parametrize("share", [0.1, 1.0])
+def test_near_copies_are_told_be_they_rare_or_most_of_the_rows(share):
+    """Drawn again and again with a little noise: where most rows have a copy, the usual distance is that to a copy."""
+    rng = np.random.default_rng(7)
+    rows = smooth(900, 7)
+    drawn = np.r_[np.arange(900), rng.integers(0, 900, int(1600 * share))]
+    x = rows[drawn] * (1 + 0.001 * rng.normal(size=(len(drawn), 6)))
+    columns = {f"x{n}": x[:, n] for n in range(6)}
+    found = look(table_of(**columns, y=rows[drawn].sum(axis=1) + rng.normal(size=len(drawn))))
+
+    assert "Some rows are all but copies of others (suspected)" in [one.title for one in found]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rows_that_lie_as_chance_puts_them_or_belong_to_one_person_are_no_near_copies(seed):
+    rng = np.random.default_rng(seed)
+    made = (smooth(900, seed), np.exp(rng.normal(size=(900, 6))), np.repeat(rng.normal(size=(75, 6)), 12, axis=0))
+    x = made[seed % 3] + (seed % 3 == 2) * 0.03 * rng.normal(size=(900, 6))  # the last: twelve rows a person
+    columns = {f"x{n}": x[:, n] for n in range(6)}
+
+    assert "DA6" not in {one.code for one in look(table_of(**columns, y=x.sum(axis=1) + rng.normal(size=900)))}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.data import columns, copies, distribution, giveaway, observation
+from burnish.data import columns, copies, distribution, giveaway, observation, one_class, rare, spellings
 from burnish.data.fold import Split
 from burnish.data.kinds import Profile
 from burnish.data.observation import Observation
@@ -51,8 +51,12 @@ def audit(
     view = observation.View(table, table[target], {p.name: p for p in profiles}, origin, classes, plan)
     found = copies.find(view.features, view.target)
     conflicts = copies.conflicts(view, found)
+    told = giveaway.observe(view)
     observations = (
-        *giveaway.observe(view),
+        *told,
+        *one_class.observe(view, but=[seen.where for seen in told if seen.code == "DA10"]),
+        *spellings.observe(view),
+        *rare.observe(view),
         *distribution.observe(view, found.ids if found.copied else None),
         *copies.observe(found),
         *copies.observe_conflicts(conflicts, table.rows),

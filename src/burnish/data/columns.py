@@ -45,7 +45,7 @@ FOLLOWS = 0.2
 
 def observe(view: View) -> tuple[Observation, ...]:
     """DA12, DA14 and DA15."""
-    looks = (_missing, _codes_for_missing, _constant, _equal_columns, _in_other_units, _identifiers)
+    looks = (_missing, _codes_for_missing, _code_in_target, _constant, _equal_columns, _in_other_units, _identifiers)
     return tuple(seen for look in looks for seen in look(view))
 
 
@@ -97,6 +97,30 @@ def _codes_for_missing(view: View) -> tuple[Observation, ...]:
             )
         )
     return tuple(found)
+
+
+def _code_in_target(view: View) -> tuple[Observation, ...]:
+    """DA15: the same in a target of numbers, where it is taught as an answer.
+
+    A note where the number may as well be measured, as a claim of 0 among large ones.
+    """
+    code = None if view.classes is not None else code_for_missing(numbers(view.target))
+    if code is None:
+        return ()
+    value, rows, nearest = code
+    written = value in WRITTEN_CODES or value < 0 <= nearest
+    return (
+        Observation(
+            "DA15",
+            "A number may stand for a missing target (suspected)",
+            "limit" if written else "note",
+            f"The number {value:g} occurs in {counted(rows, 'row')} of the target {view.target.name!r}, "
+            f"{apart(value, nearest)}. A network is taught to predict it, and judged by it.",
+            f"If {value:g} means 'unknown' here, leave these rows out, or replace it with an empty field: rows without "
+            "a target are left out by themselves. Else nothing is wrong.",
+            where=view.target.name,
+        ),
+    )
 
 
 def _with_repeated_ends(columns: Sequence[Column], rows: int) -> Iterator[Column]:

@@ -1,4 +1,4 @@
-"""Columns that give the target away, and what the target itself shows: sorted rows, rare classes."""
+"""Columns that give the target away, and what the order of the rows shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn import ensemble, tree
 from threadpoolctl import threadpool_limits
 
 from burnish.data import split
-from burnish.data.observation import Observation, View, blocks, counted, listed, numbers, percent
+from burnish.data.observation import Observation, View, blocks, numbers
 from burnish.data.table import Column, Kind, Physical
 from burnish.stats import interval, two_sample
 
@@ -56,8 +56,14 @@ RUNS_SHARE = 0.5
 SORTED = 10  # up to so many times the fewest changes possible, the file counts as sorted by the target
 RUNS_Z = -4.0  # and not by chance: one-sided 3 in 100,000
 
-RARE_SHARE = 0.2  # a class is rare below this share of an even one: 10 % of two classes, 2 % of ten
-RARE_ROWS = 30  # fewer rows of a class than this cannot be learned or judged (a note, after DA21)
+# A column whose rows agree in the target value by value may name what they belong to, as a patient: from so many values
+# on, each of so many rows on average (of the sample). Choices: a leak that was made from the target has as few values
+# as its classes, or one for each row.
+GROUPS, ROWS_OF_A_GROUP = 20, 4
+AGREE = 0.9  # share of the squares that the values' means explain: they differ, rather than all being of one class
+# Numbers that name groups say nothing by their order: the means of the target at neighbouring numbers explain less than
+# this share of a mean (R²). A choice, far above what names given by chance reach, which is 0 or less.
+IN_ORDER = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,8 @@ class _Sample:
 
 
 def observe(view: View) -> tuple[Observation, ...]:
-    """DA10, DA13 and DA20."""
-    return (*giveaways(view), *sorted_rows(view), *_rare_classes(view))
+    """DA10 and DA13."""
+    return (*giveaways(view), *sorted_rows(view))
 
 
 def giveaways(view: View) -> tuple[Observation, ...]:
@@ -94,21 +100,49 @@ def giveaways(view: View) -> tuple[Observation, ...]:
     alone = rest is None
     most = f"The {REST_COLUMNS:,} others that tell most" if len(others) > REST_COLUMNS else "All columns that do not"
     compared = "It is the only column" if rest is None else f"{most}, together, reach {rest.value:.3g}"
-    return tuple(_giveaway(column.name, skills[column.name], compared, sample, easy or alone) for column in suspects)
+    return tuple(_giveaway(column, skills[column.name], compared, sample, easy or alone) for column in suspects)
 
 
-def _giveaway(name: str, skill: interval.Interval, compared: str, sample: _Sample, plausible: bool) -> Observation:
+def _giveaway(column: Column, skill: interval.Interval, compared: str, sample: _Sample, plausible: bool) -> Observation:
     measure = {0: "R²", 2: "AUC"}.get(sample.classes, "share of the errors that it removes")
+    name, groups = column.name, _groups(column, sample)
+    agree = f" It has {groups:,} different values, and rows with the same one agree in the target." if groups else ""
+    belongs = (
+        f"If {name!r} says what rows belong to, such as a patient or a machine, divide by it with --group {name!r}: "
+        "dev then shows the error on others than those trained on. With so many values that is the likelier remedy. "
+        "Else a"
+    )
     return Observation(
         "DA10",
         "A column tells the target by itself" if plausible else "A column gives the target away (suspected leak)",
         "note" if plausible else "fault",
         f"Column {name!r} alone predicts the target of rows not seen: {measure} {skill.value:.4g} "
-        f"({skill.low:.4g} to {skill.high:.4g}). {compared}.",
-        f"Ask whether {name!r} is known before the target is, for new rows. If it is made from the target or written "
-        f"down afterwards, leave it out with --drop {name!r}; the error without it is then the honest one.",
+        f"({skill.low:.4g} to {skill.high:.4g}). {compared}.{agree}",
+        f"{belongs if groups else 'A'}sk whether {name!r} is known before the target is, for new rows. If it is made "
+        f"from the target or written down afterwards, leave it out with --drop {name!r}; the error without it is then "
+        "the honest one.",
         where=name,
     )
+
+
+def _groups(column: Column, sample: _Sample) -> int:
+    """How many values a column has that may name what rows belong to; 0 where it does not look like that."""
+    values = numbers(column, sample.rows)
+    known = ~np.isnan(values)
+    levels, place, count = np.unique(values[known], return_inverse=True, return_counts=True)
+    if len(levels) < GROUPS or known.sum() < ROWS_OF_A_GROUP * len(levels):
+        return 0
+    truth = [sample.y == code for code in range(sample.classes)] if sample.classes else [sample.y]
+    y = np.stack(truth).astype(np.float64)[:, known]
+    means = np.stack([np.bincount(place, weights=row) / count for row in y])
+    whole = np.sum((y - y.mean(axis=1, keepdims=True)) ** 2)
+    if np.sum((y - means[:, place]) ** 2) >= (1 - AGREE) * whole:  # or all agree, whatever the value
+        return 0
+    if column.physical is Physical.TEXT:
+        return len(levels)
+    apart = means[:, 1:-1] - (means[:, :-2] + means[:, 2:]) / 2  # from what the numbers on both sides would tell
+    off = np.mean(apart**2) / np.mean((means - means.mean(axis=1, keepdims=True)) ** 2)
+    return len(levels) if off > 1 - IN_ORDER and bool(np.all(levels == np.trunc(levels))) else 0
 
 
 def _sample(view: View, at_most: int) -> _Sample | None:
@@ -347,32 +381,5 @@ def sorted_rows(view: View) -> tuple[Observation, ...]:
             "close in time, or of one person or place, name that column with --time or --group: else dev is easier "
             "than new rows.",
             where=view.target.name,
-        ),
-    )
-
-
-def _rare_classes(view: View) -> tuple[Observation, ...]:
-    """DA20: classes that are rare; a note, as a ratio alone does not hurt."""
-    if view.classes is None:
-        return ()
-    counts = np.bincount(view.classes)
-    present = np.flatnonzero(counts)
-    even = len(view.classes) / len(present)
-    rare = [int(code) for code in present if counts[code] < RARE_SHARE * even]
-    if not rare:
-        return ()
-    rare.sort(key=lambda code: counts[code])
-    names = [f"{view.class_name(code)!r} ({counted(int(counts[code]), 'row')})" for code in rare]
-    few = sum(counts[code] < RARE_ROWS for code in rare)
-    told = f" {counted(few, 'class has', 'classes have')} fewer than {RARE_ROWS} rows." if few else ""
-    share = percent(float(counts[rare].sum()) / len(view.classes))
-    return (
-        Observation(
-            "DA20",
-            "Some classes are rare",
-            "note",
-            f"{listed(names)} {'makes' if len(rare) == 1 else 'make'} up {share} of the rows.{told}",
-            "Every part keeps their share. Look at balanced accuracy too; --metric balanced_accuracy chooses by it.",
-            where=listed([view.class_name(code) for code in rare]),
         ),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.data import copies, distribution, giveaway, image_statistics, kinds, observation
+from burnish.data import copies, distribution, giveaway, image_statistics, kinds, observation, rare, spellings
 from burnish.data.audit import Audit
 from burnish.data.fold import Split
 from burnish.data.image_copies import ImageCopies
@@ -85,7 +85,7 @@ def audit(
         *_copies(seen, found),
         *_not_compared(found),
         *_disagreeing(seen, found, conflict),
-        *_rare_classes(seen),
+        *_of_labels(seen),
         *_blank(seen),
         *_tiny(seen),
         *_makes(seen),
@@ -311,13 +311,18 @@ def _disagreeing(seen: _Images, found: ImageCopies, conflict: copies.Conflicts |
     )
 
 
-def _rare_classes(seen: _Images) -> tuple[Observation, ...]:
-    """DA20."""
-    return tuple(
-        replace(one, evidence=one.evidence.replace(" rows", " images").replace(" row)", " image)"))
-        for one in giveaway.observe(seen.view(()))
-        if one.code == "DA20"
+def _of_labels(seen: _Images) -> tuple[Observation, ...]:
+    """DA20 and DA27: what the labels show, whatever the images."""
+    view = seen.view(())
+    return tuple(map(_about_images, (*rare.observe(view), *spellings.observe_target(view))))
+
+
+def _about_images(one: Observation) -> Observation:
+    """The same with images for rows."""
+    evidence, remedy = (
+        text.replace(" rows", " images").replace(" row)", " image)") for text in (one.evidence, one.remedy)
     )
+    return replace(one, evidence=evidence, remedy=remedy)
 
 
 def _blank(seen: _Images) -> tuple[Observation, ...]:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from burnish import errors
 from burnish.data import dressed, table
-from burnish.data.observation import counted, listed
 from burnish.load.cells import Cells, in_order
 from burnish.load.cells import Typed as Typed
 from burnish.load.cells import quoted as quoted
@@ -323,10 +322,10 @@ def _words_for_nothing(cells: Cells) -> str | None:
         f"SELECT trim(v), sum(n)::BIGINT, void(v) FROM ({cells.source}) WHERE absent(v) AND trim(v, ' \t') <> ''"
         " GROUP BY ALL ORDER BY ALL"
     ).fetchall()
-    words = [(f"{word!r} ({counted(rows, 'row')})", void) for word, rows, void in found]
+    words = [(f"{word!r} ({rows:,} row{'' if rows == 1 else 's'})", void) for word, rows, void in found]
     missing, kept = ([word for word, void in words if void is wanted] for wanted in (True, False))
-    told = [f"{listed(missing)} is read as a missing value"] if missing else []
-    told += [f"{listed(kept)} as a value of its own"] if kept else []
+    told = [f"{', '.join(missing)} is read as a missing value"] if missing else []
+    told += [f"{', '.join(kept)} as a value of its own"] if kept else []
     return f"Column {cells.name!r}: {', '.join(told)}." if told else None
 
 

@@ -157,11 +157,13 @@ DA10 = DataRule(
     Evidence.TEST,
     Severity.FAULT,
     "The lower end of one column's AUC lies above 0.99 (of its share of explained errors or variance above 0.98), and "
-    "all others together do not come near. A note where half of what all columns know is gone without one of them.",
+    "all others together do not come near. A note where half of what all columns know is gone without one of them. In "
+    "a table, a limit where a column has a value, or another one than its commonest, in most rows of one class and in "
+    "no other row; a note where it is in a tenth of them or more.",
     "Ask whether it is known before the target is, for new rows. If it is made from the target or written down "
     "afterwards, leave it out; the error without it is then the honest one.",
     "The dev error without the column, which is higher and honest.",
-    "Kaufman et al., 2012 (leakage); DeLong, DeLong and Clarke-Pearson, 1988 (AUC).",
+    "Kaufman et al., 2012 (leakage); DeLong, DeLong and Clarke-Pearson, 1988 (AUC); Clopper and Pearson, 1934.",
     giveaways,
 )
 DA12 = DataRule(

@@ -78,11 +78,16 @@ LOOPS = (
               "A lower dev loss of the longer training.", "Prechelt, 1998 (early stopping); Sen, 1968 (slope)."),
 )  # fmt: skip
 
-# About images alone: `data.image_audit`. What they share with tables (copies, leaks, rare classes) has codes of tables.
+# Of the audit of tables and images (DA27), and about images alone: `data.image_audit`. What else they share with tables
+# (copies, leaks, rare classes) has codes of tables.
 IMAGES = (
     Described("DA21", "Some classes have no images", Evidence.PROOF, Severity.LIMIT,
               "A folder of a class without an image that can be read.", "Add images of them, or remove the folders.",
               "Each class has dev images.", "Definition."),
+    Described("DA27", "Values are equal but for case and spaces", Evidence.PROOF, Severity.LIMIT,
+              "Classes, or values of a category (a note), that are one once case is folded and spaces are collapsed.",
+              "Write each of them in one way.", "Each class is counted once, and the dev error is of that.",
+              "Definition; the Unicode Standard, 3.13 (case folding)."),
     Described("DA29", "Some files are no images that can be used", Evidence.PROOF, Severity.NOTE,
               "Files that cannot be decoded.", "Restore the broken ones, or remove them.", "No file is refused.",
               "Definition."),
