@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from burnish.diagnosis.finding import Severity
-from burnish.doctor import diagnosis
+from burnish.doctor import diagnosis, simple
 from burnish.doctor.examination import Examination
 from burnish.doctor.rules import RULES, structure
 from burnish.doctor.subject import Rows
@@ -174,3 +174,22 @@ def test_a_question_that_the_loss_does_not_ask_is_told():
 
     [told] = RULE["NN8"].look(Examination(replace(answers(), loss=skipped)))
     assert "1 place of" in told.finding.evidence
+
+
+def test_a_sequence_is_held_against_what_mostly_goes_with_a_code():
+    """Nine in ten codes are told by the one before, and no simple model looks at the one after, which is the answer."""
+    found = simple.dev_errors(sequences().understood(), "misclassification rate")
+    assert found["a table of codes"].value == pytest.approx(0.1, abs=0.04)
+    assert found["a table of pairs of codes"].value < 0.2
+    assert found["a constant answer"].value > 0.7
+
+
+def test_a_network_that_a_table_of_codes_outdoes_has_a_bias():
+    blind = replace(sequences(), apply=lambda p, x: told_next(p, jnp.zeros_like(x)))
+    exam = Examination(blind)
+    assert exam.budget(exam.measured).avoidable_bias.low > exam.practical
+
+
+def test_questions_are_held_against_a_linear_model_of_each():
+    found = simple.dev_errors(answers().understood(), "misclassification rate")
+    assert found["linear"].value < found["a constant answer"].value

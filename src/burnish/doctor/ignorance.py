@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import PyTree
 from numpy.typing import NDArray
 
+from burnish.doctor import targets
 from burnish.doctor.lab import NOTHING, Change, Lab, quick
 from burnish.doctor.subject import Subject
 
@@ -72,10 +73,12 @@ def constant_errors(subject: Subject) -> NDArray[np.float64]:
     if subject.kind == "regression":
         wide, held_out = (np.asarray(one, np.float64).reshape(len(one), -1) for one in (y, dev))
         return np.square(held_out - np.nanmean(wide, axis=0)).mean(axis=1)
-    known = dev >= 0
-    said = (y.mean(axis=0) > HALF).astype(y.dtype) if _is_yes_or_no(y) else np.bincount(y[y >= 0].ravel()).argmax()
-    wrong, labels = (one.reshape(len(dev), -1).sum(axis=1) for one in ((dev != said) & known, known))
-    return wrong / np.maximum(labels, 1)
+    return targets.wrong_labels((y.mean(axis=0) > HALF).astype(y.dtype) if _is_yes_or_no(y) else commonest(y), dev)
+
+
+def commonest(y: NDArray[Any]) -> Any:
+    """The class that most labels say."""
+    return np.bincount(y[y >= 0].ravel()).argmax()
 
 
 def spread(subject: Subject) -> float:

@@ -198,10 +198,8 @@ class Subject:
             wide = np.asarray(outputs, np.float64).reshape(len(y), -1) - np.asarray(y, np.float64).reshape(len(y), -1)
             return np.square(wide).mean(axis=1)
         if self.several:
-            z, known = np.asarray(outputs), y >= 0
-            said = np.argmax(z, axis=-1) if z.ndim > y.ndim else (z > self.parting).astype(int)
-            wrong, labels = (one.reshape(len(y), -1).sum(axis=1) for one in ((said != y) & known, known))
-            return wrong / np.maximum(labels, 1)
+            z = np.asarray(outputs)
+            return targets.wrong_labels(np.argmax(z, axis=-1) if z.ndim > y.ndim else z > self.parting, y)
         flat = np.asarray(outputs).reshape(len(y), -1)
         said = np.argmax(flat, axis=1) if flat.shape[1] > 1 else (flat[:, 0] > self.parting).astype(int)
         return (said != np.asarray(y).reshape(len(y))).astype(np.float64)

@@ -36,6 +36,13 @@ SUMS_TO_ONE = 1e-4
 LOGIT, PROBABILITY = 0.0, 0.5
 
 
+def wrong_labels(said: Any, y: NDArray[Any]) -> NDArray[np.float64]:
+    """Share of each row's labels that are others than what is said; those below 0 are none. Shape (rows,)."""
+    known = y >= 0
+    wrong, labels = (one.reshape(len(y), -1).sum(axis=1) for one in ((y != said) & known, known))
+    return np.asarray(wrong / np.maximum(labels, 1))
+
+
 class Asked(NamedTuple):
     """What a training is, as far as targets and outputs go."""
 
