@@ -279,3 +279,20 @@ def test_the_terminal_says_in_one_line_where_the_last_error_comes_from(full):
     [line] = [line for line in terminal.summary(full) if line.startswith("Error of the final model: ")]
 
     assert all(f"{part.name} {wording.difference(part.gap, unit)}" in line for part in full.budgets[-1].gaps)
+
+
+def test_without_a_remedy_that_helped_the_search_and_averaging_are_told(full):
+    first = replace(full.first, dev=replace(full.final.dev, value=full.final.dev.value + 1.0))
+    better = replace(
+        full,
+        experiments=(),
+        first=first,
+        delivered=replace(full.delivered, what="network", members=4),
+        search=full.search,
+    )
+    said = wording.helped_without(better)
+    assert said.startswith("No remedy was tried. With ")
+    assert "the average of 4 networks" in said
+    assert wording.helped_without(replace(better, first=replace(first, dev=full.final.dev))) == "No remedy was tried."
+    linear = replace(better, delivered=replace(full.delivered, what="linear"))
+    assert wording.helped_without(linear) == "No remedy was tried."

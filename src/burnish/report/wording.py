@@ -332,9 +332,25 @@ def helped(summary: Summary) -> tuple[str, ...]:
 
 def helped_without(summary: Summary) -> str:
     """The sentence for the case where no remedy was kept."""
-    if not summary.experiments:
-        return "No remedy was tried."
-    return f"None of the {len(summary.experiments)} remedies tried beat the noise, so none was kept."
+    tried = len(summary.experiments)
+    none = f"None of the {tried} remedies tried beat the noise, so none was kept." if tried else "No remedy was tried."
+    return " ".join(filter(None, (none, _beside_remedies(summary))))
+
+
+def _beside_remedies(summary: Summary) -> str:
+    """What the search and averaging made of the first network, where networks are delivered that promise less error. ""
+    elsewhere.
+    """
+    first, final, model = summary.first, summary.final, summary.delivered
+    if first is None or final is None or model is None or model.what != "network":
+        return ""
+    if final.dev.value >= first.dev.value:
+        return ""
+    searched = ["the search"] if summary.search is not None and summary.search.draws else []
+    by = [*searched, *([f"the average of {model.members} networks"] if model.members > 1 else [])]
+    unit = unit_of(summary.task)
+    then = f"With {' and '.join(by)} {value_of(final.dev, unit)} is promised" if by else ""
+    return f"{then}, where the first network has {value_of(first.dev, unit)}." if then else ""
 
 
 def next_steps(summary: Summary) -> tuple[str, ...]:
