@@ -65,7 +65,7 @@ def alone(
     picked = rows.some(len(main), most, np.random.default_rng([plan.seed, 99]))
     needless = {"DA6"} if copied else set()
     needless |= {"DA9"} if plan.time is not None else set()
-    needless |= set() if settings is None else _too_dear(settings, table)
+    needless |= set() if settings is None else too_dear(settings, table)
     codes = [code for code in ALONE if code not in needless]
     # Whether targets belong to other rows is seen in rows that follow one another, which a sample does not hold.
     found = _look(_rows(view, main[:most]), {"DA18"} - needless)
@@ -123,7 +123,7 @@ def rows_of(settings: Settings) -> int:
     return int(np.clip(ROWS_A_SECOND * _seconds(settings), LEAST, rows.MOST_ROWS))
 
 
-def _too_dear(settings: Settings, table: Table) -> frozenset[str]:
+def too_dear(settings: Settings, table: Table) -> frozenset[str]:
     """Rules that a run of so many seconds leaves out on so large a table."""
     seconds = _seconds(settings)
     if min(table.rows, rows_of(settings)) * len(table.columns) > VALUES_A_SECOND * seconds:
@@ -133,7 +133,7 @@ def _too_dear(settings: Settings, table: Table) -> frozenset[str]:
 
 def left_out(settings: Settings, table: Table) -> str:
     """What a short run does not look for in this table, as a sentence; "": it looks for all."""
-    codes = _too_dear(settings, table)
+    codes = too_dear(settings, table)
     if not codes:
         return ""
     names = observation.listed(sorted(codes, key=lambda code: int(code[2:])))

@@ -279,14 +279,13 @@ def audit(session: Session, loaded: Loaded) -> tuple[audits.Audit, tuple[Finding
     report(session, Stage.AUDIT, findings)
     if said := data_rules.left_out(settings, table) if in_time else data_rules.TIME_IS_UP:
         session.say(Stage.AUDIT, said, lasting=True)
-        _tell_rare(session, findings, said)
+    if not in_time or RARE in data_rules.too_dear(settings, table):
+        _tell_rare(session, findings)
     return found, findings
 
 
-def _tell_rare(session: Session, findings: Sequence[Finding], left_out: str) -> None:
+def _tell_rare(session: Session, findings: Sequence[Finding]) -> None:
     """Rare classes, counted, where nobody looks whether they are recognised: an error rate alone does not show it."""
-    if RARE not in left_out and left_out != data_rules.TIME_IS_UP:
-        return
     for finding in findings:
         if finding.code == RARE:
             session.say(Stage.AUDIT, f"{finding.code} {finding.title} [{finding.where}]: {finding.evidence}")
