@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# A table that is looked up in may have so many entries for each value: beyond, sorting costs less.
+# A table that is looked up in may have so many entries for each value: a choice, so that it takes no more memory than
+# sorting would.
 ENTRIES = 4
 
 

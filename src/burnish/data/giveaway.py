@@ -107,10 +107,13 @@ def _giveaway(column: Column, skill: interval.Interval, compared: str, sample: _
     measure = {0: "R²", 2: "AUC"}.get(sample.classes, "share of the errors that it removes")
     name, groups = column.name, _groups(column, sample)
     agree = f" It has {groups:,} different values, and rows with the same one agree in the target." if groups else ""
-    belongs = (
+    ask = (
+        f"whether {name!r} is known before the target is, for new rows. If it is made from the target or written "
+        f"down afterwards, leave it out with --drop {name!r}; the error without it is then the honest one."
+    )
+    divide = (
         f"If {name!r} says what rows belong to, such as a patient or a machine, divide by it with --group {name!r}: "
-        "dev then shows the error on others than those trained on. With so many values that is the likelier remedy. "
-        "Else a"
+        "dev then shows the error on others than those trained on. With so many values that is the likelier remedy."
     )
     return Observation(
         "DA10",
@@ -118,9 +121,7 @@ def _giveaway(column: Column, skill: interval.Interval, compared: str, sample: _
         "note" if plausible else "fault",
         f"Column {name!r} alone predicts the target of rows not seen: {measure} {skill.value:.4g} "
         f"({skill.low:.4g} to {skill.high:.4g}). {compared}.{agree}",
-        f"{belongs if groups else 'A'}sk whether {name!r} is known before the target is, for new rows. If it is made "
-        f"from the target or written down afterwards, leave it out with --drop {name!r}; the error without it is then "
-        "the honest one.",
+        f"{divide} Else ask {ask}" if groups else f"Ask {ask}",
         where=name,
     )
 

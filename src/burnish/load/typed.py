@@ -34,7 +34,7 @@ TOGETHER, FEW_ROWS, TOGETHER_FEW = 128, 2_000, 512
 FIRST_TEXTS = 2_000
 
 # Of this many rows, spread over the table, no more than this share may be distinct texts where each text of a column is
-# judged once: to find out the texts costs as much as a few judgements of all rows.
+# judged once: to find out the texts costs as much as a few judgements of all rows. A choice.
 SAMPLED_ROWS, FEW_TEXTS = 1 << 15, 0.5
 
 _PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"))
