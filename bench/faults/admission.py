@@ -61,10 +61,10 @@ def main() -> None:
             wanted = case.admitted and asked.only in case.name and further.missing(case.job) is None
             if wanted and (case.name, seed) not in have:
                 groups[seed, case.job].append((case.name, seed))
-    work = [groups[key] for key in sorted(groups)]
+    work = [("harm", groups[key]) for key in sorted(groups)]
     with tempfile.TemporaryDirectory(prefix="faults-") as cache:
         until = time.monotonic() + asked.slice
-        records = [*known, *processes.run("harm", work, at_once=asked.jobs, until=until, out=asked.out,
+        records = [*known, *processes.run(work, at_once=asked.jobs, until=until, out=asked.out,
                                           cache=Path(cache))]  # fmt: skip
     print("\n".join(shown(verdicts(records))))
     for record in records:

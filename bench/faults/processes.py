@@ -21,6 +21,7 @@ WORKER = Path(__file__).with_name("worker.py")
 TIMEOUT = 900.0
 
 Run = tuple[str, int]  # case, seed
+Work = tuple[str, Sequence[Run]]  # what a worker does, of these
 
 
 def seeds(text: str) -> tuple[int, ...]:
@@ -54,12 +55,11 @@ def read(path: Path | None) -> list[dict[str, Any]]:
 
 
 def run(
-    kind: str, work: Sequence[Sequence[Run]], *, at_once: int, until: float, out: Path | None, cache: Path | None
+    work: Sequence[Work], *, at_once: int, until: float, out: Path | None, cache: Path | None
 ) -> Iterator[dict[str, Any]]:
     """The records as they come.
 
     Args:
-        kind: What the worker does.
         work: What each process does, in this order.
         at_once: Processes at a time.
         until: Time of `time.monotonic` from which no further one is begun.
@@ -82,7 +82,7 @@ def run(
 
     lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
 
-    def one(runs: Sequence[Run]) -> None:
+    def one(kind: str, runs: Sequence[Run]) -> None:
         try:
             if (left := until - time.monotonic()) > 0:
                 _one(kind, runs, time.time() + left, environment, lines.put)
@@ -90,7 +90,7 @@ def run(
             lines.put(None)
 
     with ThreadPoolExecutor(at_once) as pool:
-        ends = [pool.submit(one, runs) for runs in work]
+        ends = [pool.submit(one, *some) for some in work]
         left = len(ends)
         while left:
             record = lines.get()

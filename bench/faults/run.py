@@ -4,7 +4,7 @@ Some examinations share a process, which has one thread. What is in --out is ski
 where it was: `python bench/faults/run.py --out results.jsonl --slice 10m`, as often as it takes.
 
 Usage: python bench/faults/run.py [--smoke] [--seeds 100-109] [--jobs 2] [--out results.jsonl] [--slice 10m]
-           [--kind faults|controls] [--only TEXT] [--repairs 3] [--cache DIR]
+           [--kind faults|controls] [--only TEXT] [--repairs 2] [--cache DIR]
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SMOKE = (
 # Of them the one whose repair is measured.
 REPAIRED = "J9 Adam 1.0"
 # Runs of one process: its start takes some seconds.
-TOGETHER = 12
+TOGETHER = 24
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--kind", choices=("faults", "controls", "all"), default="all")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--slice", type=processes.duration, default=float("inf"))
-    parser.add_argument("--repairs", type=int, default=3, help="seeds of faults with which repairs are measured, too")
+    parser.add_argument("--repairs", type=int, default=2, help="seeds of faults with which repairs are measured, too")
     parser.add_argument("--cache", type=Path, help="keep compiled programs here; times then are no costs")
     asked = parser.parse_args()
     if asked.out is not None and asked.out.suffix == ".gz":
@@ -63,16 +63,17 @@ def main() -> None:
     until = time.monotonic() + asked.slice
     measured = (REPAIRED,) if asked.smoke else tuple(case.name for case in FAULTS)
     repaired = {(name, seed) for name in measured for seed in chosen[: asked.repairs]}
+    work: list[processes.Work] = []
     for seed in chosen:
         left = [(name, seed) for name in names if (name, seed) not in have]
         for kind, runs in (
             ("repair", [run for run in left if run in repaired]),
             ("examine", [run for run in left if run not in repaired]),
         ):
-            work = [runs[first : first + TOGETHER] for first in range(0, len(runs), TOGETHER)]
-            for record in processes.run(kind, work, at_once=asked.jobs, until=until, out=asked.out, cache=asked.cache):
-                print(_line(record), flush=True)
-                records.append(record)
+            work += [(kind, runs[first : first + TOGETHER]) for first in range(0, len(runs), TOGETHER)]
+    for record in processes.run(work, at_once=asked.jobs, until=until, out=asked.out, cache=asked.cache):
+        print(_line(record), flush=True)
+        records.append(record)
     print("\n".join(summarise.shown(records, {})))
 
 

@@ -85,8 +85,8 @@ def test_a_broken_examination_found_nothing():
 def test_a_worker_that_breaks_is_a_record_for_each_run_that_it_left(tmp_path):
     """And what it told before it broke is kept as it came."""
     out = tmp_path / "lines.jsonl"
-    work = [[("J9 uphill", 0), ("no such case", 1)]]
-    found = list(processes.run("harm", work, at_once=1, until=float("inf"), out=out, cache=None))
+    work = [("harm", [("J9 uphill", 0), ("no such case", 1)])]
+    found = list(processes.run(work, at_once=1, until=float("inf"), out=out, cache=None))
 
     assert [(one["case"], "broken" in one) for one in found] == [("J9 uphill", False), ("no such case", True)]
     assert "KeyError" in found[1]["broken"]
@@ -96,9 +96,9 @@ def test_a_worker_that_breaks_is_a_record_for_each_run_that_it_left(tmp_path):
 def test_a_slice_that_ends_leaves_runs_for_the_next_one():
     """Those that a worker did not begin are none that broke: it takes a second to start."""
     soon = time.monotonic() + 0.5
-    work = [[("as it is (J9)", 0)]]
+    work = [("harm", [("as it is (J9)", 0)])]
 
-    assert list(processes.run("harm", work, at_once=1, until=soon, out=None, cache=None)) == []
+    assert list(processes.run(work, at_once=1, until=soon, out=None, cache=None)) == []
 
 
 def test_harm_decides_what_is_a_fault():
@@ -185,7 +185,8 @@ def test_a_worker_that_breaks_is_a_record(monkeypatch, tmp_path):
     monkeypatch.setattr(processes, "WORKER", worker)
     out = tmp_path / "out.jsonl"
 
-    records = list(processes.run("examine", [[("x", 1), ("x", 2)]], at_once=1, until=float("inf"), out=out, cache=None))
+    work = [("examine", [("x", 1), ("x", 2)])]
+    records = list(processes.run(work, at_once=1, until=float("inf"), out=out, cache=None))
 
     assert records[0] == {"case": "x", "seed": 1}
     assert "out of memory" in records[1]["broken"]
