@@ -1,9 +1,10 @@
 """Does the main job bear a large table? 500,000 rows × 50 columns with a known Bayes error, copies and a leak.
 
 Generates the table as CSV, runs `burnish improve` on it through its command line, and checks what it must do: keep to
-the time limit and to 6 GB, name the copied rows and the leaking column, and, run again without the leak, give a test
-interval that covers the error which the delivered model has on 200,000 fresh rows. Prints one JSON document; exit code
-1 where a check fails. (A 95 % interval misses one time in twenty; other rows come with another --seed.)
+the time limit and to 6 GB, name the copied rows (where it has time to read them all) and the leaking column, and, run
+again without the leak, give a test interval that covers the error which the delivered model has on 200,000 fresh rows.
+Prints one JSON document; exit code 1 where a check fails. (A 95 % interval misses one time in twenty; other rows come
+with another --seed.)
 
 The target is a class that a smooth rule of the features decides, turned over in 10 % of the rows whatever the
 features: no model can be wrong less often (the Bayes error), and copies carry their target with them.
@@ -211,16 +212,20 @@ def measure(table: Path, fresh: Path, out: Path, *, limit: str, options: list[st
     return measured, found
 
 
-def judge(leaking: dict[str, Any], runs: dict[str, Measured], *, copies: int, fresh_rows: int) -> dict[str, bool]:
+def judge(
+    leaking: dict[str, Any], runs: dict[str, Measured], *, rows: int, copies: int, fresh_rows: int
+) -> dict[str, bool]:
     """What must hold, each by its name."""
     evidence = {one["code"]: one["evidence"] for one in leaking["findings"]}
     severity = {(one["code"], one["severity"]) for one in leaking["findings"]}
     clean = runs["without_leak"]
+    # Both of two copies are seldom among the rows that a run of a short limit draws.
+    part = sum(filter(None, leaking["rows"].values())) < rows
     noise = 3 * (BAYES_ERROR * (1 - BAYES_ERROR) / fresh_rows) ** 0.5  # three standard errors
     return {
         "time_kept": all(one.on_time for one in runs.values()),
         "memory_kept": all(one.within_memory for one in runs.values()),
-        "copies_named": evidence.get("DA6", "").startswith(f"{copies:,} rows repeat"),
+        "copies_named": part or evidence.get("DA6", "").startswith(f"{copies:,} rows repeat"),
         "no_copy_straddles_the_split": "DA7" not in evidence,
         "leak_named": f"Column {LEAK!r} alone" in evidence.get("DA10", "") and ("DA10", "fault") in severity,
         "no_leak_left": not any(title.startswith("DA10") for title in clean.findings),
@@ -249,7 +254,8 @@ def main() -> None:
             for name, options in choice.items()
         }
         runs = {name: one for name, (one, _) in made.items()}
-        checks = judge(made["with_leak"][1], runs, copies=copies, fresh_rows=arguments.fresh_rows)
+        sizes = {"rows": arguments.rows, "copies": copies, "fresh_rows": arguments.fresh_rows}
+        checks = judge(made["with_leak"][1], runs, **sizes)
         answer = {
             "rows": arguments.rows,
             "columns": NORMALS + AMOUNTS + COUNTS + WORDS + SHORT_WORDS + SWITCHES + DAYS + 1,

@@ -80,7 +80,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as read: every record of the source is a row here or a reject."""
+    """A table as read: every record of the source is a row here or a reject, or was passed by for want of time."""
 
     name: str
     columns: tuple[Column, ...]
@@ -88,6 +88,7 @@ class Table:
     rejects: tuple[Reject, ...] = ()
     notes: tuple[str, ...] = ()  # what the reader decided for the person, one sentence each
     counts: Literal["line", "row"] = "line"  # what a row id is a number of
+    passed: int = 0  # records that were not drawn, where there was no time for all
     _named: dict[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

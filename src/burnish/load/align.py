@@ -35,7 +35,11 @@ def align(reference: table.Table, other: table.Table, *, optional: Collection[st
         raw.coerce(present[column.name], column.physical) for column in reference.columns if column.name in present
     ]
     return assemble.build(
-        other.name, found, other.row_ids, rejects=other.rejects, notes=other.notes, counts=other.counts
+        *(other.name, found, other.row_ids),
+        rejects=other.rejects,
+        notes=other.notes,
+        counts=other.counts,
+        passed=other.passed,
     )
 
 
@@ -63,6 +67,7 @@ def concatenate(tables: Sequence[table.Table]) -> table.Table:
         rejects=tuple(chain.from_iterable(t.rejects for t in tables)),
         notes=tuple(dict.fromkeys(chain.from_iterable(t.notes for t in tables))),
         counts=first.counts,
+        passed=sum(t.passed for t in tables),
     )
 
 

@@ -34,6 +34,7 @@ def build(
     notes: Sequence[str] = (),
     counts: Literal["line", "row"] = "line",
     types: Mapping[str, table.Physical] | None = None,
+    passed: int = 0,
 ) -> table.Table:
     """The table of these columns.
 
@@ -46,6 +47,7 @@ def build(
         counts: What `row_ids` number.
         types: Types that were demanded, by column name; none: of no column. Where some were, an infinite value in
             another column costs no row, as that column is not what the table is read for.
+        passed: Records of the source that were not drawn.
 
     Raises:
         NoRows: There are none, and no rejects either.
@@ -66,7 +68,7 @@ def build(
     lost = [*rejects, *dropped]
     if not (records := len(row_ids) + len(rejects)):
         raise errors.NoRows(name, tuple(one.column.name for one in found))
-    _refuse_mostly_broken(name, lost, records=records, counts=counts)
+    _refuse_mostly_broken(name, lost, records=records + passed, counts=counts)
     whole = table.Table(
         name=name,
         columns=tuple(one.column for one in found),
@@ -74,6 +76,7 @@ def build(
         rejects=tuple(sorted([*lost, *cells], key=lambda reject: reject.line)),
         notes=(*notes, *(one.note for one in found if one.note)),
         counts=counts,
+        passed=passed,
     )
     if not infinite:
         return whole

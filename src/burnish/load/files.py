@@ -16,13 +16,20 @@ from typing import Any, BinaryIO
 from burnish import errors
 from burnish.data import table
 from burnish.load import binary, foreign, frames, json_lines, text
+from burnish.load.drawing import Draw
 
 STANDARD_INPUT = "-"
 
 _JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 
 
-def read(source: Any, *, name: str | None = None, types: Mapping[str, table.Physical] | None = None) -> table.Table:
+def read(
+    source: Any,
+    *,
+    name: str | None = None,
+    types: Mapping[str, table.Physical] | None = None,
+    draw: Draw | None = None,
+) -> table.Table:
     """A table, strictly read: every record of the source is a row or a reject with its line and reason.
 
     Args:
@@ -31,6 +38,7 @@ def read(source: Any, *, name: str | None = None, types: Mapping[str, table.Phys
             columns become x0, x1, ….
         name: Of the table; the file's stem where not given.
         types: Types that columns must have, by name: those found when a model was trained. The others are found.
+        draw: Which records are read; None: all.
 
     Raises:
         ConfigError: There is no such file, it is a folder, it may not be read, or the source is of an unknown type.
@@ -38,15 +46,19 @@ def read(source: Any, *, name: str | None = None, types: Mapping[str, table.Phys
     """
     types = types or {}
     if not isinstance(source, str | os.PathLike):
-        return frames.read(source, name=name or "data", types=types)
+        return _drawn(frames.read(source, name=name or "data", types=types), draw)
     if os.fspath(source) == STANDARD_INPUT:
         with tempfile.TemporaryDirectory(prefix="burnish-") as folder:
             path = Path(folder, "input")
             _copy_standard_input(path)
-            return _read_file(path, "Standard input", name=name or "stdin", types=types)
+            return _read_file(path, "Standard input", name=name or "stdin", types=types, draw=draw)
     path = Path(source).expanduser()
     _refuse_unreadable(path)
-    return _read_file(path, str(source), name=name or _stem(path), types=types)
+    return _read_file(path, str(source), name=name or _stem(path), types=types, draw=draw)
+
+
+def _drawn(found: table.Table, draw: Draw | None) -> table.Table:
+    return found if draw is None else draw.of_table(found)
 
 
 def _copy_standard_input(path: Path) -> None:
@@ -84,7 +96,9 @@ def _refuse_unreadable(path: Path) -> None:
         ) from error
 
 
-def _read_file(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physical]) -> table.Table:
+def _read_file(
+    path: Path, shown: str, *, name: str, types: Mapping[str, table.Physical], draw: Draw | None
+) -> table.Table:
     with path.open("rb") as file:
         start = file.read(1 << 16)
     if start.startswith(b"\x1f\x8b"):
@@ -92,16 +106,16 @@ def _read_file(path: Path, shown: str, *, name: str, types: Mapping[str, table.P
             inner = Path(folder, path.stem)
             with inner.open("wb") as out:
                 _unzip(path, out, shown)
-            return _read_file(inner, shown, name=name, types=types)
+            return _read_file(inner, shown, name=name, types=types, draw=draw)
     if start.startswith(b"PAR1"):
-        return binary.read_parquet(path, shown, name=name, types=types)
+        return _drawn(binary.read_parquet(path, shown, name=name, types=types), draw)
     if start.startswith(b"PK") and _is_npz(path):
-        return binary.read_npz(path, shown, name=name, types=types)
+        return _drawn(binary.read_npz(path, shown, name=name, types=types), draw)
     foreign.refuse(path, start, shown)
     _refuse_misnamed(path, shown)
     if path.suffix.lower() in _JSON_SUFFIXES or json_lines.looks_like(start):
-        return json_lines.read(path, shown, name=name, types=types)
-    return text.read(path, shown, name=name, types=types)
+        return json_lines.read(path, shown, name=name, types=types, draw=draw)
+    return text.read(path, shown, name=name, types=types, draw=draw)
 
 
 def _unzip(path: Path, out: BinaryIO, shown: str) -> None:

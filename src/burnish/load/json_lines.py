@@ -16,6 +16,7 @@ import numpy as np
 from burnish import errors
 from burnish.data import table
 from burnish.load import assemble, database, encoding, typed
+from burnish.load.drawing import Draw, Drawing
 
 CHUNK = 20_000  # records held as Python objects at a time
 SHOWN = 80  # characters of a record that a reject shows
@@ -33,7 +34,9 @@ def looks_like(start: bytes) -> bool:
     return text.startswith(b"{") or (text.startswith(b"[") and text[1:].lstrip().startswith(b"{"))
 
 
-def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physical]) -> table.Table:
+def read(
+    path: Path, shown: str, *, name: str, types: Mapping[str, table.Physical], draw: Draw | None = None
+) -> table.Table:
     """A table of JSON objects: a column for each key, missing where an object lacks it; nested values become text.
 
     Args:
@@ -41,6 +44,7 @@ def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physica
         shown: How messages call it.
         name: Of the table.
         types: Types that are demanded, by column name.
+        draw: Which records are read; None: all.
 
     Raises:
         NoRows: It holds no object.
@@ -56,7 +60,9 @@ def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physica
         if found not in ("utf-8", "utf-8-sig"):
             encoding.to_utf8(path, copy := Path(folder, "text.json"), found, shown)
             path = copy
-        good = _objects(_records(path, shown), rejects)
+        drawing = Drawing() if draw is None else _drawing(draw, path)
+        drawn = (record for record in _records(path, shown) if drawing.next(1)[0])
+        good = _objects(drawn, rejects)
         while chunk := list(itertools.islice(good, CHUNK)):
             lines += [line for line, _ in chunk]
             _append(connection, keys, [record for _, record in chunk])
@@ -66,7 +72,16 @@ def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physica
         sql = dict(zip(keys.values(), names, strict=True))
         columns = typed.columns(connection, "cells", sql, types=types)
     notes = ((note,) if note else ()) + unnamed
-    return assemble.build(name, columns, np.asarray(lines, np.int64), rejects=rejects, notes=notes, types=types)
+    rows = np.asarray(lines, np.int64)
+    return assemble.build(name, columns, rows, rejects=rejects, notes=notes, types=types, passed=drawing.passed)
+
+
+def _drawing(draw: Draw, path: Path) -> Drawing:
+    """Of as many records as the first ones let expect."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(1 << 16)
+    return draw.of(size, max(1, size * start.count(b"{") // len(start)))
 
 
 def _records(path: Path, shown: str) -> Iterator[tuple[int, str]]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from burnish.data import table
 from burnish.load import dialect as dialects
+from burnish.load.drawing import Drawing
 
 BLOCK = 1 << 22  # bytes read at a time
 LONGEST_RECORD = 1 << 20  # bytes; a quote that is open for longer than a mebibyte was never meant to be closed
@@ -30,6 +31,7 @@ _LF, _CR = 10, 13
 class Scan:
     """What was found; filled block by block."""
 
+    drawing: Drawing = field(default_factory=Drawing)  # which clean records are copied
     lines: list[NDArray[np.int64]] = field(default_factory=list)  # first lines of the clean records
     rejects: list[table.Reject] = field(default_factory=list)
     longest: int = 0  # bytes of the longest clean record
@@ -39,7 +41,15 @@ class Scan:
         return np.concatenate(self.lines) if self.lines else np.empty(0, np.int64)
 
 
-def canonical(source: BinaryIO, target: BinaryIO, dialect: dialects.Dialect, *, fields: int, line: int) -> Scan:
+def canonical(
+    source: BinaryIO,
+    target: BinaryIO,
+    dialect: dialects.Dialect,
+    *,
+    fields: int,
+    line: int,
+    drawing: Drawing | None = None,
+) -> Scan:
     """Copy the clean records after the header; report the others.
 
     Args:
@@ -48,8 +58,9 @@ def canonical(source: BinaryIO, target: BinaryIO, dialect: dialects.Dialect, *, 
         dialect: How the source is written. The copy has the same delimiter and quote, doubled and not padded.
         fields: Number of fields that a record must have.
         line: 1-based number of the line at which the source stands.
+        drawing: Which clean records are copied; None: all.
     """
-    scan = Scan()
+    scan = Scan() if drawing is None else Scan(drawing)
     rest = b""
     while True:
         block = source.read(BLOCK)
@@ -100,7 +111,8 @@ def _fast(data: bytes, target: BinaryIO, dialect: dialects.Dialect, fields: int,
     for i in np.flatnonzero(~good & ~blank):
         reason = _ragged(int(widths[i]), fields)
         scan.rejects.append(_reject(int(numbers[i]), reason, text[starts[i] : ends[i]].decode()))
-    kept = text if good.all() else _pieces(text, starts[good], ends[good] + 1)
+    good[good] = scan.drawing.next(int(good.sum()))
+    kept = text if good.all() else content[:used][np.repeat(good, lengths + 1)].tobytes()
     target.write(kept.replace(b"\r\n", b"\n") if has_returns else kept)
     scan.lines.append(numbers[good].astype(np.int64))
     if good.any():
@@ -130,10 +142,6 @@ def _is_utf8(text: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _pieces(text: bytes, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> bytes:
-    return b"".join(text[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True))
 
 
 class _OutOfLines(Exception):
@@ -173,7 +181,7 @@ def _careful(
         if reason:
             shown = b"\n".join(lines[i : i + count]).decode("utf-8", errors="replace")
             scan.rejects.append(_reject(line + i, reason, shown))
-        else:
+        elif scan.drawing.next(1)[0]:
             position = out.tell()
             writer.writerow(record)
             kept.append(line + i)

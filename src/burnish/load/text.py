@@ -14,6 +14,7 @@ import duckdb
 from burnish import errors
 from burnish.data import table
 from burnish.load import assemble, database, dialect, encoding, plain, records, typed
+from burnish.load.drawing import Draw, Drawing
 
 SAMPLE = 1 << 16  # bytes from which the dialect is found
 LONGEST_HEADER = 1 << 24  # bytes; a header of a hundred thousand long names stays below
@@ -28,7 +29,9 @@ class _Head:
     line: int  # 1-based
 
 
-def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physical]) -> table.Table:
+def read(
+    path: Path, shown: str, *, name: str, types: Mapping[str, table.Physical], draw: Draw | None = None
+) -> table.Table:
     """A table of delimited text in any common dialect and encoding.
 
     Args:
@@ -36,6 +39,7 @@ def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physica
         shown: How messages call it.
         name: Of the table.
         types: Types that are demanded, by column name.
+        draw: Which records are read; None: all.
 
     Raises:
         DataError: The file is no table of text, or more than half of its records are broken.
@@ -52,7 +56,8 @@ def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physica
         copy = Path(folder, "records.csv")
         with source.open("rb") as file, copy.open("wb") as out:
             file.seek(head.offset)
-            scan = records.canonical(file, out, found, fields=len(names), line=head.line)
+            drawing = None if draw is None else _drawing(draw, source, start)
+            scan = records.canonical(file, out, found, fields=len(names), line=head.line, drawing=drawing)
         notes = (*notes, *unnamed)
         if not len(scan.row_ids):
             return assemble.build(shown, assemble.without_rows(names), scan.row_ids, rejects=scan.rejects, notes=notes)
@@ -62,7 +67,16 @@ def read(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physica
                 sql = {f"c{i}": column for i, column in enumerate(names)}
                 _parse(connection, copy, found, list(sql), scan, shown)
                 columns = typed.columns(connection, "cells", sql, types=types, delimiter=found.delimiter)
-        return assemble.build(name, columns, scan.row_ids, rejects=scan.rejects, notes=notes, types=types)
+        passed = scan.drawing.passed
+        return assemble.build(
+            name, columns, scan.row_ids, rejects=scan.rejects, notes=notes, types=types, passed=passed
+        )
+
+
+def _drawing(draw: Draw, path: Path, start: str) -> Drawing:
+    """Of as many records as the first lines let expect."""
+    size = path.stat().st_size
+    return draw.of(size, max(1, size * start.count("\n") // max(1, len(start))))
 
 
 def _as_utf8(path: Path, folder: Path, shown: str) -> tuple[Path, tuple[str, ...]]:

@@ -18,6 +18,13 @@ LEAST_COMPILE_SECONDS = 0.3
 # A first guess of a training step: a fixed part and a rate of floating-point operations (single core, small matrices).
 STEP_SECONDS = 2.5e-5
 FLOPS = 1.2e10
+# A run may take longer than its limit by this, whichever is more.
+LATE_SECONDS, LATE_SHARE = 3.0, 0.1
+
+
+def allowed(limit: float) -> float:
+    """Seconds by which a run may be later than its limit, before it has not kept it."""
+    return max(LATE_SECONDS, LATE_SHARE * limit)
 
 
 class Log(Protocol):

@@ -36,7 +36,7 @@ from burnish.workflow import (
     tuning,
 )
 from burnish.workflow.baselines import Baselines, train_baselines
-from burnish.workflow.budget import Budget
+from burnish.workflow.budget import Budget, allowed
 from burnish.workflow.candidates import Candidate
 from burnish.workflow.events import Emit, Stage, silent
 from burnish.workflow.finishing import Chosen
@@ -53,8 +53,6 @@ RECIPE_ENDS, TUNE_ENDS, FINISH_ENDS = 0.38, 0.90, 0.92
 # Where the chosen networks are trained on further rotations of train and dev, the search ends here: on ten tables,
 # rotations lowered the loss by a median of 5 %, as much as the whole search.
 TUNE_ENDS_BEFORE_ROTATIONS = 0.62
-# A run that takes longer than its limit by more than this, whichever is more, says why.
-LATE_SECONDS, LATE_SHARE = 3.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +281,7 @@ def _say_if_late(session: Session, problem: Problem, *, carried: float, ready: f
         trained: Seconds after which nothing trained any more.
     """
     limit, elapsed, table = session.budget.limit, session.budget.elapsed, problem.table
-    if limit is None or elapsed <= limit + max(LATE_SECONDS, LATE_SHARE * limit):
+    if limit is None or elapsed <= limit + allowed(limit):
         return
     ends = FINISH_ENDS * limit
     reading = f"starting, reading, auditing and preparing {table.rows:,} rows and {len(table.columns):,} columns took"

@@ -24,7 +24,7 @@ from burnish.load import images as image_files
 from burnish.load.image_tables import Paths
 from burnish.preprocess import target as targets
 from burnish.report import wording
-from burnish.workflow import arriving, checking, data_rules, image_reading, remarks
+from burnish.workflow import arriving, checking, data_rules, hurrying, image_reading, remarks
 from burnish.workflow.checking import DEV, MAIN, TEST
 from burnish.workflow.events import Stage
 from burnish.workflow.image_reading import ImageSources
@@ -92,7 +92,8 @@ def read(session: Session, sources: Sources) -> Loaded:
     sources_agree(settings, sources.main, sources.dev, sources.test)
     if image_files.are_images(sources.main):
         return _read_images(session, sources)
-    found = load.read(sources.main, name=sources.name)
+    draw = hurrying.draw(session.budget, settings, (sources.main, sources.dev, sources.test))
+    found = load.read(sources.main, name=sources.name, draw=draw)
     main = image_tables.opened(found, sources.main, but=(settings.target, *settings.drop))
     if isinstance(main, Paths):
         return _read_images(session, replace(sources, main=main))
@@ -103,7 +104,7 @@ def read(session: Session, sources: Sources) -> Loaded:
     for given, place in ((sources.dev, DEV), (sources.test, TEST)):
         if given is not None:
             types = {column.name: column.physical for column in main.columns}
-            other = load.align(main, load.read(given, types=types))
+            other = load.align(main, load.read(given, types=types, draw=draw))
             parts.append(other)
             origins.append(np.full(other.rows, place, np.int8))
     table = load.concatenate(parts) if len(parts) > 1 else main
@@ -221,6 +222,9 @@ def _tell(
     session.say(Stage.READ, f"{table.name}: {_rows_of(origin)}, {len(profiles)} columns ({shown}).")
     for remark in (*remarks.of(table), *remarks.without_target(without)):
         session.say(Stage.READ, remark, warning=True)
+    if table.passed:
+        said = hurrying.told(int(table.rows), table.passed, session.budget)
+        session.say(Stage.READ, said, warning=True, lasting=True)
     if table.rows < FEW_ROWS:
         said = f"Only {table.rows} rows: whatever is found here is uncertain."
         session.say(Stage.READ, said, warning=True, lasting=True)
