@@ -140,6 +140,24 @@ def test_a_deadline_interrupts_and_the_trial_goes_on_later(shared):
     assert_same(resumed, unbroken)
 
 
+def test_nobody_waits_for_a_worker_past_the_latest_moment(folds, cache, tmp_path):
+    """One that hears nothing, as in a long compilation, is killed and its trial left out; the pool goes on."""
+    with pool.Pool(folds, tmp_path, jobs=2, cache=cache, latest=time.monotonic() + PATIENCE) as workers:
+        list(workers([work("warm 1"), work("warm 2")]))
+        now = time.monotonic()
+        workers._latest = now + 2.0
+        deaf = workers._workers[0]
+        threading.Timer(0.5, os.kill, [deaf.process.pid, signal.SIGSTOP]).start()
+        left = list(workers([work("one", ENDLESS), work("two", ENDLESS)], deadline=now + 1.0))
+        took = time.monotonic() - now
+
+        assert [outcome.ending for outcome in left] == [Ending.INTERRUPTED]
+        assert 2.0 <= took < PATIENCE
+        assert deaf.process.poll() == -signal.SIGKILL
+        assert [outcome.ending for outcome in workers([work("later")])] == [Ending.COMPLETED]
+        assert len(workers._workers) == 2
+
+
 def test_a_signal_stops_the_work_and_keeps_the_states(folds, cache, tmp_path):
     """As after Ctrl+C: the iteration raises Stopped with the signal's number, and both states are on disk."""
     signals: list[int] = []

@@ -6,14 +6,23 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from burnish import errors, load
+from burnish.data.images import FILE, texts_of
 from burnish.data.table import Physical, Table
-from burnish.load import records
+from burnish.load import drawing, images, records
 from burnish.load.drawing import Draw
 
 ROWS = 2_000
 WORDS = ("one", "two, or three", "a\nline")
+
+
+@pytest.fixture(autouse=True)
+def _few_are_enough(monkeypatch):
+    """So that small sources are drawn from."""
+    monkeypatch.setattr(drawing, "FEWEST", 1)
+    monkeypatch.setattr(images, "FEWEST", 1)
 
 
 def draw(share: float) -> Draw:
@@ -116,3 +125,78 @@ def test_broken_records_are_a_share_of_all_and_not_of_the_drawn(tmp_path):
     path.write_text("\n".join(["x,y", *(f"{i},{i}" if i % 3 == 0 else "broken" for i in range(ROWS))]))
     with pytest.raises(errors.DataError, match="records are broken"):
         load.read(path, draw=draw(0.9))
+
+
+def test_some_rows_are_read_whatever_the_share(tmp_path, monkeypatch):
+    """Where there are so many; else all."""
+    monkeypatch.setattr(drawing, "FEWEST", 500)
+    (path := tmp_path / "t.csv").write_text(written("plain"))
+
+    assert 400 < load.read(path, draw=draw(0.001)).rows < 600
+    monkeypatch.setattr(drawing, "FEWEST", 3_000)
+    assert load.read(path, draw=draw(0.001)).passed == 0
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Forty images each of two classes, one of which has a broken file, and nothing in a third folder."""
+    for name in ("cat", "dog", "empty"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+    for k in range(80):
+        image = Image.fromarray(np.full((8, 8), 3 * k, np.uint8))
+        image.save(tmp_path / "photos" / ("cat" if k % 2 else "dog") / f"{k:02}.png")
+    (tmp_path / "photos" / "cat" / "01.png").write_bytes(b"no image")
+    return tmp_path / "photos"
+
+
+def test_files_of_a_folder_are_drawn_before_they_are_decoded(photos, tmp_path):
+    """Each keeps its pixels and its class; a class of which none is drawn is not told to be empty."""
+    asked = []
+
+    def share(size: int, count: int) -> float:
+        asked.append((size, count))
+        return 0.5
+
+    whole, _ = images.read(photos, images.Ask(cache=tmp_path / "a"))
+    found, _ = images.read(photos, images.Ask(cache=tmp_path / "b", draw=Draw(share, seed=0)))
+    none, _ = images.read(photos, images.Ask(cache=tmp_path / "c", draw=draw(0.02)))
+
+    assert asked[0][1] == 80
+    assert 25 < found.table.rows < 55
+    assert found.table.rows + found.table.passed + len(found.table.rejects) == 80
+    pixels = dict(zip(texts_of(whole.table[FILE]), whole.pixels, strict=True))
+    for name, one in zip(texts_of(found.table[FILE]), found.pixels, strict=True):
+        assert (pixels[name] == one).all()
+    assert none.table.rows < 6
+    assert found.empty == none.empty == whole.empty != ()
+
+
+def test_packed_images_cost_no_decoding(photos, tmp_path):
+    """So more of them are read in the same time."""
+    sizes = []
+    for _ in range(2):
+        ask = images.Ask(cache=tmp_path / "a", draw=Draw(lambda size, count: sizes.append(size) or 1.0, seed=0))
+        images.read(photos, ask)
+
+    assert sizes[1] == round(images.LEARNED_AS * 64 * 80) < sizes[0]
+
+
+def test_arrays_and_tables_of_images_are_drawn_from(photos, tmp_path):
+    """With the labels that are theirs."""
+    x = np.arange(100, dtype=np.uint8)[:, None, None] * np.ones((1, 8, 8), np.uint8)
+    np.savez(tmp_path / "t.npz", x=x, y=np.arange(100))
+    lines = ["file,name", *(f"photos/{'cat' if k % 2 else 'dog'}/{k:02}.png,{k}" for k in range(2, 80))]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    ask = images.Ask(cache=tmp_path / "a", target="name", draw=draw(0.5))
+
+    arrays, _ = images.read(tmp_path / "t.npz", images.Ask(draw=draw(0.5)))
+    table, _ = images.read(images.opened(tmp_path / "t.csv"), ask)
+
+    assert 30 < arrays.table.rows < 70
+    assert arrays.table.passed == 100 - arrays.table.rows
+    labels = texts_of(arrays.table[arrays.target])
+    assert [int(label) for label in labels] == arrays.pixels[:, 0, 0, 0].tolist() == arrays.table.row_ids.tolist()
+    assert 20 < table.table.rows < 60
+    assert table.table.passed == 78 - table.table.rows
+    assert (3 * table.table["name"].values == table.pixels[:, 0, 0, 0]).all()
+    assert (table.table.row_ids == table.table["name"].values).all()

@@ -10,6 +10,7 @@ import pytest
 import workflow_fake as fake
 
 from burnish import errors
+from burnish.load import drawing
 from burnish.store.database import Database
 from burnish.workflow import hurrying, reading
 from burnish.workflow.budget import Budget
@@ -61,9 +62,9 @@ def test_half_of_the_time_is_for_reading_and_what_comes_of_it(tmp_path):
     assert found == pytest.approx([4 * 0.025, 24 * 0.025, 1.0])
 
 
-def test_some_thousand_records_are_read_however_short_the_time_is(log):
+def test_a_little_is_read_however_short_the_time_is(log):
     """And of small tables all."""
-    assert share(1.0, log) == hurrying.LEAST / RECORDS
+    assert share(1.0, log) == hurrying.LEAST / GIGABYTE
     assert share(1.0, log, size=100_000, records=1_030) == 1.0
 
 
@@ -114,7 +115,8 @@ def test_no_small_table_is_refused(tmp_path, log):
 def test_that_records_were_passed_by_is_told_and_kept_for_the_report(tmp_path, monkeypatch):
     """With how many there are; dev and test rows count as well."""
     monkeypatch.setattr(hurrying, "LEARNED", 1.0)
-    monkeypatch.setattr(hurrying, "LEAST", 300)
+    monkeypatch.setattr(hurrying, "LEAST", 1)
+    monkeypatch.setattr(drawing, "FEWEST", 300)
     rng = np.random.default_rng(0)
     main, dev = (_written(tmp_path / name, rng, rows) for name, rows in (("main.csv", 1_000), ("dev.csv", 600)))
     session = fake.session(tmp_path, fake.Fake(fake.question()), limit=20.0, time_limit="20s")

@@ -76,6 +76,8 @@ class Pool:
         interrupted: Signals that the process received; once it is not empty, `__call__` keeps all states and raises
         Stopped.
         own: What a worker makes the person's own model from, where one is trained: see `worker.serve`.
+        latest: Moment of `time.monotonic` from which nobody waits any longer for a worker that was told to stop, as it
+            may be in the midst of a compilation of ten seconds. It is killed, and its trial left out. None: never.
     """
 
     def __init__(
@@ -88,8 +90,9 @@ class Pool:
         memory_limit: int | None = None,
         interrupted: Sequence[int] = (),
         own: bytes | None = None,
+        latest: float | None = None,
     ) -> None:
-        self._own = own
+        self._own, self._jobs, self._latest = own, jobs, latest
         self._data_folder, self._state_folder, self._cache = data_folder, state_folder, cache
         self._memory_limit, self._interrupted = memory_limit, interrupted
         self._deaths = 0
@@ -106,14 +109,15 @@ class Pool:
         """Outcomes as they come.
 
         At `deadline` (of `time.monotonic`) running trials are interrupted and yielded; waiting ones are left out. A
-        slice or a compilation that is under way is not cut short. Who leaves the iteration early interrupts what runs,
-        states kept.
+        slice or a compilation that is under way is not cut short until the pool's `latest`. Who leaves the iteration
+        early interrupts what runs, states kept.
 
         Raises:
             WorkerError: A worker failed for a reason that is not the trial's own.
             Stopped: A signal came; running trials were interrupted and their states kept.
         """
         waiting = deque(work)
+        self._workers += [self._spawn() for _ in range(self._jobs - len(self._workers))]
         while waiting or any(w.busy for w in self._workers):
             if self._interrupted:
                 self.stop()
@@ -121,6 +125,7 @@ class Pool:
             if deadline is not None and time.monotonic() >= deadline:
                 waiting.clear()
                 self._stop_running()
+                self._leave_the_late()
             for worker in self._workers:
                 if waiting and worker.ready and worker.busy is None:
                     self._give(worker, waiting)
@@ -137,7 +142,7 @@ class Pool:
             worker.process.kill()
             worker.process.wait()
             worker.connection.close()
-        self._workers = self._workers[:jobs]
+        self._workers, self._jobs = self._workers[:jobs], jobs
 
     def wait_until_ready(self, seconds: float) -> bool:
         """Whether every worker has called back within so many seconds."""
@@ -169,7 +174,7 @@ class Pool:
                 worker.process.kill()
                 worker.process.wait()
             worker.connection.close()
-        self._workers = []
+        self._workers, self._jobs = [], 0
 
     def _spawn(self) -> _Worker:
         ours, theirs = socket.socketpair()
@@ -210,6 +215,16 @@ class Pool:
             if worker.busy is not None and not worker.told_to_stop:
                 _send(worker, ("stop",))
                 worker.told_to_stop = True
+
+    def _leave_the_late(self) -> None:
+        """Past the latest moment, kill who was told to stop and has not yet; another call would begin anew."""
+        if self._latest is None or time.monotonic() < self._latest:
+            return
+        for worker in [worker for worker in self._workers if worker.busy is not None]:
+            worker.process.kill()
+            worker.process.wait()
+            worker.connection.close()
+            self._workers.remove(worker)
 
     def _receive(self, seconds: float) -> Iterator[Outcome]:
         self._end_the_hungry()

@@ -91,6 +91,13 @@ def pack(root: Path, files: Sequence[str], shape: Shape, *, cache: Path | None =
     return _read(done)
 
 
+def is_packed(root: Path, files: Sequence[str], shape: Shape, *, cache: Path | None = None) -> bool:
+    """Whether `pack` has only to map them."""
+    return (
+        (folder() if cache is None else cache) / _key(Job(str(root.resolve()), tuple(files), shape)) / REJECTS_FILE
+    ).exists()
+
+
 @contextmanager
 def _written(cache: Path) -> Iterator[None]:
     """A folder to write into; what the system refuses is said as an error of ours."""

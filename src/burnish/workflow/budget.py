@@ -91,6 +91,11 @@ class Budget:
         """The moment at which `share` of the time is used, on the clock of `time.monotonic`; None without a limit."""
         return None if self.limit is None else self._began + share * self.limit
 
+    @property
+    def latest(self) -> float | None:
+        """The moment from which nothing that trains is waited for: finishing takes the rest of what is allowed."""
+        return None if self.limit is None else self._began + self.limit + allowed(self.limit) / 6
+
     def left(self, share: float) -> float:
         """What remains until `share` is used: core seconds, or epochs."""
         if self.limit is None:

@@ -18,8 +18,8 @@ LEARNED, LOOKED_THROUGH = 25e6, 200e6
 # Part of the time that is left when reading begins which all this may take. The rest is for networks: half the rows
 # and a network tell more than all of them and none.
 SHARE = 0.5
-# Records that are read in any case, where there are so many: errors of 10 % are then known to 0.9 points from a fifth.
-LEAST = 20_000
+# Bytes that are learned from in any case: a fifth of a second.
+LEAST = 5_000_000
 # Seconds that a run takes beside, starting and leaving, and those for which no run is refused.
 BESIDE, SOON = 3.5, 0.25
 
@@ -41,23 +41,24 @@ def draw(budget: Budget, settings: Settings, sources: tuple[Any, ...]) -> Draw |
         return None
     files = sum(os.path.getsize(one) for one in sources if isinstance(one, str | Path) and os.path.isfile(one))
     _refuse_longer(budget.limit, files)
-    left = SHARE * (budget.limit - budget.elapsed)
+    folders = sum(1 for one in sources if one is not None and not (isinstance(one, str | Path) and os.path.isfile(one)))
+    left = SHARE * (budget.limit - budget.elapsed) / max(1, folders)  # how large those are is seen when they are read
 
     def share(size: int, records: int) -> float:
         def chosen() -> float:
             everything = max(size, files)
             learned = max(0.0, left - everything / LOOKED_THROUGH) * LEARNED
-            return min(1.0, max(learned / everything, LEAST / max(records, 1)))
+            return min(1.0, max(learned, LEAST) / everything)
 
-        return float(budget.decide(f"share that is read of {size:,} bytes", chosen))
+        return float(budget.decide(f"share that is read of {records:,} records", chosen))
 
     return Draw(share, settings.seed)
 
 
-def told(rows: int, passed: int, budget: Budget) -> str:
+def told(rows: int, passed: int, budget: Budget, *, of: str = "records") -> str:
     """That records were passed by, as a sentence."""
     return (
-        f"Of {rows + passed:,} records {rows:,} are read, drawn at random: the time limit of {budget.limit:g} s leaves "
+        f"Of {rows + passed:,} {of} {rows:,} are read, drawn at random: the time limit of {budget.limit:g} s leaves "
         "no time for more. Raise --time-limit to learn from all."
     )
 

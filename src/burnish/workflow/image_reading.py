@@ -15,6 +15,7 @@ from burnish.data import image_copies
 from burnish.data.image_copies import ImageCopies
 from burnish.data.images import ImageDataset
 from burnish.load import images
+from burnish.load.drawing import Draw
 from burnish.load.image_tables import Paths
 from burnish.workflow import checking
 from burnish.workflow.budget import Budget
@@ -37,16 +38,23 @@ class ImageSources:
     columns: tuple[str, ...] = ()  # further ones of a table of paths that are kept
 
 
-def read(sources: ImageSources, *, report: Callable[[int, int], None]) -> tuple[ImageDataset, NDArray[np.int8]]:
+def read(
+    sources: ImageSources, *, report: Callable[[int, int], None], draw: Draw | None = None
+) -> tuple[ImageDataset, NDArray[np.int8]]:
     """All images with labels, and where each comes from (`checking.MAIN`, `DEV` or `TEST`); shape (rows,).
 
     A test part that lies beside the main images, as MNIST's does, is the test set.
+
+    Args:
+        sources: Where they are.
+        report: Told how far packing is.
+        draw: Which images are read; None: all.
 
     Raises:
         ConfigError, DataError: The sources cannot be used, or are images in part only.
     """
     given = {place: source for place, source in ((DEV, sources.dev), (TEST, sources.test)) if source is not None}
-    ask = images.Ask(sources.labels, sources.target, sources.size, sources.columns, shared=bool(given))
+    ask = images.Ask(sources.labels, sources.target, sources.size, sources.columns, shared=bool(given), draw=draw)
     main, beside = images.read(sources.main, ask, report=report)
     parts, places = [main], [MAIN]
     for place, beside_it in given.items():

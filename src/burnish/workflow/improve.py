@@ -148,7 +148,7 @@ def _work(
             jobs = 1 if manner.in_process or stacked_on else settings.workers
             limits = (None, None) if manner.first_only else (settings.limit, settings.max_epochs)
             budget = Budget(*limits, began=began, carried=carried, jobs=jobs, log=database)
-            with workers(folder, request, stacked_on, told.received) as trains:
+            with workers(folder, request, stacked_on, told.received, latest=budget.latest) as trains:
                 kept = outcomes.Outcomes(folder.scratch / "outcomes")
                 execute = signals.heeding(outcomes.recall(kept, trains), told)
                 session = Session(settings, budget, folder, database, emit, execute)
@@ -217,9 +217,9 @@ def accelerators(settings: Settings, manner: Manner) -> Devices:
 
 
 def workers(
-    folder: RunFolder, request: Request, stacked_on: Devices, received: Sequence[int]
+    folder: RunFolder, request: Request, stacked_on: Devices, received: Sequence[int], *, latest: float | None = None
 ) -> accelerator.Accelerator | inprocess.InProcess | pool.Pool:
-    """What trains: an accelerator, this process, or one worker process per core."""
+    """What trains: an accelerator, this process, or one worker process per core, waited for until `latest` at most."""
     settings, scratch, own = request.settings, folder.scratch, request.settings.model
     if stacked_on:
         cache = compile_cache.folder()
@@ -234,6 +234,7 @@ def workers(
         memory_limit=settings.memory_limit,
         interrupted=received,
         own=None if own is None else own_models.packed(own),
+        latest=latest,
     )
 
 

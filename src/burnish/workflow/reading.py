@@ -148,7 +148,8 @@ def _read_images(session: Session, sources: Sources) -> Loaded:
         *(sources.main, sources.dev, sources.test, sources.labels, settings.target, settings.image_size),
         columns=tuple(asked[name] for name in asked if name != "drop"),
     )
-    dataset, origin = image_reading.read(where, report=_Packing(session))
+    draw = hurrying.draw(session.budget, settings, (sources.main, sources.dev, sources.test))
+    dataset, origin = image_reading.read(where, report=_Packing(session), draw=draw)
     table, target = dataset.table, dataset.target
     assert target is not None
     records = table.rows + len(table.rejects)
@@ -158,6 +159,7 @@ def _read_images(session: Session, sources: Sources) -> Loaded:
     )
     task, reason = _task(settings, table, profiles, target)
     session.say(Stage.READ, f"{table.name}: {table.rows:,} images of {dataset.shape}.")
+    _tell_passed(session, table, of="images")
     for remark in remarks.of(replace(table, notes=())):
         session.say(Stage.READ, remark, warning=True)
     for note in table.notes:
@@ -222,13 +224,18 @@ def _tell(
     session.say(Stage.READ, f"{table.name}: {_rows_of(origin)}, {len(profiles)} columns ({shown}).")
     for remark in (*remarks.of(table), *remarks.without_target(without)):
         session.say(Stage.READ, remark, warning=True)
-    if table.passed:
-        said = hurrying.told(int(table.rows), table.passed, session.budget)
-        session.say(Stage.READ, said, warning=True, lasting=True)
+    _tell_passed(session, table)
     if table.rows < FEW_ROWS:
         said = f"Only {table.rows} rows: whatever is found here is uncertain."
         session.say(Stage.READ, said, warning=True, lasting=True)
     session.say(Stage.READ, f"A {task[0]}: {task[1]}.")
+
+
+def _tell_passed(session: Session, table: Table, *, of: str = "records") -> None:
+    """That there was no time to read all, where that is so."""
+    if table.passed:
+        said = hurrying.told(table.rows, table.passed, session.budget, of=of)
+        session.say(Stage.READ, said, warning=True, lasting=True)
 
 
 def _rows_of(origin: NDArray[np.integer]) -> str:
