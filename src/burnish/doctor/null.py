@@ -70,21 +70,22 @@ def rightly_initialised(layers: Sequence[Layer], params: PyTree, key: Array, *, 
     return jax.tree.unflatten(tree, made)
 
 
-def drawn_at_random(layers: Sequence[Layer], params: PyTree, key: Array) -> PyTree:
-    """The same tree with every number drawn: weights rightly, and to all else normal numbers added.
+def drawn_at_random(layers: Sequence[Layer], params: PyTree, rng: np.random.Generator) -> PyTree:
+    """The same tree with every number drawn: weights as they are, rightly drawn, and to all else normal numbers added.
 
     No scale stays 0 and no bias, so that what is nothing at the start on purpose is something here. Vectors move by 1,
-    other arrays by their own root mean square, or as weights of their fan-in where they are 0.
+    other arrays by their own root mean square, or as weights of their fan-in where they are 0. On the host: to compile
+    it for thirty layers takes two seconds, and to draw it a few times a thousandth.
     """
-    leaves, tree = jax.tree.flatten(rightly_initialised(layers, params, key))
+    leaves, tree = jax.tree.flatten(params)
     weights = {layer.leaf for layer in layers}
     made = []
     for place, leaf in enumerate(leaves):
         if place not in weights and jnp.issubdtype(leaf.dtype, jnp.floating):
-            size = jnp.sqrt(jnp.mean(jnp.square(leaf))) if leaf.ndim > 1 else 0.0
-            by = jnp.where(size > 0, size, max(1.0, np.prod(leaf.shape[:-1])) ** -0.5)
-            drawn = jax.random.normal(jax.random.fold_in(key, len(leaves) + place), leaf.shape)
-            leaf = leaf + (by * drawn).astype(leaf.dtype)
+            values = np.asarray(leaf, np.float32)
+            size = np.sqrt(np.mean(np.square(values))) if leaf.ndim > 1 and leaf.size else 0.0
+            by = size if size > 0 else max(1.0, np.prod(leaf.shape[:-1])) ** -0.5
+            leaf = (values + by * rng.normal(size=leaf.shape)).astype(leaf.dtype)
         made.append(leaf)
     return jax.tree.unflatten(tree, made)
 
@@ -124,7 +125,7 @@ def right_draw(gauger: Gauger, params: PyTree, number: int) -> PyTree:
 
 def random_draw(gauger: Gauger, params: PyTree, number: int) -> PyTree:
     """All parameters drawn, the state as it begins: what is nothing at the start on purpose is something."""
-    drawn = drawing_all(gauger)(params, jax.random.key(number))
+    drawn = drawn_at_random(gauger.layers, right_draw(gauger, params, number), np.random.default_rng(number))
     return gauger.lab.subject.carried(drawn, params)
 
 
@@ -132,12 +133,6 @@ def drawing(gauger: Gauger) -> Callable[[PyTree, Array], PyTree]:
     """`rightly_initialised` for this network, compiled."""
     layers = gauger.layers
     return gauger.lab.programs.of(("right draw", layers), lambda: quick(partial(rightly_initialised, layers)))
-
-
-def drawing_all(gauger: Gauger) -> Callable[[PyTree, Array], PyTree]:
-    """`drawn_at_random` for this network, compiled."""
-    layers = gauger.layers
-    return gauger.lab.programs.of(("random draw", layers), lambda: quick(partial(drawn_at_random, layers)))
 
 
 def draw(gauger: Gauger, params: PyTree) -> Null:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from burnish.data.harmless import harmless
-from burnish.report import wording
+from burnish.report import times, wording
 from burnish.report.ablation import Document, TechniqueRecord, WorthRecord
 from burnish.stats.interval import Interval
 
@@ -123,7 +123,7 @@ def how(item: Document) -> list[str]:
     fewer = item.folds_of_run - item.folds
     said = [
         f"Both sides trained on the same {item.seeds} seeds{folds}, which the run had not used; test rows were not "
-        f"touched. {item.trainings} trainings in {wording.duration(item.elapsed_s)}.",
+        f"touched. {item.trainings} trainings in {times.duration(item.elapsed_s)}.",
         f"The intervals hold all together at {100 * item.level:.0f} %, over seeds and dev rows: they are corrected for "
         "the number of techniques.",
     ]

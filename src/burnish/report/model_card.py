@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from burnish.report import wording
+from burnish.report import times, wording
 from burnish.report.summary import Summary
 
 # What Markdown or HTML would act on inside a line; a backslash makes it a plain character (CommonMark 0.31, 2.4).
@@ -33,7 +33,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(span=wording.span, duration=wording.duration)
+    environment.filters.update(span=wording.span, duration=times.duration, moment=times.moment)
     return environment
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from burnish.report import curves, figures, predicted, svg, wording
+from burnish.report import curves, figures, predicted, svg, times, wording
 from burnish.report.summary import ExperimentResult, Shape, Summary
 
 REJECTS_SHOWN = 50
@@ -86,7 +86,8 @@ def environment() -> Environment:
         value=wording.value_of,
         bare=wording.bare,
         range=wording.range_of,
-        duration=wording.duration,
+        duration=times.duration,
+        moment=times.moment,
         number=wording.number,
         share=wording.share,
         code=_code,

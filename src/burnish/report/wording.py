@@ -134,20 +134,6 @@ def difference(interval: Interval, unit: str) -> str:
     return text.replace(" %", " points", 1) if unit == "%" else text
 
 
-def duration(seconds: float) -> str:
-    """A time for reading: "< 0.1 s", "0.4 s", "48 s", "12 min 5 s", "2 h 3 min"."""
-    if seconds < 0.05:
-        return "< 0.1 s"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
 def listing(items: Sequence[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""

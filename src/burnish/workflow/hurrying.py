@@ -50,7 +50,7 @@ def draw(budget: Budget, settings: Settings, sources: tuple[Any, ...]) -> Draw |
             learned = max(0.0, left - everything / LOOKED_THROUGH) * LEARNED
             return min(1.0, max(learned, LEAST) / everything)
 
-        return float(budget.decide(f"share that is read of {records:,} records", chosen))
+        return float(budget.decide("share of the records that is read", chosen))
 
     return Draw(share, settings.seed)
 

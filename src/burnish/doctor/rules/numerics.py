@@ -297,8 +297,12 @@ def _ignored_columns(exam: Examination, x: NDArray[Any]) -> NDArray[np.integer]:
     draws = [nulls.random_draw(exam.gauger, exam.start.params, draw) for draw in range(DRAWS)]
     outputs = [np.asarray(exam.lab.apply(params, x)) for params in draws]
     weights = np.random.default_rng(0).normal(size=outputs[0].shape)  # the sum of some outputs is always 1
-    slopes = quick(jax.grad(lambda rows, params: jnp.sum(weights * exam.subject.apply(params, rows))))
-    still = np.all([np.abs(np.asarray(slopes(x, params))).max(axis=0) == 0 for params in draws], axis=0)
+    apply = exam.subject.apply
+    slopes = exam.lab.programs.of(
+        ("slopes of inputs", apply),
+        lambda: quick(jax.grad(lambda rows, params, weights: jnp.sum(weights * apply(params, rows)))),
+    )
+    still = np.all([np.abs(np.asarray(slopes(x, params, weights))).max(axis=0) == 0 for params in draws], axis=0)
     if not still.any():
         return np.empty(0, int)
     changed = np.where(still, 2 * x + 1, x).astype(x.dtype)  # what is rounded has no slope either
