@@ -101,8 +101,11 @@ def decays(optimizer: Answers) -> bool:
 def _linear_in_parameters(optimizer: Answers, state: Any) -> bool:
     """Whether the answer to one gradient changes with the parameters as much from 0 to 1 as from 1 to 2 times them."""
     ones = jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), optimizer.params)
+    params = jax.device_get(optimizer.params)  # what follows is on the host: JAX would compile it for each shape
     zero, once, twice = (
-        optimizer.update(ones, state, jax.tree.map(lambda leaf, t=times: t * leaf, optimizer.params))[0]
+        jax.device_get(
+            optimizer.update(ones, state, jax.tree.map(lambda leaf, t=times: leaf * leaf.dtype.type(t), params))[0]
+        )
         for times in (0, 1, 2)
     )
     first, second = (jax.tree.map(lambda b, a: b - a, later, sooner) for later, sooner in ((once, zero), (twice, once)))

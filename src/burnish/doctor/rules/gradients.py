@@ -171,6 +171,7 @@ def _ascent(exam: Examination) -> Iterable[Found]:
         yield NU2.found("The gradient points the other way: uphill.", arm=OWN_DERIVATIVES)
         return
     there, back = (exam.answers.to(jax.tree.map(lambda g, s=sign: s * g, exam.gradient))[0] for sign in (1, -1))
+    there, back = jax.device_get((there, back))  # JAX would compile a difference of each shape
     found = optimisers.cosine(exam.gradient, jax.tree.map(lambda one, other: one - other, there, back))
     if found > ROUNDING:
         yield NU2.found(

@@ -129,8 +129,9 @@ def _adams(how: str = "") -> tuple[Arm, ...]:
 
 def _is_adam(exam: Examination) -> bool:
     ask = exam.lab.programs.of(("update", ADAM), lambda: quick(partial(optimisers.update, ADAM)))
+    begin = exam.lab.programs.of(("state", ADAM), lambda: quick(ADAM.init))
     params = exam.start.params
-    return optimisers.alike(exam.answers, optimisers.Answers(ask, ADAM.init(params), params), exam.gradient)
+    return optimisers.alike(exam.answers, optimisers.Answers(ask, begin(params), params), exam.gradient)
 
 
 def _with_adam(subject: Subject) -> Subject:
