@@ -67,6 +67,18 @@ def gained(subject):
     )
 
 
+def test_what_a_cure_leaves_unused_is_no_frozen_parameter():
+    """The gain behind a last layer that a cure has taken for the outputs; what was unused before is told."""
+    sick = gained(HEALTHY)
+    sick = replace(sick, init=lambda key, init=sick.init: {**init(key), "idle": jnp.ones(2)})
+    cured = replace(sick, apply=lambda params, x: HEALTHY.apply(params["net"], x))
+
+    assert [one.finding.where for one in RULE["NU3"].look(Examination(cured))] == ["['gain']"]
+    [left] = RULE["NU3"].look(Examination(cured, after=Examination(sick)))
+    assert "gain" not in left.finding.evidence
+    assert left.finding.where == "['idle']"
+
+
 @pytest.mark.parametrize("code", ["NU8", "NN8"])
 def test_outputs_that_are_nothing_at_the_start_are_no_constant(code):
     assert told(code, gained(HEALTHY)) == []

@@ -97,6 +97,7 @@ class Examination:
     ) -> None:
         subject = subject.understood()
         self.subject, self.baseline_error = subject, baseline_error
+        self.original: Examination = self if after is None else after.original  # before any cure
         self.lab: Lab = Lab(subject, None if after is None else after.lab.programs)
         self.gauger: Gauger = Gauger(self.lab)
         self._labs: dict[str, Lab] = {}

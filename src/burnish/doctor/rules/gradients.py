@@ -190,6 +190,9 @@ def _frozen(exam: Examination) -> Iterable[Found]:
     disconnected, alone = (
         [name for name in names if not name.startswith(meant)] for names in (_disconnected(exam), left_alone(exam))
     )
+    if disconnected and exam.original is not exam:  # what one of our own cures has left unused is no fault
+        before = _disconnected(exam.original)
+        disconnected = [name for name in disconnected if name in before]
     if disconnected:
         yield NU3.found(
             f"The cost does not depend on {listed(disconnected)}, or not so that it can be learned: the gradient is 0 "
