@@ -15,6 +15,7 @@ from pathlib import Path
 from burnish import techniques
 from burnish.stats import false_alarms
 from burnish.techniques import register
+from burnish.units import percent
 from burnish.workflow import rule_book
 
 PAGE = Path(__file__).with_name("commands.md")
@@ -127,7 +128,7 @@ rejects a hypothesis, with the size of the effect; a *probe* changes one thing a
 passing, and makes suspicious only. A *fault* is false of every healthy run, a *limit* is what holds a network back, a
 *note* is worth knowing.
 
-All tests of a run together raise a false alarm with a chance of at most {total:.0%}. Each has a fixed part of it
+All tests of a run together raise a false alarm with a chance of at most {percent(total)}. Each has a fixed part of it
 (*false alarms* below), and within it corrects for the columns, classes or slices that it looks at; proofs need none.
 The trainings that `burnish diagnose` examines have a chance of their own. [Decision {decision}](decisions/{page}) has
 the reasons, and `bench/data_rules.py` counts.
@@ -155,7 +156,7 @@ def rules_page() -> str:
 
 
 def _rule(entry: rule_book.Entry) -> str:
-    part = "" if entry.false_alarms is None else f"- False alarms: at most {entry.false_alarms:.3%} of runs\n"
+    part = "" if entry.false_alarms is None else f"- False alarms: at most {percent(entry.false_alarms, 3)} of runs\n"
     asked = ", ".join(f"`{name}`" for name in entry.asked_by)
     return (
         f"{entry.title} ({entry.severity}, by {entry.evidence})\n\n- When: {entry.when}\n"

@@ -1,4 +1,4 @@
-"""Times and sizes as people write them. Imports nothing that takes time: options are read before anything else."""
+"""Times, sizes and shares as people write them. Imports nothing that takes time: options are read before all else."""
 
 from __future__ import annotations
 
@@ -48,3 +48,10 @@ def parse_image_size(text: str) -> tuple[int, int]:
     if not found:
         raise ValueError(f"{text!r} is not a size: write 32 or 32x48 (height x width)")
     return int(found[1]), int(found[2] or found[1])
+
+
+def percent(share: float, decimals: int | None = None) -> str:
+    """A share as a percentage: with so many decimals, or with two significant digits ('0.34 %', '12 %', '100 %')."""
+    if decimals is None:
+        decimals = 0 if share >= 0.1 or share == 0 else -1
+    return f"{100 * share:.{decimals}f} %" if decimals >= 0 else f"{100 * share:.2g} %"

@@ -104,7 +104,7 @@ def test_dead_and_saturated_layers_are_notes_about_the_later_half():
         ("NN5", "hidden layer 2", Severity.NOTE),
         ("NN6", "hidden layer 3", Severity.NOTE),
     ]
-    assert found[0].evidence.startswith("80%")
+    assert found[0].evidence.startswith("80 %")
 
 
 def test_numbers_that_are_not_finite_are_a_fault_with_the_place():

@@ -266,11 +266,11 @@ def test_residual_quantiles_are_of_predicted_minus_observed():
     item = summary.Predictions("test", (0.0,) * 101, tuple((float(i),) for i in range(101)))
 
     assert predicted.residual_quantiles(item) == (
-        ("5%", 5.0),
-        ("25%", 25.0),
-        ("50%", 50.0),
-        ("75%", 75.0),
-        ("95%", 95.0),
+        ("5 %", 5.0),
+        ("25 %", 25.0),
+        ("50 %", 50.0),
+        ("75 %", 75.0),
+        ("95 %", 95.0),
     )
 
 

@@ -87,7 +87,7 @@ def test_training_images_are_shown_as_they_are_and_as_training_saw_them(problem)
     as_it_is = opened(found.augmented[0][0])
     assert any((as_it_is == image[:, :, 0]).all() for image in problem.table[IMAGE].values[12:])
     assert any((opened(seen) != as_it_is).any() for seen in found.augmented[0][1:])
-    assert "mirrored left to right in 50% of the cases and moved by up to 25% of the side" in found.augmentation
+    assert "mirrored left to right in 50 % of the cases and moved by up to 25 % of the side" in found.augmentation
     assert "mixup, not shown" in found.augmentation
 
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from scipy import stats as distributions
 
 from burnish.data import affine
-from burnish.data.observation import Observation, View, blocks, counted, listed, numbers, percent
+from burnish.data.observation import Observation, View, blocks, counted, listed, numbers
 from burnish.data.table import Column, Kind, Physical
 from burnish.stats import false_alarms
+from burnish.units import percent
 
 # A stand-in for "missing" repeats: at least so many rows, and at least such a share of those with a value.
 CODE_ROWS = 5

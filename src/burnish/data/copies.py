@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.data.fold import Split
-from burnish.data.observation import Observation, View, blocks, counted, percent
+from burnish.data.observation import Observation, View, blocks, counted
 from burnish.data.table import Column, Physical
 from burnish.stats import false_alarms, interval
+from burnish.units import percent
 
 # Leaving out a column of values that meet by chance makes many more rows meet; leaving one out of copies makes none.
 # Copies: less than so many times as many equal pairs without any one column.

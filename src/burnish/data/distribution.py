@@ -11,9 +11,10 @@ from scipy import stats as distributions
 
 from burnish import errors
 from burnish.data import deal, split
-from burnish.data.observation import Observation, View, counted, listed, numbers, percent, shown
+from burnish.data.observation import Observation, View, counted, listed, numbers, shown
 from burnish.data.table import Column, Kind
 from burnish.stats import false_alarms, interval, multiplicity, two_sample
+from burnish.units import percent
 
 ALPHA = 0.01  # chance of a false alarm of one comparison by itself; in an audit it is a share of that of all rules
 

@@ -14,9 +14,10 @@ from burnish.data.audit import Audit
 from burnish.data.fold import Split
 from burnish.data.image_copies import ImageCopies
 from burnish.data.images import FILE, OTHER_NAME, ImageDataset, texts_of
-from burnish.data.observation import Observation, View, counted, listed, percent
+from burnish.data.observation import Observation, View, counted, listed
 from burnish.data.split import DEV_FILE, MAIN, TEST_FILE, Plan
 from burnish.data.table import Column, Kind, Table
+from burnish.units import percent
 
 # Share of images from which on broken or blank ones are a limit, and not a note: they move an error by as much.
 SHARE_MATTERS = 0.01

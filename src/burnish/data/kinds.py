@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.data import dressed, table
+from burnish.units import percent
 
 # Rows from which "no value comes twice" says something. Of 20 draws from 100 equally likely values all are distinct in
 # 13 % of cases, of 30 in 1 %: below this many rows an honest category may look like an identifier.
@@ -197,7 +198,7 @@ def _text(facts: _Facts, is_target: bool) -> tuple[table.Kind, str]:
         if share == 1:
             return table.Kind.TEXT, f"its {few} different values are numbers, but for commas or signs in them"
         others = "write the others as numbers, or leave them empty"
-        return table.Kind.TEXT, f"{share:.0%} of its {few} different values are numbers, and not all: {others}"
+        return table.Kind.TEXT, f"{percent(share)} of its {few} different values are numbers, and not all: {others}"
     if not is_target and rows < 2 * few and (words := _mean_words(facts)) >= PROSE_WORDS:
         return table.Kind.TEXT, f"free text: {few} different values of {words:.0f} words on average"
     if few > NEARLY_UNIQUE * rows:

@@ -89,8 +89,3 @@ def listed(names: Sequence[str]) -> str:
 def counted(count: int, one: str, many: str = "") -> str:
     """'1 row', '2,000 rows'."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def percent(share: float) -> str:
-    """A share as a percentage with two significant digits: '0.34 %', '12 %', '100 %'."""
-    return f"{100 * share:.0f} %" if share >= 0.1 or share == 0 else f"{100 * share:.2g} %"

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.data import split
-from burnish.data.observation import Observation, View, counted, listed, numbers, percent, shown
+from burnish.data.observation import Observation, View, counted, listed, numbers, shown
 from burnish.data.table import Column, Physical
 from burnish.stats import false_alarms
+from burnish.units import percent
 
 # Share of the rows that one value has to hold, before the other rows are those "in which the column has a value": a
 # choice. Zeros of amounts that were not spent hold as much; one of many equal measurements does not.

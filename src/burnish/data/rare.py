@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from burnish.data.observation import Observation, View, counted, listed, percent
+from burnish.data.observation import Observation, View, counted, listed
+from burnish.units import percent
 
 RARE_SHARE = 0.2  # a class is rare below this share of an even one: 10 % of two classes, 2 % of ten
 RARE_ROWS = 30  # fewer rows of a class than this cannot be learned or judged (a note, after DA21)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from burnish.diagnosis.budget import ErrorBudget, ErrorName
 from burnish.diagnosis.finding import Finding, Severity
 from burnish.stats import interval
+from burnish.units import percent
 
 
 def verdict(budget: ErrorBudget) -> tuple[Finding, ...]:
@@ -91,7 +92,7 @@ def _variance_evidence(budget: ErrorBudget) -> str:
         f"Its {errors.name} is {_with_range(errors.train, say)} on rows it learned from and "
         f"{_with_range(errors.train_dev or errors.dev, say)} on new ones like them: "
         f"a gap of {_with_range(budget.variance, say)}. "
-        f"Probability that this is the largest part of the error: {budget.largest['variance']:.0%}."
+        f"Probability that this is the largest part of the error: {percent(budget.largest['variance'])}."
     )
 
 

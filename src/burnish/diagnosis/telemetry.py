@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from burnish.diagnosis.finding import Finding, Severity
 from burnish.train.work import Telemetry
+from burnish.units import percent
 
 Floats = NDArray[np.float64]
 
@@ -164,8 +165,8 @@ def _dead(seen: Telemetry, layer: int) -> Finding | None:
         "NN5",
         f"Many units of {name} are dead",
         Severity.NOTE,
-        f"{share:.0%} or more of its units gave 0 on every row of each mini-batch seen in the later half of training, "
-        "and learned nothing there. The others may be enough.",
+        f"{percent(share)} or more of its units gave 0 on every row of each mini-batch seen in the later "
+        "half of training, and learned nothing there. The others may be enough.",
         "A lower learning rate, GELU or SiLU in the place of ReLU, or batch normalisation.",
         where=name,
     )
@@ -180,8 +181,8 @@ def _saturated(seen: Telemetry, layer: int) -> Finding | None:
         "NN6",
         f"Many units of {name} are saturated",
         Severity.NOTE,
-        f"{share:.0%} or more of its units were so near to ±1 on nearly every row seen in the later half of training "
-        "that hardly any gradient passes them.",
+        f"{percent(share)} or more of its units were so near to ±1 on nearly every row seen in the later "
+        "half of training that hardly any gradient passes them.",
         "Smaller starting weights, ReLU or GELU in the place of tanh, or batch normalisation.",
         where=name,
     )

@@ -15,6 +15,7 @@ from scipy import stats as distributions
 
 from burnish.diagnosis.finding import Finding, Severity
 from burnish.train.work import Curve, Ending
+from burnish.units import percent
 
 Floats = NDArray[np.float64]
 
@@ -168,7 +169,7 @@ def _steps_too_large(curve: Curve, rise: _Rise, unit: str) -> Finding:
         "OP1",
         "The learning rate is probably too high",
         Severity.LIMIT,
-        f"The training cost itself rose again by {rise.share:.0%} after {unit} {curve.epoch[rise.place]:g}, "
+        f"The training cost itself rose again by {percent(rise.share)} after {unit} {curve.epoch[rise.place]:g}, "
         "which learning by heart cannot do.",
         "A lower learning rate, warm-up, or gradient clipping.",
     )
@@ -181,8 +182,8 @@ def _too_many_epochs(curve: Curve, rise: _Rise, unit: str, *, best_kept: bool) -
         "BV11",
         f"It was trained for too many {unit}s",
         Severity.NOTE,
-        f"After {unit} {curve.epoch[rise.place]:g} the dev cost rose by {rise.share:.0%} while the training cost fell. "
-        + kept,
+        f"After {unit} {curve.epoch[rise.place]:g} the dev cost rose by {percent(rise.share)} while the "
+        "training cost fell. " + kept,
         f"Early stopping {stop}; regularisation may turn it into a gain.",
     )
 
@@ -203,7 +204,7 @@ def _too_few_epochs(curve: Curve, gain: float, unit: str) -> Finding:
 
 def _by(gain: float) -> str:
     """A gain that a straight line foretells, in words: the line may lead below 0, the cost does not."""
-    return f"{gain:.0%}" if gain < MOST_FORETOLD else "half of it"
+    return percent(gain) if gain < MOST_FORETOLD else "half of it"
 
 
 def _stopped_too_early(curve: Curve, unit: str) -> tuple[Finding, ...]:

@@ -11,11 +11,12 @@ import optax
 from jaxtyping import Array
 from numpy.typing import NDArray
 
-from burnish.data.observation import counted, listed, percent
+from burnish.data.observation import counted, listed
 from burnish.doctor import reach
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import quick
 from burnish.doctor.rule import FEW, ROUNDING
+from burnish.units import percent
 
 Floats = NDArray[np.float64]
 

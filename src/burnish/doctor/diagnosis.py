@@ -18,14 +18,15 @@ from burnish.doctor.course import Cause, Course
 from burnish.doctor.examination import FALSE_ALARMS, Examination, TimeUp
 from burnish.doctor.rules import RULES
 from burnish.doctor.subject import Rows, Subject, beginnings
+from burnish.units import percent
 
 T = TypeVar("T")
 SCHEMA_VERSION = 2
 # Options that are whole numbers, and numbers of a subject that cures alone set.
 WHOLE, OF_CURES = ("batch_size", "epochs", "seed"), ("rate", "penalised")
 LOOKED = (
-    f"Nothing found by {len(RULES)} rules, whose probes and tests of rows are held to {FALSE_ALARMS:.0%} false alarms "
-    "in all."
+    f"Nothing found by {len(RULES)} rules, whose probes and tests of rows are held to "
+    f"{percent(FALSE_ALARMS)} false alarms in all."
 )
 
 

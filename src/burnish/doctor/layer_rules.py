@@ -19,6 +19,7 @@ from burnish.doctor.gauges import DEAD, DEEP, SATURATED, Gauge
 from burnish.doctor.lab import Change
 from burnish.doctor.watched import Watched
 from burnish.stats import interval
+from burnish.units import percent
 
 # Tests among which the chance of a false alarm is divided: gradients, activations, first loss, dead, saturated.
 TESTS = 5
@@ -194,8 +195,8 @@ def _units(seen: Watched, alpha: float) -> Iterable[Finding]:
                     code,
                     title,
                     Severity.LIMIT if low > normal + MOST else Severity.NOTE,
-                    f"{share:.0%} of the {layer.units} units of {layer.name} {said} of {rows:,} rows; of right draws "
-                    f"at most {normal:.0%}.",
+                    f"{percent(share)} of the {layer.units} units of {layer.name} {said} of {rows:,} rows; "
+                    f"of right draws at most {percent(normal)}.",
                     remedy,
                     where=layer.name,
                 )

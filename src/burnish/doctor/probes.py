@@ -19,6 +19,7 @@ from burnish.doctor.lab import Lab, Training
 from burnish.doctor.subject import Task
 from burnish.stats import paired
 from burnish.stats.interval import Statistic
+from burnish.units import percent
 
 Floats = NDArray[np.float64]
 
@@ -148,7 +149,7 @@ def said(probed: Probed, *, task: Task, whole: bool) -> str:
             f"({gain.low:.3g} to {gain.high:.3g}) {starts}."
         )
     return (
-        f"the dev error is {probed.treatment:.1%} in place of {probed.control:.1%}, lower by "
+        f"the dev error is {percent(probed.treatment, 1)} in place of {percent(probed.control, 1)}, lower by "
         f"{100 * gain.value:.1f} points ({100 * gain.low:.1f} to {100 * gain.high:.1f}) {starts}."
     )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from burnish.data.table import Column, Physical
 from burnish.errors import DataError
+from burnish.units import percent
 
 Floats = NDArray[np.float64]
 Rule = Literal["plain", "signed_log", "smooth_clip", "none"]
@@ -267,7 +268,7 @@ class BooleanPlan:
     def describe(self) -> tuple[str, str]:
         """What is done, and why."""
         gap = "; missing in training rows: a second flag" if self.indicator else ""
-        return "flag", f"true or false, true in {self.share:.1%} of the training rows{gap}"
+        return "flag", f"true or false, true in {percent(self.share, 1)} of the training rows{gap}"
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> BooleanPlan:

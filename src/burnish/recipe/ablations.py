@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from burnish.recipe import of_images, remedies
 from burnish.train.configuration import Configuration, Initializer, Optimizer
+from burnish.units import percent
 
 # Learning rates that a rival of Adam's is tried at: steps of three from the rate that was chosen for Adam's kind of
 # step, whose size does not follow the gradient's.
@@ -207,7 +208,7 @@ def _residual(n: Network) -> Technique | str:
     return Technique("residual", "Residual blocks", "residual blocks", "none", c.residual, (Arm(other),))
 
 
-def _change(name: str, title: str, shown: str, **strengths: float) -> Maker:
+def _change(name: str, title: str, shown: Callable[..., str], **strengths: float) -> Maker:
     """A change of images in training, taken away whole or put in with these strengths."""
 
     def make(n: Network) -> Technique:
@@ -215,7 +216,7 @@ def _change(name: str, title: str, shown: str, **strengths: float) -> Maker:
         there = any(own.values())
         used = own if there else strengths
         other: dict[str, float] = dict.fromkeys(strengths, 0.0) if there else strengths
-        with_it = shown.format(*used.values())
+        with_it = shown(*used.values())
         return Technique(name, title, with_it, "none", there, (Arm(replace(n.configuration, **other)),))  # type: ignore[arg-type]
 
     return make
@@ -325,18 +326,23 @@ MAKERS: tuple[tuple[str, Maker], ...] = (
 # What only a network of images has, before all else: what it is shown matters more than how it steps. Residual blocks
 # come last, as a network with them trains three times as long.
 OF_IMAGES: tuple[tuple[str, Maker], ...] = (
-    ("Shifted images", _change("shift", "Shifted images", "up to {:.0%} of a side", shift=of_images.SHIFT)),
-    ("Mirrored images", _change("flip", "Mirrored images", "{:.0%} of them", flip=of_images.FLIP)),
-    ("Turned images", _change("rotation", "Turned images", "up to {:.0f}°", rotation=of_images.ROTATION)),
-    ("Cropped images", _change("crop", "Cropped images", "up to {:.0%} of a side", crop=of_images.CROP)),
-    (
-        "Other light",
-        _change(
-            *("light", "Other light", "brightness ± {:.0%}, contrast ± {:.0%}"),
-            brightness=of_images.LIGHT,
-            contrast=of_images.LIGHT,
-        ),
+    *(
+        (title, _change(name, title, shown, **strengths))
+        for name, title, shown, strengths in (
+            ("shift", "Shifted images", lambda by: f"up to {percent(by)} of a side", {"shift": of_images.SHIFT}),
+            ("flip", "Mirrored images", lambda part: f"{percent(part)} of them", {"flip": of_images.FLIP}),
+            ("rotation", "Turned images", lambda by: f"up to {by:.0f}°", {"rotation": of_images.ROTATION}),
+            ("crop", "Cropped images", lambda by: f"up to {percent(by)} of a side", {"crop": of_images.CROP}),
+            (
+                *(
+                    "light",
+                    "Other light",
+                    lambda one, other: f"brightness ± {percent(one)}, contrast ± {percent(other)}",
+                ),
+                {"brightness": of_images.LIGHT, "contrast": of_images.LIGHT},
+            ),
+            ("cutout", "Cutout", lambda side: f"{percent(side)} of a side", {"cutout": of_images.CUTOUT}),
+        )
     ),
-    ("Cutout", _change("cutout", "Cutout", "{:.0%} of a side", cutout=of_images.CUTOUT)),
     ("Residual blocks", _residual),
 )

@@ -12,6 +12,7 @@ from typing import Literal
 
 from burnish.recipe import of_images
 from burnish.train.configuration import Configuration
+from burnish.units import percent
 
 Cause = Literal["bias", "variance", "mismatch", "optimisation"]
 Task = Literal["classification", "regression"]
@@ -338,25 +339,25 @@ REMEDIES: tuple[Remedy, ...] = (
         of="images",
     ),
     Remedy(
-        "shift", f"Images moved by up to {of_images.SHIFT:.0%}", "variance", of_images.moved, 1.05, 0.15, _VARIANCE,
-        "Where in the image a thing stands says nothing about what it is.", of="images",
+        "shift", f"Images moved by up to {percent(of_images.SHIFT)}", "variance", of_images.moved, 1.05, 0.15,
+        _VARIANCE, "Where in the image a thing stands says nothing about what it is.", of="images",
     ),
     Remedy(
         "rotation", f"Images turned by up to {of_images.ROTATION:g}°", "variance", of_images.turned, 1.05, 0.10,
         _VARIANCE, "A thing that stands a little askew is the same thing.", of="images",
     ),
     Remedy(
-        "crop", f"Images cropped by up to {of_images.CROP:.0%}", "variance", of_images.cropped, 1.05, 0.10, _VARIANCE,
-        "A thing that is nearer, or partly out of sight, is the same thing.", of="images",
+        "crop", f"Images cropped by up to {percent(of_images.CROP)}", "variance", of_images.cropped, 1.05, 0.10,
+        _VARIANCE, "A thing that is nearer, or partly out of sight, is the same thing.", of="images",
     ),
     Remedy(
-        "light", f"Brightness and contrast changed by up to {of_images.LIGHT:.0%}", "variance",
+        "light", f"Brightness and contrast changed by up to {percent(of_images.LIGHT)}", "variance",
         of_images.relit, 1.05, 0.06, _VARIANCE, "The lamp says nothing about the thing.",
         of="images",
     ),
     Remedy(
-        "cutout", f"Squares of {of_images.CUTOUT:.0%} of the side blanked out", "variance", of_images.blanked, 1.05,
-        0.10, _VARIANCE, "The network has to look at more than one mark of a thing.", of="images",
+        "cutout", f"Squares of {percent(of_images.CUTOUT)} of the side blanked out", "variance", of_images.blanked,
+        1.05, 0.10, _VARIANCE, "The network has to look at more than one mark of a thing.", of="images",
     ),
     Remedy(
         "label-smoothing", f"Label smoothing {LABEL_SMOOTHING:g}", "variance", _label_smoothing, 1.0, 0.08, _VARIANCE,

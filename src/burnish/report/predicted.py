@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from burnish.report import figures, svg, wording
 from burnish.report.summary import Predictions, Summary
 from burnish.stats import interval
+from burnish.units import percent
 
 POINTS_SHOWN = 700  # keeps the drawing under 60 kB
 CLASSES_SHOWN = 20  # a larger confusion matrix is illegible on a phone
@@ -85,7 +86,7 @@ def reliability(item: Predictions) -> str:
     svg.ticks(axes, "y", shares=True, most=5)
     svg.y_title(axes, "how often it was right")
     svg.x_title(axes, "how sure the model was")
-    said = "; ".join(f"said {b.said:.0%}, right {b.came.value:.0%} of {b.rows} rows" for b in bins)
+    said = "; ".join(f"said {percent(b.said)}, right {percent(b.came.value)} of {b.rows} rows" for b in bins)
     return svg.finish(axes, "reliability", f"Reliability diagram: {said}.")
 
 
@@ -191,7 +192,7 @@ def residual_quantiles(item: Predictions) -> tuple[tuple[str, float], ...]:
     """Quantiles of predicted minus observed, in the target's unit."""
     observed, predicted = _pairs(item)
     values = np.quantile(predicted - observed, QUANTILES)
-    return tuple((f"{share:.0%}", float(value)) for share, value in zip(QUANTILES, values, strict=True))
+    return tuple((f"{percent(share)}", float(value)) for share, value in zip(QUANTILES, values, strict=True))
 
 
 def _pairs(item: Predictions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

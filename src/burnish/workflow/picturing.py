@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +19,7 @@ from burnish.predictor.simple import AnyPredictor
 from burnish.report import pictures, wording
 from burnish.report import summary as records
 from burnish.train.configuration import Configuration
+from burnish.units import percent
 from burnish.workflow.finishing import Chosen, Finished
 from burnish.workflow.problem import Problem
 
@@ -25,15 +27,15 @@ MISTAKES, EXPLAINED = 18, 6  # shown, and of these with what the answer rests on
 SHEET, CHANGES = 6, 8  # images of the contact sheet, and changes of each
 PAIRS = 8  # of near duplicates
 
-# How each change is said; the value stands in for {}.
-SAID = {
-    "flip": "mirrored left to right in {:.0%} of the cases",
-    "crop": "cropped by up to {:.0%} of the sides",
-    "rotation": "turned by up to {:.0f}°",
-    "shift": "moved by up to {:.0%} of the side",
-    "brightness": "made brighter or darker by up to {:.0%}",
-    "contrast": "changed in contrast by up to {:.0%}",
-    "cutout": "blanked out in a square of {:.0%} of the side",
+# How each change is said, by its value.
+SAID: dict[str, Callable[[float], str]] = {
+    "flip": lambda by: f"mirrored left to right in {percent(by)} of the cases",
+    "crop": lambda by: f"cropped by up to {percent(by)} of the sides",
+    "rotation": lambda by: f"turned by up to {by:.0f}°",
+    "shift": lambda by: f"moved by up to {percent(by)} of the side",
+    "brightness": lambda by: f"made brighter or darker by up to {percent(by)}",
+    "contrast": lambda by: f"changed in contrast by up to {percent(by)}",
+    "cutout": lambda by: f"blanked out in a square of {percent(by)} of the side",
 }
 
 
@@ -101,7 +103,7 @@ def _sheet(
     seen = [augment(random_bits.stream(jnp.uint32(0), k), images, strengths) for k in range(CHANGES)]
     shown = [np.asarray(image).round().astype(np.uint8) for image in (images, *seen)]
     sheet = tuple(tuple(pictures.png(image[k]) for image in shown) for k in range(len(chosen)))
-    done = [SAID[name].format(value) for name, value in strengths._asdict().items() if value > 0]
+    done = [SAID[name](value) for name, value in strengths._asdict().items() if value > 0]
     said = f"Each training image was, anew in every step, {wording.listing(done)}."
     return sheet, said + (" Then it was mixed with another (mixup, not shown)." if mixed else "")
 

@@ -14,6 +14,7 @@ from burnish.diagnosis import budget
 from burnish.diagnosis.finding import Finding
 from burnish.report import summary as records
 from burnish.tune import guarantee, importance, shape_table
+from burnish.units import percent
 from burnish.workflow import advising, budgeting, diagnosis, learning, picturing, prediction_rules
 from burnish.workflow.baselines import Baselines
 from burnish.workflow.candidates import Candidate
@@ -253,7 +254,7 @@ def _stability(searched: Search, seed: int) -> str:
         return ""
     chance = guarantee.rank_stability(np.stack([c.losses for c in searched.survivors]), seed)
     count = len(searched.survivors)
-    return f" Among the {count} trained to the end, the one that looks best is so with probability {chance:.0%}."
+    return f" Among the {count} trained to the end, the one that looks best is so with probability {percent(chance)}."
 
 
 def _importance(searched: Search, seed: int) -> tuple[records.Importance, ...]:

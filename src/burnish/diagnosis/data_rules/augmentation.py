@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from burnish.data.observation import percent
 from burnish.diagnosis.data_rules import models
 from burnish.diagnosis.data_rules.rows import Rows, some
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.stats import interval, paired
+from burnish.units import percent
 
 # A choice: of fewer rows an accuracy is known to ± 7 points at best (Clopper and Pearson 1934).
 FEWEST_ROWS = 200

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats as distributions
 
-from burnish.data.observation import percent
 from burnish.diagnosis.data_rules import models
 from burnish.diagnosis.data_rules.rows import Rows, some
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.stats import interval, multiplicity
+from burnish.units import percent
 
 # Within the 5 to 10 that Kohavi (1995) finds best for telling models apart; each fold is one more fit.
 FOLDS = 5

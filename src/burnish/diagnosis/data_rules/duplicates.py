@@ -10,7 +10,6 @@ from sklearn import neighbors
 
 from burnish.data import copies
 from burnish.data.fold import Fold, Split
-from burnish.data.observation import percent
 from burnish.data.table import Kind
 from burnish.diagnosis.budget import practical_size
 from burnish.diagnosis.data_rules import models
@@ -18,6 +17,7 @@ from burnish.diagnosis.data_rules.rows import Floats, Rows, some
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.stats import interval
+from burnish.units import percent
 
 # Rows whose neighbours are looked for, in how many others.
 ASKED, AMONG = 1_000, 5_000

@@ -10,12 +10,13 @@ from scipy import special
 
 from burnish.data import affine
 from burnish.data.columns import apart, code_for_missing
-from burnish.data.observation import counted, listed, percent
+from burnish.data.observation import counted, listed
 from burnish.diagnosis.data_rules import models
 from burnish.diagnosis.data_rules.rows import Floats, Rows, some
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.stats import interval, paired
+from burnish.units import percent
 
 # A choice: half of the rows fit and half judge, 20 each.
 FEWEST_ROWS = 40

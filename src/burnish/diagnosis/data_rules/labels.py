@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from burnish import errors
 from burnish.data import copies, distribution
-from burnish.data.observation import percent
 from burnish.diagnosis.data_rules import models
 from burnish.diagnosis.data_rules.rows import Floats, Rows, some
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.stats import interval, two_sample
+from burnish.units import percent
 
 # Within the 5 to 10 that Kohavi (1995) finds best for telling models apart; each fold is one more fit.
 FOLDS = 5

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from burnish.data import giveaway
-from burnish.data.observation import percent
 from burnish.data.table import Kind
 from burnish.diagnosis.data_rules import models
 from burnish.diagnosis.data_rules.leaks import view
@@ -15,6 +14,7 @@ from burnish.diagnosis.data_rules.rows import Floats, Rows, some
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.stats import paired
+from burnish.units import percent
 
 # A choice: the latest fifth, which judges, then has 40 rows.
 FEWEST_ROWS = 200

@@ -11,12 +11,13 @@ from scipy import stats as distributions
 
 from burnish import errors
 from burnish.data import distribution
-from burnish.data.observation import counted, listed, percent
+from burnish.data.observation import counted, listed
 from burnish.diagnosis.data_rules import models
 from burnish.diagnosis.data_rules.rows import Rows, some
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.stats import interval, paired, two_sample
+from burnish.units import percent
 
 # Rows of a part, and of a class, below which nothing is compared.
 FEWEST_ROWS, FEWEST_OF_CLASS = 40, 10

@@ -11,6 +11,7 @@ from burnish.diagnosis.data_rules import models
 from burnish.diagnosis.data_rules.rows import Floats, Rows, some
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Evidence, Finding, Severity
+from burnish.units import percent
 
 # A chance above which nothing was seen. Were 0.2 asked for, as often, one in five targets that nothing predicts would
 # go unnamed.
@@ -67,7 +68,7 @@ def unlearnable(rows: Rows, alpha: float) -> Iterator[Finding]:
     yield DA26.finding(
         "Models of three families (linear, nearest neighbours, trees) predict held-out targets no better than targets "
         f"that are dealt at random, on {seen:,} rows. An association of {smallest:.2f} or more (0: none, 1: perfect) "
-        f"would have gone unseen with a chance of {alpha:.2%}.",
+        f"would have gone unseen with a chance of {percent(alpha, 2)}.",
     )
 
 

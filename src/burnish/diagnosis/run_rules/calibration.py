@@ -11,6 +11,7 @@ from scipy import optimize, special
 from burnish.diagnosis.described import Described
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.stats import interval, paired
+from burnish.units import percent
 
 Floats = NDArray[np.float64]
 
@@ -62,8 +63,9 @@ def miscalibrated(
     right = interval.estimate((probabilities.argmax(axis=1) != y).astype(float), "error", groups=groups)
     off = calibration_error(sure, (probabilities.argmax(axis=1) == y).astype(np.float64))
     yield BV13.finding(
-        f"It says its class with a probability of {sure.mean():.1%} on average and is right in {1 - right.value:.1%} "
-        f"({1 - right.high:.1%} to {1 - right.low:.1%}); calibration error {off:.1%}. "
+        f"It says its class with a probability of {percent(sure.mean(), 1)} on average and is right in "
+        f"{percent(1 - right.value, 1)} "
+        f"({percent(1 - right.high, 1)} to {percent(1 - right.low, 1)}); calibration error {percent(off, 1)}. "
         f"With its logits divided by {best:.2f} the log-loss falls by {gain.value:.4f} nats ({gain.low:.4f} to "
         f"{gain.high:.4f}), on rows that did not choose this number."
     )

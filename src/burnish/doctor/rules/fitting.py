@@ -18,6 +18,7 @@ from burnish.doctor.rule import Found, Rule, Trial
 from burnish.doctor.rules.steps import ADAM
 from burnish.doctor.subject import Subject
 from burnish.stats import paired
+from burnish.units import percent
 
 Floats = NDArray[np.float64]
 
@@ -140,7 +141,8 @@ def _done_early(exam: Examination) -> Iterable[Found]:
     done = int(followed.steps[int(np.argmax(low))])
     if done < EARLY * exam.subject.steps:
         yield OP16.found(
-            f"The dev loss is as low as it gets, within {AS_LOW:.0%}, after {done:,} of {exam.subject.steps:,} steps."
+            f"The dev loss is as low as it gets, within {percent(AS_LOW)}, after {done:,} of "
+            f"{exam.subject.steps:,} steps."
         )
 
 

@@ -18,6 +18,7 @@ from burnish.doctor.examination import Examination
 from burnish.doctor.rule import Rule, Trial
 from burnish.doctor.rules import data
 from burnish.doctor.subject import Rows, Subject
+from burnish.units import percent
 
 # A condition number of the inputs' second moments, or a size, from which standardising is worth a probe. The probe
 # decides.
@@ -105,7 +106,8 @@ def _numbers_in_order(exam: Examination) -> Trial | None:
     if chance >= CALLED_FOR or share <= SMALL_SHARE:
         return None
     return Trial(
-        f"Mini-batches differ in their mean targets ({share:.0%} of the variance, p = {chance:.1g}).", (SHUFFLED,)
+        f"Mini-batches differ in their mean targets ({percent(share)} of the variance, p = {chance:.1g}).",
+        (SHUFFLED,),
     )
 
 

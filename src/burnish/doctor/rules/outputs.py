@@ -21,6 +21,7 @@ from burnish.doctor.lab import quick
 from burnish.doctor.rule import FEW, ROUNDING, Found, Rule, Trial
 from burnish.doctor.subject import Subject
 from burnish.stats import interval
+from burnish.units import percent
 
 Floats = NDArray[np.float64]
 
@@ -106,7 +107,8 @@ def _other_names(exam: Examination) -> Iterable[Found]:
     pairs = ", ".join(f"{code} → {name}" for code, name in enumerate(names) if code != name)
     yield NN8.found(
         f"On rows that it learned from the loss is {loss:.2g}, where knowing nothing has {exam.uninformed:.2g}, and "
-        f"{error.value:.0%} of the answers are wrong; {left:.1%} are if classes go by other names ({pairs}).",
+        f"{percent(error.value)} of the answers are wrong; {percent(left, 1)} are if classes go by other "
+        f"names ({pairs}).",
         remedy="Let the loss and whoever reads the outputs number the classes alike.",
         arm=Arm("outputs under the names of the targets", subject=partial(_renamed, names=names, single=single)),
     )

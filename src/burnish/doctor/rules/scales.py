@@ -15,6 +15,7 @@ from burnish.doctor.examination import Examination
 from burnish.doctor.gauges import DEAD, SATURATED
 from burnish.doctor.rule import Found, Rule, Trial
 from burnish.doctor.rules.initialisation import CALLED_FOR, right_start
+from burnish.units import percent
 
 
 def _excess(exam: Examination, name: str) -> np.ndarray:
@@ -43,8 +44,8 @@ def _units(exam: Examination, name: str, least: float, rule: Rule, said: str) ->
     shares = [getattr(gauge, name)[place] for gauge in exam.followed.gauges]
     when = int(exam.followed.steps[int(np.argmax(np.asarray(shares) > least))])
     yield rule.found(
-        f"{share:.0%} of the {layer.units} units of {layer.name} {said.format(rows=len(exam.lab.gauge))}, from about "
-        f"step {when} on.",
+        f"{percent(share)} of the {layer.units} units of {layer.name} "
+        f"{said.format(rows=len(exam.lab.gauge))}, from about step {when} on.",
         where=layer.name,
         severity=Severity.NOTE,
     )
@@ -65,8 +66,8 @@ def _born_dead(exam: Examination) -> Trial | None:
     place = int(np.nanargmax(excess))
     layer = exam.gauger.layers[place]
     return Trial(
-        f"{exam.first.dead[place]:.0%} of the {layer.units} units of {layer.name} have no gradient on any row before "
-        "the first step.",
+        f"{percent(exam.first.dead[place])} of the {layer.units} units of {layer.name} have no gradient on "
+        "any row before the first step.",
         (right_start(exam),),
         layer.name,
         optimises=False,

@@ -17,6 +17,7 @@ from burnish.doctor.lab import Change, quick
 from burnish.doctor.rule import Rule, Trial
 from burnish.doctor.rules.gradients import left_alone
 from burnish.doctor.subject import Subject
+from burnish.units import percent
 
 # Learning rates that a ladder tries, relative to the present one, and how much finer its second rungs are.
 LOWER, HIGHER, FINER = (0.3, 0.1, 0.01), (3.0, 10.0, 100.0), 3.0
@@ -148,7 +149,7 @@ def _clipped(exam: Examination) -> Trial | None:
         return None
     optimizer = optimisers.unclipped(exam.subject.optimizer, SAFELY_BELOW * norm / float(norms.max()))
     free = Arm("unclipped gradients", subject=lambda given: replace(given, optimizer=optimizer))
-    return Trial(f"In {share:.0%} of the steps the gradient is clipped, to a norm of {norm:.2g}.", (free,))
+    return Trial(f"In {percent(share)} of the steps the gradient is clipped, to a norm of {norm:.2g}.", (free,))
 
 
 def _momentum(exam: Examination) -> Trial | None:

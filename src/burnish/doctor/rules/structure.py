@@ -19,6 +19,7 @@ from burnish.doctor.lab import CHUNK, quick
 from burnish.doctor.rule import FEW, ROUNDING, Found, Rule, Trial
 from burnish.doctor.rules.initialisation import right_start
 from burnish.doctor.subject import Subject
+from burnish.units import percent
 
 # Share of a layer's units that may say the same on every row: two equal ones alone are harmless duplicates.
 TWINS = 0.5
@@ -45,7 +46,8 @@ def _twins(exam: Examination) -> Iterable[Found]:
         layer, share = equal[0]
         others = f", and so it is in {len(equal) - 1} more" if len(equal) > 1 else ""
         yield NN1.found(
-            f"{share:.0%} of the {layer.units} units of {layer.name} say the same on every row, before the first step "
+            f"{percent(share)} of the {layer.units} units of {layer.name} say the same on every row, "
+            "before the first step "
             f"and when they have been trained{others}; they get the same updates, and stay one unit.",
             where=layer.name,
             arm=right_start(exam),
