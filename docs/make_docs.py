@@ -128,7 +128,7 @@ rejects a hypothesis, with the size of the effect; a *probe* changes one thing a
 passing, and makes suspicious only. A *fault* is false of every healthy run, a *limit* is what holds a network back, a
 *note* is worth knowing.
 
-All tests of a run together raise a false alarm with a chance of at most {percent(total)}. Each has a fixed part of it
+All tests of a run together raise a false alarm with a chance of at most {total}. Each has a fixed part of it
 (*false alarms* below), and within it corrects for the columns, classes or slices that it looks at; proofs need none.
 The trainings that `burnish diagnose` examines have a chance of their own. [Decision {decision}](decisions/{page}) has
 the reasons, and `bench/data_rules.py` counts.
@@ -145,7 +145,7 @@ RULE_FAMILIES = {
 def rules_page() -> str:
     """The table of all rules as Markdown: a section for each family."""
     page = next(Path(__file__).parent.glob("decisions/*-shares-of-one-chance-of-a-false-alarm.md")).name
-    header = RULES_HEADER.format(total=false_alarms.TOTAL, decision=page[:4], page=page)
+    header = RULES_HEADER.format(total=percent(false_alarms.TOTAL), decision=page[:4], page=page)
     parts = [header]
     for family, title in RULE_FAMILIES.items():
         parts.append(f"## {title}\n")
