@@ -138,9 +138,13 @@ def test_arrays():
 def test_npz_with_target_and_names(tmp_path):
     np.savez(tmp_path / "a.npz", X=np.ones((2, 2)), y=np.array(["u", "v"]), feature_names=np.array(["p", "q"]))
     np.savez(tmp_path / "b.npz", left=np.arange(2), right=np.array([True, False]))
+    np.savez(tmp_path / "c.npz", x=np.ones((2, 2)), y=np.arange(2))
+    np.savez(tmp_path / "d.npz", x=np.arange(2), y=np.arange(2))
 
     assert load.read(tmp_path / "a.npz").names == ("p", "q", "target")
     assert column(load.read(tmp_path / "b.npz"), "right") == ("boolean", [1, 0])
+    assert load.read(tmp_path / "c.npz").names == ("x0", "x1", "target")
+    assert load.read(tmp_path / "d.npz").names == ("x", "y")
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def _texts(connection: duckdb.DuckDBPyConnection, source: str, column: str) -> l
 
 
 def read_npz(path: Path, shown: str, *, name: str, types: Mapping[str, table.Physical]) -> table.Table:
-    """A table from NPZ: X of shape (rows, columns) with y and feature_names where given, or one array a column.
+    """A table from NPZ: X or x of shape (rows, columns) with y and feature_names where given, or one array a column.
 
     Args:
         path: The file.
@@ -100,8 +100,9 @@ def read_npz(path: Path, shown: str, *, name: str, types: Mapping[str, table.Phy
             else "Check that the file is whole."
         )
         raise errors.DataError(f"{shown} cannot be read as NPZ.", f"{error}.".capitalize(), remedy) from error
-    if "X" in arrays:
-        return raw.build(name, _features(arrays, shown), types=types)
+    features = next((key for key in ("X", "x") if key in arrays and (key == "X" or arrays[key].ndim != 1)), None)
+    if features is not None:
+        return raw.build(name, _features(arrays, features, shown), types=types)
     flat = {key: values for key, values in arrays.items() if values.ndim == 1}
     if len(flat) < len(arrays) or not arrays:
         other = sorted(set(arrays) - set(flat))
@@ -113,9 +114,8 @@ def read_npz(path: Path, shown: str, *, name: str, types: Mapping[str, table.Phy
     return raw.build(name, [raw.from_array(key, values) for key, values in flat.items()], types=types)
 
 
-def _features(arrays: Mapping[str, NDArray], shown: str) -> list[raw.Raw]:
-    x = arrays["X"]
-    columns = matrix(x, shown, names=arrays.get("feature_names"))
+def _features(arrays: Mapping[str, NDArray], features: str, shown: str) -> list[raw.Raw]:
+    columns = matrix(arrays[features], shown, names=arrays.get("feature_names"))
     if "y" not in arrays:
         return columns
     y = arrays["y"]
