@@ -57,6 +57,9 @@ def test_the_example_is_diagnosed(name, code, first):
     document = json.loads(ended.stdout)
     assert ended.return_value == code
     assert document["findings"][0]["code"] == first
+    steps = [line.split(" s  ")[1].split(":")[0] for line in ended.stderr.splitlines() if " s  " in line]
+    assert steps[0].startswith("Looking at a training of ")
+    assert ("Confirmed" in steps or "Proved" in steps) is bool(code)
 
 
 BY_HAND = """

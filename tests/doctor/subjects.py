@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from burnish.doctor import course
+from burnish.doctor import screening
 from burnish.doctor.examination import Examination
 from burnish.doctor.rules import RULES
 from burnish.doctor.subject import Rows, Subject
@@ -88,7 +88,7 @@ def found(subject, *codes):
         one
         for rule in looked
         if rule.trial and (trial := rule.trial(exam))
-        for one in course._screened(exam, rule, trial)
+        for one in screening.screened(exam, rule, trial)
     ]
     return seen + [one.rule.code for one in tried if exam.confirm(one.probed, one.arms)[1]]
 

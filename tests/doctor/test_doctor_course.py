@@ -11,12 +11,13 @@ import optax
 import pytest
 
 from burnish.diagnosis.finding import Evidence, Severity
-from burnish.doctor import course
-from burnish.doctor.course import Candidate, Course
+from burnish.doctor import course, screening
+from burnish.doctor.course import Course
 from burnish.doctor.diagnosis import examine
 from burnish.doctor.examination import NOTHING_CHANGED, OF_ROWS, OF_STEPS, Examination, TimeUp
 from burnish.doctor.rule import Trial
 from burnish.doctor.rules import TRIALS
+from burnish.doctor.screening import Candidate
 from burnish.doctor.subject import Rows
 from doctor import subjects
 
@@ -38,13 +39,13 @@ def uphill(params, x, y, key):
 def test_of_causes_that_gain_alike_the_special_one_is_first_whatever_the_order_of_the_table(monkeypatch):
     """Standardised inputs mend what sorted rows do to a training, too: they make nearly any training faster."""
     rules = {rule.code: rule for rule in TRIALS}
-    monkeypatch.setattr(course, "_alike", lambda *_: True)
+    monkeypatch.setattr(screening, "_alike", lambda *_: True)
     found = [
         Candidate(rules["DA1"], Trial("", (), general=2), SimpleNamespace(control=0.6, treatment=0.05)),
         Candidate(rules["DA13"], Trial("", ()), SimpleNamespace(control=0.6, treatment=0.051)),
     ]
 
-    assert [one.rule.code for one in course._ranked(None, found)] == ["DA13", "DA1"]
+    assert [one.rule.code for one in screening.ranked(None, found)] == ["DA13", "DA1"]
 
 
 @pytest.mark.parametrize(("times", "general"), [(1, 2), (100, 0)])
@@ -90,7 +91,7 @@ def test_a_rate_that_spares_the_first_starts_and_ruins_others_is_screened_on_all
     exam = Examination(replace(HEALTHY, optimizer=optax.sgd(1.3)))
     errors = [exam.trained(NOTHING_CHANGED, start).errors.mean() for start in exam.screening]
     assert max(errors[: len(exam.glance)]) < 0.15 < max(errors)
-    assert "OP1" in [one.rule.code for one in course.candidates(exam, set())]
+    assert "OP1" in [one.rule.code for one in screening.candidates(exam, set())]
 
 
 def test_parameters_that_never_move_are_no_finding_where_the_inputs_are_ignored():
@@ -106,9 +107,15 @@ def test_parameters_that_never_move_are_no_finding_where_the_inputs_are_ignored(
 def test_two_faults_are_named_both_and_mended_both():
     """Softmax before the loss takes the logits, and a learning rate that ruins what is left."""
     sick = replace(HEALTHY, apply=lambda p, x: jax.nn.softmax(HEALTHY.apply(p, x)), optimizer=optax.adam(1.0))
-    diagnosis = examine(Examination(sick), 0.0)
+    heard: list[str] = []
+    diagnosis = examine(Examination(sick), 0.0, heard.append)
     faults = [one.code for one in diagnosis.findings if one.severity is Severity.FAULT]
     told = diagnosis.document()["findings"][0]
+
+    begun = ("Looking at a training", "Proved: NN8", "Looking again, with the last", "Trying", "Suspected: OP1")
+    assert [any(said.startswith(one) for said in heard) for one in begun] == [True] * len(begun)
+    steps = [next(place for place, said in enumerate(heard) if said.startswith(one)) for one in (*begun, "Confirmed")]
+    assert steps == sorted(steps)
 
     assert faults == ["NN8", "OP1"]
     assert diagnosis.repaired_error < 0.15 < diagnosis.dev_error
@@ -172,8 +179,8 @@ def test_a_special_cause_that_regains_nearly_all_comes_before_a_general_cure(gai
         for code, regained, steps in (("OP1", gained, 100), ("OP8", 0.5, 100 * longer))
     )
 
-    assert course._regains(special, general) == (cause == "OP1")
-    assert not course._regains(general, special)
+    assert screening._regains(special, general) == (cause == "OP1")
+    assert not screening._regains(general, special)
 
 
 @pytest.mark.slow
@@ -257,7 +264,8 @@ def test_what_the_time_does_not_reach_is_named_and_nothing_made_up():
 def test_what_gained_in_screening_and_could_not_be_confirmed_is_suspected(monkeypatch):
     small = subjects.subject((8, 8, 4), train=subjects.clusters(200), optimizer=optax.adam(3.0))
     rates = tuple(rule for rule in TRIALS if rule.code == "OP1")
-    monkeypatch.setattr(course, "TRIALS", rates)
+    for module in (course, screening):
+        monkeypatch.setattr(module, "TRIALS", rates)
 
     def late(self, screened, arms):
         raise TimeUp

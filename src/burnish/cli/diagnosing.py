@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,15 @@ def diagnose(
                 )
             found = _watched(maker, path, name)
         else:
-            found = diagnosis.diagnose(
-                **{"baseline_error": baseline_error, "time_limit": time_limit, **_arguments(maker, path, name)}
-            )
+            asked = {"baseline_error": baseline_error, "time_limit": time_limit, **_arguments(maker, path, name)}
+            found = diagnosis.diagnose(**{"tell": _telling(time.monotonic()), **asked})
     click.echo(json.dumps({"function": where, **found.document()}, allow_nan=False) if as_json else str(found))
     return HEALTHY if found.ok else SICK
+
+
+def _telling(began: float) -> Callable[[str], None]:
+    """Shows each sentence on stderr, with the seconds since then: an examination may take a minute."""
+    return lambda text: click.echo(f"{time.monotonic() - began:6.1f} s  {text}", err=True)
 
 
 def _run(asked: rediagnosing.Asked, *, as_json: bool) -> int:

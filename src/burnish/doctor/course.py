@@ -22,69 +22,39 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from burnish.diagnosis.budget import practical_size
 from burnish.diagnosis.finding import Evidence, Finding, Severity
-from burnish.doctor import joint
+from burnish.doctor import screening
 from burnish.doctor.arms import Arm, for_rows_as_they_were
 from burnish.doctor.examination import (
     FRESH,
     LOOKS,
     NOTHING_CHANGED,
     OF_STEPS,
-    PRACTICAL_SHARE,
     Examination,
     TimeUp,
 )
 from burnish.doctor.probes import Probed, compare
-from burnish.doctor.rule import Found, Rule, Trial
+from burnish.doctor.rule import Found
 from burnish.doctor.rules import PROOFS, READINGS, RULES, TRIALS, scales
 from burnish.doctor.subject import Subject
-from burnish.stats import interval, paired
+from burnish.stats import paired
 
 # Causes after which nothing more is looked for, and how often of them is room for improvement.
 MOST, IMPROVEMENTS = 12, 3
+# How what is found without a probe is told.
+FOUND = {Evidence.PROOF: "Proved", Evidence.TEST: "Found by a test"}
 # Proofs that depend on the optimiser, the order of rows or the length of the training.
 STEPS = ("NU4", "NU2", "NU3", "NN1")
 # The proofs that wait for the training, and so look last.
 TRAINED = ("NU7", "NN8")
-# Standard errors by which an arm has to be ahead of another to gain more: about 95 %, as nothing is called a fault so.
-APART = 2.0
 # Share of the time that is left in which rules screen, where it is limited: the rest confirms what they suspect.
 SCREENING = 0.6
-# Share of what a general cure regains with which a special one is the cause: as of a repair in the examination.
-NEARLY = 0.9
-# The same where the general one trains longer: a longer training does some good to nearly all, at a price. A choice.
-AT_A_PRICE = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A rule whose best arm gained in screening."""
-
-    rule: Rule
-    trial: Trial
-    probed: Probed
-    others: tuple[tuple[Rule, Trial], ...] = ()  # without whose arms this one gains nothing
-
-    @property
-    def arms(self) -> int:
-        """Among how many the best one was chosen, finer ones included."""
-        return 1 if self.others else len(self.trial.arms) + (2 if self.rule.finer else 0)
-
-    @property
-    def general(self) -> int:
-        """How little its gain says of the cause."""
-        return self.rule.generality(self.trial)
-
-    @property
-    def causes(self) -> tuple[tuple[Rule, Trial], ...]:
-        """All that it names."""
-        return ((self.rule, self.trial), *self.others)
+Tell = Callable[[str], None]
 
 
 @dataclass(slots=True)
@@ -98,22 +68,33 @@ class Cause:
     explains: list[str] = field(default_factory=list)  # "OP1 The learning rate is too high": gone once it is cured
 
 
-class Course:
-    """An examination from the first look to the last."""
+def silent(sentence: str) -> None:
+    """Tells nobody."""
 
-    def __init__(self, exam: Examination) -> None:
+
+class Course:
+    """An examination from the first look to the last.
+
+    Args:
+        exam: Of the training as it is.
+        tell: Told what is suspected, proved and confirmed, sentence by sentence, as soon as it is.
+    """
+
+    def __init__(self, exam: Examination, tell: Tell = silent) -> None:
         self.first = self.exam = exam
+        self._tell = tell
         self.causes: list[Cause] = []
         self.arms: list[Arm] = []  # that were applied, in order
         self.late: list[str] = []  # codes of rules that the time did not reach
         self._room: list[Probed] = []  # cures of what is only room for improvement, of the training that is left
         self.improved: Probed | None = None  # the best of them
         self._cured: list[tuple[Cause, Examination, Examination]] = []  # and what was examined before and after
-        self._tried: dict[Examination, list[Candidate]] = {}  # what screening let through
+        self._tried: dict[Examination, list[screening.Candidate]] = {}  # what screening let through
         self._named: set[tuple[str, str]] = set()
 
     def run(self) -> Course:
         """Until nothing more is found that can be cured."""
+        self._tell(f"Looking at a training of {self.exam.subject.steps:,} steps.")
         try:
             while len(self.causes) < MOST and (self._prove() or (self.exam.first.finite and self._try())):
                 pass
@@ -197,7 +178,7 @@ class Course:
         able = [] if "DA10" in self._uncured() else [one for one in self._room if one.arm.cures]
         if able and self.exam.whole:
             best = min(able, key=lambda one: one.treatment)
-            alike = [one for one in able if one.treatment <= best.treatment + _practical(self.exam, best)]
+            alike = [one for one in able if one.treatment <= best.treatment + screening.practical(self.exam, best)]
             self.improved = min(alike, key=lambda one: (one.steps, one.treatment))
 
     def _prove(self) -> bool:
@@ -212,6 +193,8 @@ class Course:
         told = [one for one in found if one.arm is arm]  # all, if nothing can be cured
         self._named |= {(one.finding.code, one.finding.where) for one in told}
         self.causes += [Cause(one.finding, one.by) for one in told]
+        for one in told:
+            self._tell(f"{FOUND.get(one.by, 'Found')}: {_name(one.finding)}.")
         if arm is None:
             return False
         before = self.exam
@@ -223,6 +206,7 @@ class Course:
             for cause, one in zip(self.causes[-len(told) :], told, strict=True):
                 if one.otherwise is not None:
                     cause.finding, cause.by, cause.cured = one.otherwise, Evidence.TEST, None
+            self._tell(f"It is left as it is: {arm.name} did not help.")
             self.exam = before
             self.arms.pop()
             self._cured.pop()
@@ -257,15 +241,20 @@ class Course:
     def _try(self) -> bool:
         self._room = []
         named = {one.finding.code for one in self.causes if one.finding.severity is not Severity.NOTE}
+        self._tell("Trying on a few starts what may be wrong.")
         self._tried[self.exam] = self._candidates(named)
         for one in self._tried[self.exam]:
+            names = " and ".join(f"{rule.code} {rule.title}" for rule, _ in one.causes)
+            self._tell(f"Suspected: {names}. With {one.probed.arm.name} {self.exam.said(one.probed)}")
             try:
                 probed, sure = self.exam.confirm(one.probed, one.arms)
             except TimeUp:
                 self._suspect(one)
                 continue
             if not sure:
+                self._tell("Not confirmed.")
                 continue
+            self._tell(f"Confirmed: with {probed.arm.name} {self.exam.said(probed)}")
             fault = self.exam.faulty(probed, general=bool(one.general))
             for rule, trial in one.causes:
                 self._named.add((rule.code, trial.where))
@@ -284,23 +273,23 @@ class Course:
                 break
         return False
 
-    def _candidates(self, named: set[str]) -> list[Candidate]:
+    def _candidates(self, named: set[str]) -> list[screening.Candidate]:
         """All of them, or those that the time is enough for."""
         exam, end = self.exam, self.exam.until
         if end == math.inf:
-            return candidates(exam, named)
+            return screening.candidates(exam, named)
         exam.until = (now := time.monotonic()) + SCREENING * (end - now)
         codes, found = {rule.code for rule in TRIALS}, []
         self.late = []
         for code in dict.fromkeys(rule.code for rule in TRIALS if rule.code not in named):
             try:
-                found += candidates(exam, named | (codes - {code}))
+                found += screening.candidates(exam, named | (codes - {code}))
             except TimeUp:
                 self.late.append(code)
         exam.until = end
-        return _ranked(exam, found)
+        return screening.ranked(exam, found)
 
-    def _suspect(self, one: Candidate) -> None:
+    def _suspect(self, one: screening.Candidate) -> None:
         """A cause that gained in screening, and that there was no time to confirm."""
         said = f"{one.trial.why} With {one.probed.arm.name} {self.exam.said(one.probed)}".strip()
         told = f"{said} These starts have chosen it: there was no time to confirm it on others."
@@ -308,6 +297,7 @@ class Course:
         self.causes.append(Cause(finding, Evidence.PROBE, one.probed))
 
     def _cure(self, arm: Arm) -> None:
+        self._tell(f"Looking again, with {arm.name}.")
         self.arms.append(arm)
         before = self.exam
         self.exam = Examination(arm.cured(before.subject), baseline_error=before.baseline_error, after=before)
@@ -332,66 +322,6 @@ def _looked(exam: Examination, *, of_network: bool) -> tuple[Found, ...]:
         rules = [rule for rule in rules if rule.code == "NU4"]
     rules.sort(key=lambda rule: rule.code in TRAINED)
     return tuple(found.able(exam.subject) for rule in rules if rule.look for found in rule.look(exam))
-
-
-def candidates(exam: Examination, named: set[str]) -> list[Candidate]:
-    """Rules whose best arm gains in screening by a size that matters, the likeliest cause first."""
-    trials = [(rule, trial) for rule in TRIALS if rule.code not in named and (trial := rule.tried(exam))]
-    exam.screen_ahead([arm for _, trial in trials for arm in trial.arms])
-    hidden = joint.together(exam, trials)
-    found = [] if hidden is None else [Candidate(*hidden[0][0], hidden[1], hidden[0][1:])]
-    return _ranked(exam, found + [one for rule, trial in trials for one in _screened(exam, rule, trial)])
-
-
-def _ranked(exam: Examination, found: list[Candidate]) -> list[Candidate]:
-    """Each time the one that gains most, or a more special one that gains as much."""
-    ranked: list[Candidate] = []
-    while found:
-        best = min(found, key=lambda one: one.probed.treatment)
-        cause = next(
-            one
-            for one in sorted(found, key=lambda one: one.general)
-            if one is best or _alike(exam, one.probed, best.probed) or _regains(one, best)
-        )
-        ranked.append(cause)
-        found.remove(cause)
-    return ranked
-
-
-def _screened(exam: Examination, rule: Rule, trial: Trial) -> Iterator[Candidate]:
-    thorough = trial.lucky or (bool(trial.why) and not rule.generality(trial))
-    probed = [exam.screen(arm, thorough=thorough) for arm in trial.arms]
-    good = [one for one in probed if exam.promising(one) and (one.fit_gain > 0 or not trial.optimises)]
-    if not good:
-        return
-    best = min(good, key=lambda one: one.treatment)
-    if rule.finer is not None:
-        near = [exam.screen(arm) for arm in rule.finer(best.arm)]
-        best = min((best, *(one for one in near if exam.promising(one))), key=lambda one: one.treatment)
-    yield Candidate(rule, trial, best)
-
-
-def _regains(one: Candidate, best: Candidate) -> bool:
-    """Whether a special cause regains nearly what the best cure does: the rest is room for improvement."""
-    gained, most = (each.probed.control - each.probed.treatment for each in (one, best))
-    share = AT_A_PRICE if best.probed.steps > one.probed.steps else NEARLY
-    return (not one.general or one.general < best.general) and gained >= share * most
-
-
-def _alike(exam: Examination, one: Probed, best: Probed) -> bool:
-    """Whether the best one is not better by a size that matters once it is applied, and by two standard errors."""
-    if not exam.whole:
-        return one.treatment <= best.treatment * (1 + PRACTICAL_SHARE)
-    statistic: interval.Statistic = "error" if exam.subject.kind == "classification" else "rmse"
-    starts = min(one.starts, best.starts)
-    with np.errstate(over="ignore"):  # as in a probe
-        ahead = paired.gain(one.errors[:starts], best.errors[:starts], statistic=statistic)
-    return ahead.value <= max(_practical(exam, best), APART * ahead.standard_error)
-
-
-def _practical(exam: Examination, best: Probed) -> float:
-    """The smallest difference that matters once this cure is applied."""
-    return practical_size(best.treatment, exam.uninformed_error if exam.subject.kind == "regression" else None)
 
 
 def _name(finding: Finding) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from burnish import errors, units
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor import modules
-from burnish.doctor.course import Cause, Course
+from burnish.doctor.course import Cause, Course, Tell, silent
 from burnish.doctor.examination import FALSE_ALARMS, Examination, TimeUp
 from burnish.doctor.rules import RULES
 from burnish.doctor.subject import Rows, Subject, beginnings
@@ -143,6 +143,7 @@ def diagnose(
     *,
     baseline_error: float | None = None,
     time_limit: float | str | None = None,
+    tell: Tell = silent,
     **options: Any,
 ) -> Diagnosis:
     """Examine a training of your own: what is wrong, by which evidence, and what to do.
@@ -161,6 +162,7 @@ def diagnose(
         time_limit: Seconds, or words such as "30s", after which no further training is begun; None: all rules are
             tried, which takes as long as some dozens of trainings. What there was no time to confirm is suspected, and
             what was not tried is named.
+        tell: Told what is suspected, proved and confirmed as soon as it is, in sentences; `print` shows them.
         options: `batch_size`, `epochs`, `shuffle`, `apply_training`, `augment`, `penalty`, `gradient`, `task`,
             `frozen`, `state`, `seed`: see `Subject`.
 
@@ -175,7 +177,7 @@ def diagnose(
     subject = modules.parted(Subject(init, apply, loss, optimizer, learned, held_out, **options))
     exam = Examination(subject, baseline_error=baseline_error)
     exam.until = math.inf if limit is None else began + limit
-    return examine(exam, began)
+    return examine(exam, began, tell)
 
 
 def _check(optimizer: Any, options: dict[str, Any]) -> None:
@@ -213,9 +215,9 @@ def _rows(name: str, part: Any) -> Rows:
     return Rows(np.asarray(x), np.asarray(y))
 
 
-def examine(exam: Examination, began: float) -> Diagnosis:
-    """The record of an examination that began at this time of `time.monotonic`."""
-    course = Course(exam).run()
+def examine(exam: Examination, began: float, tell: Tell = silent) -> Diagnosis:
+    """The record of an examination that began at this time of `time.monotonic`; `tell` is told of it as it goes on."""
+    course = Course(exam, tell).run()
     told = [(cause.finding, _background(cause)) for cause in course.causes]
     told += [(found.finding, Background(found.by)) for found in course.readings]
     rank = {Severity.FAULT: 0, Severity.LIMIT: 1, Severity.NOTE: 2}

@@ -18,7 +18,7 @@ from typing import Any
 from burnish.diagnosis.data_rules import register as data_rules
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.diagnosis.run_rules import register as run_rules
-from burnish.doctor import course
+from burnish.doctor import course, screening
 from burnish.doctor.course import Course
 from burnish.doctor.diagnosis import Background, Diagnosis
 from burnish.doctor.examination import Examination, TimeUp
@@ -176,7 +176,7 @@ def _examined(
 
 def _tried(exam: Examination, others: set[str]) -> Iterator[tuple[Finding, Background]]:
     """What the one rule that is not among the others finds; nothing is cured, as a run has tried its remedies."""
-    for one in course.candidates(exam, others):
+    for one in screening.candidates(exam, others):
         probed, sure = exam.confirm(one.probed, one.arms)
         if not sure:
             continue
