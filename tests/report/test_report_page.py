@@ -237,6 +237,16 @@ def test_warnings_stand_in_the_answer():
     assert "<li>Class &#39;&lt;b&gt;&#39;: <code>burnish audit</code> asks.</li>" in page
 
 
+def test_no_option_is_broken_into_two_lines():
+    """Wherever the page says what to do; a name from the data with hyphens in it is none."""
+    said = "Leave 'a--b' out with --drop 'a--b', or raise --time-limit."
+    page = render.render(replace(bare(), warnings=(said,)))
+
+    assert '<span class="option">--drop</span> ' in page
+    assert '<span class="option">--time-limit</span>.' in page
+    assert "&#39;a--b&#39; out" in page
+
+
 # Plain lists of text and counts are covered by the bare run.
 SIMPLE = {"run", "task", "rows", "trials", "epochs", "reproduce", "warnings", "clock_decisions", "advice", "rejects"}
 OPTIONAL = [f.name for f in fields(summary.Summary) if f.name not in SIMPLE]

@@ -24,6 +24,7 @@ CONTENTS = (
     ("again", "Doing it again"),
 )
 _TICKED = re.compile("`([^`]+)`")
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")  # of the command, as in --time-limit
 # Pages that may lie beside a report, and what they show.
 BESIDE = {
     "ablation.html": "What each technique is worth: the network with each taken away or put in, one at a time",
@@ -101,8 +102,11 @@ def _tame(value: Any) -> Any:
 
 
 def _code(text: str) -> Markup:
-    """A sentence of ours in which what stands between backticks is set as code; all else is escaped."""
-    return Markup(_TICKED.sub(r"<code>\1</code>", str(escape(wording.plain(text)))))
+    """A sentence of ours in which what stands between backticks is set as code, and no option is broken into two lines;
+    all else is escaped.
+    """
+    made = _TICKED.sub(r"<code>\1</code>", str(escape(wording.plain(text))))
+    return Markup(_OPTION.sub(r'<span class="option">\g<0></span>', made))
 
 
 def _contents(summary: Summary, beside: Sequence[str]) -> tuple[tuple[str, str], ...]:
