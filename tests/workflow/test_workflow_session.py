@@ -259,7 +259,7 @@ def test_what_a_run_has_trained_it_does_not_train_again(files, tmp_path, monkeyp
     problem = fake.question()
     executor = fake.Fake(problem)
     work = candidates.plan("one", fake.CENTRE, seeds=(0, 1), folds=(0,))
-    monkeypatch.setattr(improve, "workers", lambda *_: nullcontext(executor))
+    monkeypatch.setattr(improve, "workers", lambda *_, **__: nullcontext(executor))
     twice = lambda session, *_, **__: [list(session.execute(work)) for _ in range(2)]  # noqa: E731
     monkeypatch.setattr(improve, "_stages", twice)
     manner = improve.Manner(in_process=True, files=files)
