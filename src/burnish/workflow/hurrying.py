@@ -46,7 +46,7 @@ def draw(budget: Budget, settings: Settings, sources: tuple[Any, ...]) -> Draw |
 
     def share(size: int, records: int) -> float:
         def chosen() -> float:
-            everything = max(size, files)
+            everything = max(size, files, 1)
             learned = max(0.0, left - everything / LOOKED_THROUGH) * LEARNED
             return min(1.0, max(learned, LEAST) / everything)
 
