@@ -32,7 +32,7 @@ LOOKED_AT = 200
 
 # Bytes of a table of text that take as long as each byte of an image's pixels, as opening its file, and as each byte of
 # that in decoding it; and images that are read in any case. Measured on 30,000 JPEG files of 64 x 64.
-LEARNED_AS, OPENED_AS, DECODED_AS, FEWEST = 0.4, 3_000, 0.125, 500
+LEARNED_AS, OPENED_AS, DECODED_AS, FEWEST = 0.4, 3_000, 0.125, 150
 
 # Share of broken files above which a folder is refused: it is then not what it is taken for.
 MOST_REJECTED = 0.5

@@ -18,8 +18,8 @@ LEARNED, LOOKED_THROUGH = 25e6, 200e6
 # Part of the time that is left when reading begins which all this may take. The rest is for networks: half the rows
 # and a network tell more than all of them and none.
 SHARE = 0.5
-# Bytes that are learned from in any case: a fifth of a second.
-LEAST = 5_000_000
+# Bytes that are learned from in any case: six hundredths of a second.
+LEAST = 1_500_000
 # Seconds that a run takes beside, starting and leaving, and those for which no run is refused.
 BESIDE, SOON = 3.5, 0.25
 
