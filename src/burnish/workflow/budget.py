@@ -20,6 +20,8 @@ STEP_SECONDS = 2.5e-5
 FLOPS = 1.2e10
 # A run may take longer than its limit by this, whichever is more.
 LATE_SECONDS, LATE_SHARE = 3.0, 0.1
+# Part of that for which what still trains is waited for. A choice: finishing takes one to two seconds, even of images.
+WAITED = 1 / 6
 
 
 def allowed(limit: float) -> float:
@@ -94,7 +96,7 @@ class Budget:
     @property
     def latest(self) -> float | None:
         """The moment from which nothing that trains is waited for: finishing takes the rest of what is allowed."""
-        return None if self.limit is None else self._began + self.limit + allowed(self.limit) / 6
+        return None if self.limit is None else self._began + self.limit + WAITED * allowed(self.limit)
 
     def left(self, share: float) -> float:
         """What remains until `share` is used: core seconds, or epochs."""
