@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import optax
 import plants
@@ -18,6 +17,8 @@ from recipe import Recipe
 
 # Digits have so many; hidden layers are wider.
 CLASSES = 10
+# Standard deviations below which four of five normal numbers lie.
+FOUR_OF_FIVE = 0.84
 
 
 def _control(job: str, name: str, plant: Plant, *, admitted: bool = True) -> Case:
@@ -60,9 +61,14 @@ def _large_targets(recipe: Recipe) -> Recipe:
 
 
 def _sparse_layer(x: Any, w: Any, b: Any) -> Any:
-    """Hidden units compete: of each row, four of five lie below zero, and no unit is dead."""
+    """Hidden units compete: of each row, some four of five lie below zero, and no unit is dead.
+
+    By mean and deviation over the row, as of normal numbers: sorting takes ten times as long as the rest of a training.
+    """
     z = x @ w + b
-    return z if w.shape[1] <= CLASSES else z - jnp.quantile(z, 0.8, axis=1, keepdims=True)
+    if w.shape[1] <= CLASSES:
+        return z
+    return z - z.mean(axis=1, keepdims=True) - FOUR_OF_FIVE * z.std(axis=1, keepdims=True)
 
 
 def _warm_up(recipe: Recipe) -> Recipe:

@@ -32,13 +32,15 @@ from burnish.doctor.examination import (
     FRESH,
     LOOKS,
     NOTHING_CHANGED,
+    OF_DRAWS,
+    OF_ROWS,
     OF_STEPS,
     Examination,
     TimeUp,
 )
 from burnish.doctor.probes import Probed, compare
 from burnish.doctor.rule import Found
-from burnish.doctor.rules import PROOFS, READINGS, RULES, TRIALS, scales
+from burnish.doctor.rules import PROOFS, READINGS, RULES, TRIALS, data, gradients, scales
 from burnish.doctor.subject import Subject
 from burnish.stats import paired
 
@@ -308,11 +310,19 @@ class Course:
 def proofs(exam: Examination) -> tuple[Found, ...]:
     """What is true of the program; of numbers that are not finite nothing else can be judged."""
     if exam.first.finite:
-        exam.follow()  # while rules look that need no training
+        _begin(exam)
     network = exam.once("proofs", lambda: _looked(exam, of_network=True)) if exam.first.finite else ()
     found = (*network, *exam.once(OF_STEPS, lambda: _looked(exam, of_network=False)))
     order = [rule.code for rule in PROOFS]
     return tuple(sorted(found, key=lambda one: order.index(one.finding.code)))
+
+
+def _begin(exam: Examination) -> None:
+    """What takes longest, in other threads, while rules look that need none of it."""
+    exam.follow()
+    exam.ahead(gradients.CHECKED, lambda: gradients.wrong_leaves(exam))
+    exam.ahead(OF_ROWS, lambda: data.looked(exam))
+    exam.ahead(OF_DRAWS, exam.draw)
 
 
 def _looked(exam: Examination, *, of_network: bool) -> tuple[Found, ...]:

@@ -67,7 +67,7 @@ FAULTY_ERROR, FAULTY_SKILL = 1 / 3, 1 / 2
 CHECKED_ROWS = 16
 
 # What `Examination.once` knows of the rows alone, and of the steps; the rest of it is of the network, too.
-OF_ROWS, OF_STEPS = "rows", "steps"
+OF_ROWS, OF_STEPS, OF_DRAWS = "rows", "steps", "right draws"
 NETWORK = ("init", "apply", "apply_training", "loss", "penalty", "gradient", "augment")
 NOTHING_CHANGED = Arm("nothing changed")
 
@@ -121,14 +121,18 @@ class Examination:
         same = all(getattr(old, name) == getattr(new, name) for name in NETWORK)
         kept = [name for name in after._known if name == OF_ROWS or (same and not name.startswith(OF_STEPS))]
         self._known = {name: after._known[name] for name in kept}
-        if same and "null" in vars(after):
-            vars(self)["null"] = after.null
 
     def once(self, name: str, compute: Callable[[], Any]) -> Any:
         """What a rule computes, and another may ask for again."""
         if name not in self._known:
             self._known[name] = compute()
-        return self._known[name]
+        known = self._known[name]
+        return known.result() if isinstance(known, Future) else known
+
+    def ahead(self, name: str, compute: Callable[[], Any]) -> None:
+        """Begin what will be asked for by this name in another thread, while something else is looked at."""
+        if name not in self._known:
+            self._known[name] = self._pool.submit(compute)
 
     @cached_property
     def start(self) -> Training:
@@ -137,8 +141,11 @@ class Examination:
 
     @cached_property
     def first(self) -> Gauge:
-        """Scales at the start."""
-        return self.gauger.read(self.start.params)
+        """Scales at the start; what reads them is compiled while the start is drawn."""
+        ready = self._pool.submit(self.gauger.compile)
+        start = self.start
+        ready.result()
+        return self.gauger.read(start.params)
 
     @cached_property
     def decays(self) -> bool:
@@ -165,9 +172,14 @@ class Examination:
         compiled = self.lab.programs.of(("gradient", *parts), lambda: quick(of))
         return jax.device_get(compiled(self.start.params, jnp.asarray(rows.x), jnp.asarray(rows.y)))
 
-    @cached_property
+    @property
     def null(self) -> nulls.Null:
         """What is normal for this architecture."""
+        found: nulls.Null = self.once(OF_DRAWS, self.draw)
+        return found
+
+    def draw(self) -> nulls.Null:
+        """The same, computed."""
         return nulls.draw(self.gauger, self.start.params)
 
     @cached_property
@@ -278,12 +290,13 @@ class Examination:
         self.train_pairs([(arm, seed) for arm in arms for seed in seeds])
 
     def train_pairs(self, pairs: Sequence[tuple[Arm, int]]) -> None:
-        """The same of arms with a start each. An arm with a program of its own trains in one thread."""
+        """The same of arms with a start each. A program that is still to be compiled trains in one thread."""
+        known = {name for name, _ in self._trained}
         tasks: dict[tuple[str, int | None], dict[tuple[str, int], Arm]] = {}
         for arm, seed in pairs:
-            shared = self._lab(arm) is self.lab  # asked here, as two threads might both make it
+            compiled = self._lab(arm) is self.lab or arm.name in known  # asked here, as two threads might both make it
             if (arm.name, seed) not in self._trained:
-                tasks.setdefault((arm.name, seed if shared else None), {})[arm.name, seed] = arm
+                tasks.setdefault((arm.name, seed if compiled else None), {})[arm.name, seed] = arm
         if len(tasks) < 2:
             return
 

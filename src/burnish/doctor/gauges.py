@@ -5,6 +5,7 @@ Read on the same rows at every moment, so that what changes is the network.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -38,6 +39,10 @@ DEAD, SATURATED = 0.10, 0.30
 EQUAL = 1e-5
 # Part of the pre-activations' root mean square that is the least unit of their variation over the rows.
 COMMON = 0.1
+# Layers or leaves of one shape from which they are read by one loop, and numbers of one above which it is not copied
+# for that. Of thirty layers it halves the time to compile; each reading takes half as long again.
+ALIKE = 4
+COPIED = 1 << 20
 # Units that are compared with all others at once.
 BLOCK = 256
 
@@ -68,7 +73,8 @@ class Gauger:
 
     def __init__(self, lab: Lab) -> None:
         self.lab, subject = lab, lab.subject
-        self._read = lab.programs.of(("gauge", subject.apply, subject.loss), lambda: quick(partial(_read, subject)))
+        # Read some fifty times in an examination, so compiled with care: convolutions are read twice as fast.
+        self._read = lab.programs.of(("gauge", subject.apply, subject.loss), lambda: jax.jit(partial(_read, subject)))
         self._pre_activations = lab.programs.of(
             ("pre-activations", subject.apply),
             lambda: quick(lambda params, x: anatomy.follow(subject.apply, params, x)[1].z),
@@ -79,6 +85,13 @@ class Gauger:
         """The subject's layers; () where none could be found."""
         subject = self.lab.subject
         return anatomy.layers(subject.apply, self.lab.start().params, jnp.asarray(self.lab.gauge.x))
+
+    @cached_property
+    def _mixing(self) -> Array:
+        """Random numbers, two for each value that a unit has on the gauge rows: drawn once, as it takes long."""
+        each = max((tap.size // tap.shape[-1] for tap in self.lab.taps), default=0)
+        drawn = np.random.default_rng(0).standard_normal((2, each * len(self.lab.gauge)), np.float32)
+        return jnp.asarray(drawn)
 
     def pre_activations(self, params: PyTree, x: Array) -> list[Array]:
         """Those of each layer; the last are the outputs before whatever is done to them."""
@@ -92,10 +105,18 @@ class Gauger:
         """The same network with batch norm and max(0, ·) there."""
         return anatomy.follow(self.lab.subject.apply, params, x, edit=anatomy.Edit(_normalised))[0]
 
+    def compile(self) -> None:
+        """The program that reads, before there are parameters to be read."""
+        init, rows = self.lab.subject.init, self.lab.gauge
+        params = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), jax.eval_shape(init, jax.random.key(0)))
+        self._read(params, jnp.asarray(rows.x), jnp.asarray(rows.y), self._mixing)
+
     def read(self, params: PyTree, change: Change = NOTHING) -> Gauge:
         """The gauge of these parameters."""
         rows = change.rows(self.lab.gauge)
-        found: dict[str, Any] = jax.device_get(self._read(params, jnp.asarray(rows.x), jnp.asarray(rows.y)))
+        found: dict[str, Any] = jax.device_get(
+            self._read(params, jnp.asarray(rows.x), jnp.asarray(rows.y), self._mixing)
+        )
         squashes = np.array([layer.squashing for layer in self.layers])
         rectifies = np.array([layer.rectified for layer in self.layers])
         scales = {k: np.asarray(found[k], np.float64) for k in ("inputs", "z", "delta", "gradient", "weight", "twins")}
@@ -121,7 +142,7 @@ def _normalised(name: str, value: Array) -> Array:
     return jnp.maximum(centred * lax.rsqrt(jnp.mean(centred * centred, axis=0) + NORM_EPSILON), 0)
 
 
-def _read(subject: Any, params: PyTree, x: Array, y: Array) -> dict[str, Any]:
+def _read(subject: Any, params: PyTree, x: Array, y: Array, mixing: Array) -> dict[str, Any]:
     taps = anatomy.empty_taps(subject.apply, params, x)
 
     def cost(params: PyTree, taps: list[Array]) -> tuple[Array, tuple[Any, ...]]:
@@ -133,15 +154,38 @@ def _read(subject: Any, params: PyTree, x: Array, y: Array) -> dict[str, Any]:
     )
     return {
         "loss": loss,
-        "inputs": jnp.array([_rms(h) for h in inputs]),
-        "z": jnp.array([_rms(one) for one in z]),
-        "delta": jnp.array([_rms(d) for d in deltas]) * x.shape[0],
-        "gradient": jnp.array([_rms(g) for g in jax.tree.leaves(gradients)]),
-        "weight": jnp.array([_rms(p) for p in jax.tree.leaves(params)]),
-        "dead": jnp.array([(_by_unit(d) == 0).all(axis=0).mean() for d in deltas]) * _told(deltas, x.shape[0]),
-        "saturated": jnp.array([_saturated(name) for name in squashed]),
-        "twins": jnp.array([_twins(one, told) for one, told in zip(z, deltas, strict=True)]),
+        "inputs": _each(_rms, inputs),
+        "z": _each(_rms, z),
+        "delta": _each(_rms, deltas) * x.shape[0],
+        "gradient": _each(_rms, jax.tree.leaves(gradients)),
+        "weight": _each(_rms, jax.tree.leaves(params)),
+        "dead": _each(_silent, deltas) * _told(deltas, x.shape[0]),
+        "saturated": _each(_saturated, [jnp.zeros((1, 1)) if one is None else one for one in squashed]),
+        "twins": _each(partial(_twins, mixing), z, deltas),
     }
+
+
+def _each(statistic: Callable[..., Array], *arrays: Sequence[Array]) -> Array:
+    """The statistic of each layer or leaf, of those of one shape by one loop.
+
+    Args:
+        statistic: One number of what the lists have at one place.
+        arrays: Lists of one length.
+    """
+    together: dict[Any, list[int]] = {}
+    for place, ones in enumerate(zip(*arrays, strict=True)):
+        large = max(one.size for one in ones) > COPIED
+        together.setdefault(place if large else tuple((one.shape, one.dtype) for one in ones), []).append(place)
+    if not together:
+        return jnp.empty(0)
+    found = [
+        lax.map(lambda ones: statistic(*ones), tuple(jnp.stack([one[place] for place in places]) for one in arrays))
+        if len(places) >= ALIKE
+        else jnp.stack([statistic(*(one[place] for one in arrays)) for place in places])
+        for places in together.values()
+    ]
+    order = np.argsort(np.concatenate(list(together.values())))
+    return jnp.concatenate(found)[order]
 
 
 def _told(deltas: list[Array], rows: int) -> Array:
@@ -165,20 +209,23 @@ def _by_unit(values: Array) -> Array:
     return values.reshape(-1, values.shape[-1])
 
 
-def _saturated(given: Array | None) -> Array:
+def _silent(delta: Array) -> Array:
+    """Share of units that are told nothing on any row."""
+    return (_by_unit(delta) == 0).all(axis=0).mean()
+
+
+def _saturated(given: Array) -> Array:
     """Share of units whose slope, relative to the largest there is, is below `SATURATED_SLOPE` on nearly all rows.
 
     tanh'(z) = 1 − tanh²(z) and σ'(z)/σ'(0) = 4σ(z)(1 − σ(z)) fall below 1 % at |z| > 2.99 and |z| > 5.98; the stricter
     of the two serves for both.
     """
-    if given is None:
-        return jnp.float32(0)
     wide = _by_unit(given)
     slope = 1 - jnp.square(jnp.tanh(wide / 2))
     return ((slope < SATURATED_SLOPE).mean(axis=0) >= SATURATED_ROWS).mean()
 
 
-def _twins(z: Array, delta: Array) -> Array:
+def _twins(mixing: Array, z: Array, delta: Array) -> Array:
     """Largest group of units that agree on every row, as a share of all; a unit alone is a group of one.
 
     They agree in what they say and in what they are told: units of equal pre-activations and unlike gradients part in
@@ -187,16 +234,20 @@ def _twins(z: Array, delta: Array) -> Array:
     wide = _by_unit(z)
     around = wide - wide.mean(axis=0)
     # What all units have in common, such as biases of -10, hides how they differ.
-    mixed = jnp.concatenate([_mixed(z), _mixed(around, COMMON * _rms(wide)), _mixed(delta)]).T
+    mixed = jnp.concatenate([_mixed(z, mixing), _mixed(around, mixing, COMMON * _rms(wide)), _mixed(delta, mixing)]).T
     # A block of units at a time: all pairs of a vocabulary's would be gigabytes.
     return lax.map(lambda own: (jnp.abs(mixed - own) < EQUAL).all(axis=1).mean(), mixed, batch_size=BLOCK).max()
 
 
-def _mixed(values: Array, least: Array | float = 0.0) -> Array:
+def _mixed(values: Array, mixing: Array, least: Array | float = 0.0) -> Array:
     """Two random combinations of the rows' values, shape (2, units): those of equal units are equal, others hardly.
 
-    In units of their root mean square, or of the least unit, below which rounding would show.
+    By random numbers of shape (2, rows or more). In units of their root mean square, or of the least unit, below which
+    rounding would show.
     """
     wide = _by_unit(values)
     scale = jnp.maximum(jnp.maximum(_rms(wide), least), jnp.finfo(jnp.float32).tiny)
-    return jax.random.normal(jax.random.key(0), (2, wide.shape[0])) @ (wide / scale) / jnp.sqrt(wide.shape[0])
+    rows = wide.shape[0]
+    if rows > mixing.shape[1]:  # the layer makes more of many rows than so many times what it makes of one
+        mixing = jax.random.normal(jax.random.key(0), (2, rows))
+    return mixing[:, :rows] @ (wide / scale) / jnp.sqrt(rows)

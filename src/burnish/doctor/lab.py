@@ -122,7 +122,7 @@ class Programs:
 
     def __init__(self) -> None:
         self.rows = 0  # that all trainings together have gone over: what an examination costs, whatever the clock says
-        self._counting = Lock()
+        self._counting, self._making = Lock(), Lock()
         self._made: list[tuple[tuple[Any, ...], Callable[..., Any]]] = []
         self._put: list[tuple[Rows, tuple[Array, Array]]] = []
 
@@ -146,10 +146,11 @@ class Programs:
             parts: Compared by `==`; a person's functions need not be hashable.
             make: Makes it, where there is none yet.
         """
-        known = next((program for key, program in self._made if key == parts), None)
-        if known is None:
-            known = make()
-            self._made.append((parts, known))
+        with self._making:
+            known = next((program for key, program in self._made if key == parts), None)
+            if known is None:
+                known = make()
+                self._made.append((parts, known))
         return known
 
 
@@ -177,12 +178,19 @@ class Lab:
         self.apply = made.of(("apply", subject.apply), lambda: quick(subject.apply))
 
     @cached_property
+    def taps(self) -> list[jax.ShapeDtypeStruct]:
+        """What each layer gives out of one row."""
+        params = jax.eval_shape(self.subject.init, jax.random.key(0))
+        found: list[jax.ShapeDtypeStruct] = jax.eval_shape(
+            partial(anatomy.empty_taps, self.subject.apply), params, self.subject.train.x[:1]
+        )
+        return found
+
+    @cached_property
     def gauge(self) -> Rows:
         """Training rows on which scales are read and arms compared: the first of a fixed random order."""
         subject = self.subject
-        params = jax.eval_shape(subject.init, jax.random.key(0))
-        taps = jax.eval_shape(partial(anatomy.empty_taps, subject.apply), params, subject.train.x[:1])
-        wide = sum(tap.size * tap.dtype.itemsize for tap in taps)
+        wide = sum(tap.size * tap.dtype.itemsize for tap in self.taps)
         most = min(GAUGE_ROWS, max(GAUGE_FEWEST, GAUGE_BYTES // max(wide, 1)))
         return subject.train.take(np.random.default_rng(0).permutation(len(subject.train))[:most])
 

@@ -34,7 +34,7 @@ TELLING = ("DA10", "DA12")
 CODES = ("DA2", "DA3", "DA4", "DA7", "DA10", "DA12", "DA15", "DA17", "DA18", "DA19", "DA20", "DA26")
 
 
-def _looked(exam: Examination) -> tuple[Found, ...]:
+def looked(exam: Examination) -> tuple[Found, ...]:
     """All that they find. One earlier in their order may explain a later one, so they look together."""
     train, dev = exam.subject.train, exam.subject.dev
     if not all(np.issubdtype(values.dtype, np.number) for values in (train.x, train.y, dev.x, dev.y)):
@@ -120,7 +120,7 @@ def _without_doubted(given: data_rows.Rows) -> Arm | None:
 
 def look_of(code: str) -> Callable[[Examination], Iterable[Found]]:
     """What the rule of this code finds in the rows."""
-    return lambda exam: [one for one in exam.once(OF_ROWS, lambda: _looked(exam)) if one.finding.code == code]
+    return lambda exam: [one for one in exam.once(OF_ROWS, lambda: looked(exam)) if one.finding.code == code]
 
 
 def _dev_as_train(subject: Subject) -> Subject:

@@ -27,6 +27,8 @@ from burnish.errors import ConfigError
 OPPOSITE = -0.999
 # Gradients above this are far enough from float32's smallest numbers for a step to be none by rounding.
 UNDERFLOW = 1e-20
+# What the examination knows the check of all leaves by.
+CHECKED = "gradient check"
 # Updates of an optimiser that are looked at.
 LOOKED_AT = 20
 # Primitives whose derivative in JAX is not the slope of what they compute.
@@ -59,14 +61,14 @@ def _true_gradient(exam: Examination, params: Any) -> Any:
 
 def _reversed(exam: Examination) -> bool:
     """Whether the gradient as a whole has the wrong sign."""
-    checked = exam.once("gradient check", lambda: _wrong_leaves(exam))
+    checked = exam.once(CHECKED, lambda: wrong_leaves(exam))
     if isinstance(checked, GradientCheck) and all(leaf.verdict is not Verdict.WRONG for leaf in checked.leaves):
         return False
     true = quick(lambda params: _true_gradient(exam, params))(exam.start.params)
     return optimisers.cosine(true, exam.gradient) < OPPOSITE
 
 
-def _wrong_leaves(exam: Examination) -> GradientCheck | ConfigError:
+def wrong_leaves(exam: Examination) -> GradientCheck | ConfigError:
     """The check of each leaf, or why there can be none."""
     cost, gradient = _small_cost(exam)
     try:
@@ -81,7 +83,7 @@ def _wrong_gradient(exam: Examination) -> Iterable[Found]:
     A fault where a rule of differentiation is wrong, or a gradient that was handed over. What JAX's own derivatives
     make of `stop_gradient` and rounding differs from the cost's slopes too, and is often meant to.
     """
-    checked = exam.once("gradient check", lambda: _wrong_leaves(exam))
+    checked = exam.once(CHECKED, lambda: wrong_leaves(exam))
     if isinstance(checked, ConfigError):
         finding = Finding("NU1", "The gradient could not be checked", Severity.NOTE, str(checked.what), checked.remedy)
         yield Found(finding, Evidence.SIGNAL)
