@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import harm
@@ -51,12 +52,11 @@ def judge(case: Case, seed: int, repaired: Subject | None, spent: int) -> dict[s
         repaired: What the doctor handed back; None: nothing.
         spent: Rows that its trainings have gone over; a random search may go over as many.
     """
-    recipe, healthy = case.recipe(seed), JOBS["J1" if case.job == "J1x100" else case.job](seed)
+    recipe, well = case.recipe(seed), _well("J1" if case.job == "J1x100" else case.job, seed)
     sick, programs = recipe.subject(), Programs()
     control = _errors((sick, NOTHING), programs, recipe.judged, STARTS)
-    well = _errors((healthy.subject(), NOTHING), programs, healthy.dev, STARTS)
-    lost = _mean(control, sick) - _mean(well, sick)
-    practical = max(harm.SHARE * _mean(well, sick), harm.ABSOLUTE)
+    lost = _mean(control, sick) - well
+    practical = max(harm.SHARE * well, harm.ABSOLUTE)
     ways = {
         "doctor": None if repaired is None else (repaired, NOTHING),
         "random search": _search(sick, seed, spent, programs),
@@ -70,6 +70,14 @@ def judge(case: Case, seed: int, repaired: Subject | None, spent: int) -> dict[s
             errors = _errors(way, programs, rows, OTHERS if name == "another seed" else STARTS)
             found[name] = _gained(control, errors, sick, lost)
     return found
+
+
+@cache
+def _well(job: str, seed: int) -> float:
+    """Error of the job as it is, with which all of its faults are compared."""
+    healthy = JOBS[job](seed)
+    subject = healthy.subject()
+    return _mean(_errors((subject, NOTHING), Programs(), healthy.dev, STARTS), subject)
 
 
 def _gained(control: Floats, treatment: Floats, sick: Subject, lost: float) -> dict[str, Any]:

@@ -36,6 +36,12 @@ def coded(rows):
     return Rows(x, rows.y)
 
 
+def swapped(rate, least):
+    """Adam with the rate of the biases for the weights, and the other way round."""
+    parts = {"1": optax.adam(rate), "2": optax.adam(least)}
+    return optax.multi_transform(parts, lambda params: jax.tree.map(lambda leaf: str(leaf.ndim), params))
+
+
 def slipped(rows):
     """One row in a hundred in another unit."""
     x = rows.x.copy()
@@ -70,6 +76,7 @@ PROBED = {
     "DA16": replace(HEALTHY, train=slipped(HEALTHY.train)),
     "OP1": replace(HEALTHY, optimizer=optax.adam(1.0)),
     "OP2": replace(HEALTHY, optimizer=optax.adam(3e-5)),
+    "OP17": replace(HEALTHY, optimizer=swapped(3e-3, 3e-6)),
     "DA1": replace(HEALTHY, optimizer=optax.sgd(0.1), train=scaled(HEALTHY.train, 100), dev=scaled(HEALTHY.dev, 100)),
     "DA13": replace(HEALTHY, optimizer=optax.sgd(0.3), epochs=3, train=in_order(HEALTHY.train), shuffle=False),
     "NN14": regression(1000.0, epochs=30),
@@ -175,3 +182,19 @@ def test_a_code_for_missing_values_is_seen_in_rows_of_several_axes():
     filled = trial.arms[0].inputs(np.full((1, 4, 2), -999, np.float32))
     assert (filled[0, :2] == -999).all()
     assert (np.abs(filled[0, 2:]) < 1).all()
+
+
+def test_steps_are_uneven_where_the_optimiser_makes_them_so_and_not_where_gradients_or_scales_differ():
+    """A tenth for layers that were trained before, a decay, clipping and what is to stay are no cause."""
+    well = [
+        optax.adamw(1e-3, weight_decay=1.0),
+        optax.chain(optax.clip_by_global_norm(1e-3), optax.sgd(0.1)),
+        swapped(3e-3, 3e-4),
+        optax.lamb(1e-3),
+        optax.adam(optax.linear_schedule(0.0, 1e-3, 20)),
+    ]
+    slow = replace(HEALTHY, optimizer=swapped(3e-3, 3e-6))
+
+    assert [steps.OP17.trial(Examination(replace(HEALTHY, optimizer=one))) for one in well] == [None] * len(well)
+    assert steps.OP17.trial(Examination(slow)).where == "[0]['w']"
+    assert steps.OP17.trial(Examination(replace(slow, frozen=("[0]['w']",)))).where == "[1]['w']"

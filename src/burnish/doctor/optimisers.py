@@ -113,6 +113,35 @@ def _linear_in_parameters(optimizer: Answers, state: Any) -> bool:
     return off <= ROUNDING * max(norm(first), norm(second))
 
 
+def sizes(optimizer: Answers) -> NDArray[np.float64]:
+    """Root mean square of the first answer that is not 0 to gradients of one size in all leaves, an entry a leaf.
+
+    Half of the difference from the answer to their opposite: what a decay takes away is the same in both. The gradients
+    are so small that nothing clips them.
+    """
+    state = optimizer.state
+    given = jax.tree.map(lambda leaf: np.full(leaf.shape, PARTS[0], leaf.dtype), optimizer.params)
+    for _ in range(WAITED):
+        there, after = optimizer.to(given, state)
+        back, _ = optimizer.to(jax.tree.map(np.negative, given), state)
+        halves = ((a - b) / 2 for a, b in zip(_wide(there), _wide(back), strict=True))
+        found = np.array([float(np.sqrt(np.mean(np.square(one)))) if one.size else 0.0 for one in halves])
+        if found.any():
+            break
+        state = after
+    return found
+
+
+def evened(optimizer: optax.GradientTransformation, factors: PyTree) -> optax.GradientTransformation:
+    """The same optimiser, its updates of each leaf times a number."""
+
+    def even(updates: PyTree, params: PyTree | None) -> PyTree:
+        del params
+        return jax.tree.map(lambda u, factor: (u * factor).astype(u.dtype), updates, factors)
+
+    return optax.chain(optimizer, optax.stateless(even))
+
+
 def without_decay(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
     """The same optimiser, told that all parameters are 0: nothing to decay."""
     wide = optax.with_extra_args_support(optimizer)

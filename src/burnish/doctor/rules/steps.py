@@ -1,4 +1,4 @@
-"""OP1 to OP4, OP8, OP10, OP13, OP15: the learning rate and the optimiser, by whole trainings with others."""
+"""OP1 to OP4, OP8, OP10, OP13, OP15, OP17: the learning rate and the optimiser, by whole trainings with others."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+import jax
 import numpy as np
 import optax
 
+from burnish.data.observation import listed
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import optimisers
 from burnish.doctor.arms import Arm
@@ -37,6 +39,9 @@ WARM_UP = 0.1
 CLIPPED = 0.5
 # Part of the clipping norm that the largest gradient seen is scaled to, so that none is clipped.
 SAFELY_BELOW = 0.01
+# Part of the largest step that a leaf takes, for gradients of one size, below which it is tried whether it is too
+# small: rates a tenth as large for layers that are trained already are usual. A choice.
+SLOWER = 1 / 30
 # A memory of thirty steps and more; 0.9, of ten, is usual, 0.99 at times.
 LONG_MEMORY, USUAL_MEMORY = 0.97, 0.9
 # Share of the training, at its end, over which parameters are averaged (Izmailov et al. 2018).
@@ -168,6 +173,30 @@ def _momentum(exam: Examination) -> Trial | None:
     )
 
 
+def _uneven(exam: Examination) -> Trial | None:
+    """Leaves that the optimiser moves by far less than others for the same gradient, and does move."""
+    subject = exam.subject
+    sizes, meant = optimisers.sizes(exam.answers), subject.frozen + subject.state
+    paths, tree = jax.tree_util.tree_flatten_with_path(exam.start.params)
+    names = [jax.tree_util.keystr(path) for path, _ in paths]
+    slow = [
+        (0 < size < SLOWER * sizes.max()) and not name.startswith(meant)
+        for name, size in zip(names, sizes, strict=True)
+    ]
+    if not any(slow) or not np.isfinite(sizes).all():
+        return None
+    factors = [float(sizes.max() / size) if one else 1.0 for one, size in zip(slow, sizes, strict=True)]
+    optimizer = optimisers.evened(subject.optimizer, jax.tree.unflatten(tree, factors))
+    even = Arm("steps of one size for all parameters", subject=lambda given: replace(given, optimizer=optimizer))
+    told = [name for name, one in zip(names, slow, strict=True) if one]
+    return Trial(
+        f"For gradients of one size the optimiser moves {listed(told)} by {1 / max(factors):.1g} times as much as "
+        "others.",
+        (even,),
+        where=told[0],
+    )
+
+
 def _with_momentum(rate: float) -> Callable[[Subject], Subject]:
     optimizer = optax.sgd(rate, momentum=USUAL_MEMORY)
     return lambda subject: replace(subject, optimizer=optimizer, rate=1.0)
@@ -264,6 +293,19 @@ OP13 = Rule(
     trial=_momentum,
     to_the_end=True,
 )
+OP17 = Rule(
+    "OP17",
+    "Some parameters take far smaller steps",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "For gradients of one size the optimiser moves some leaves by less than a thirtieth of what it moves others by, "
+    "and steps of one size for all reach a lower dev error.",
+    "One learning rate for all of them; look at what the optimiser is made of for each group of parameters.",
+    "The dev error of the whole training is lower.",
+    "Rates by layer: Howard and Ruder, 2018 (where they are meant).",
+    trial=_uneven,
+    to_the_end=True,
+)
 OP15 = Rule(
     "OP15",
     "The parameters still jump about at the end",
@@ -277,6 +319,6 @@ OP15 = Rule(
     general=2,
     to_the_end=True,
 )
-SPECIFIC = (OP10, OP13)
+SPECIFIC = (OP17, OP10, OP13)
 RATES = (OP1, OP4, OP2)
 OTHERS = (OP8, OP3, OP15)
