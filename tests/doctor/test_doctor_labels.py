@@ -193,3 +193,79 @@ def test_a_network_that_a_table_of_codes_outdoes_has_a_bias():
 def test_questions_are_held_against_a_linear_model_of_each():
     found = simple.dev_errors(answers().understood(), "misclassification rate")
     assert found["linear"].value < found["a constant answer"].value
+
+
+def attending(allowed):
+    """One head of attention between the codes and what is told, from each place to those that are allowed."""
+
+    def apply(params, x):
+        codes = params["table"][x] + params["places"]
+        seen = jnp.einsum("rpc,rqc->rpq", codes @ params["query"], codes)
+        seen = jnp.where(allowed(jnp.arange(PLACES)[:, None], jnp.arange(PLACES)), seen, -1e9)
+        return told_next(params, x) + (jax.nn.softmax(seen, axis=-1) @ codes) @ params["read"]
+
+    def init(key):
+        keys = jax.random.split(key, 3)
+        more = {"places": (PLACES, 12), "query": (12, 12), "read": (12, CODES)}
+        drawn = (0.3 * jax.random.normal(one, shape) for one, shape in zip(keys, more.values(), strict=True))
+        return {**model(key), **dict(zip(more, drawn, strict=True))}
+
+    return {"init": init, "apply": apply}
+
+
+MASKS = {
+    "itself and earlier": jnp.greater_equal,
+    "all": lambda p, q: (p >= q) | (p < q),
+    "itself and later": jnp.less_equal,
+}
+
+
+def foreseen(subject):
+    return [one.finding.code for one in RULE["NN17"].look(Examination(subject))]
+
+
+@pytest.mark.parametrize(("mask", "codes"), [*zip(MASKS, ([], ["NN17"], ["NN17"]), strict=True)])
+def test_a_language_model_that_sees_what_comes_next_is_named(mask, codes):
+    assert foreseen(sequences(**attending(MASKS[mask]))) == codes
+
+
+def test_inputs_may_be_one_hot_rows_or_numbers_of_several_channels():
+    """A filter over three places: the next one among them, or all of them before."""
+
+    def filtered(padding):
+        def apply(params, x):
+            return jax.lax.conv_general_dilated(x, params, (1,), padding, dimension_numbers=("NWC", "WIO", "NWC"))
+
+        return apply
+
+    for padding, codes in (([(1, 1)], ["NN17"]), ([(2, 0)], [])):
+        apply = filtered(padding)
+        rows = [chains(200, seed) for seed in (0, 1)]
+        train, dev = (Rows(np.eye(CODES, dtype=np.float32)[one.x], one.y) for one in rows)
+        one_hot = subjects.subject(
+            init=lambda key: jax.random.normal(key, (3, CODES, CODES)),
+            apply=apply,
+            loss=masked,
+            train=train,
+            dev=dev,
+        )
+        walk = np.random.default_rng(0).normal(size=(300, PLACES + 1, 2)).cumsum(axis=1).astype(np.float32)
+        numbers = Rows(walk[:, :-1], 3 * walk[:, 1:, 1] - 1)
+        forecast = subjects.regression(
+            init=lambda key: jax.random.normal(key, (3, 2, 1)),
+            apply=lambda p, x, apply=apply: apply(p, x)[..., 0],
+            loss=lambda z, y: jnp.square(z - y).mean(axis=1),
+            train=numbers,
+            dev=numbers,
+        )
+
+        assert [foreseen(one) for one in (one_hot, forecast)] == [codes, codes]
+
+
+def test_targets_that_are_no_later_inputs_foretell_nothing():
+    """An autoencoder, tags, and copies of what came before are to see all places."""
+    everything = attending(MASKS["all"])
+    codes = chains(300, 0).x
+    for y in (codes, np.roll(codes, 2, axis=1), codes % 2, np.random.default_rng(0).permutation(codes)):
+        rows = Rows(codes, y.astype(np.int32))
+        assert foreseen(sequences(**everything, train=rows, dev=rows)) == []

@@ -23,6 +23,7 @@ from burnish.doctor.rules import (
     randomness,
     regularisation,
     scales,
+    sequences,
     steps,
     structure,
 )
@@ -35,6 +36,7 @@ PROOFS: tuple[Rule, ...] = (
     *data.PROOFS,
     inputs.DA15,
     *outputs.PROOFS,
+    *sequences.PROOFS,
     *structure.PROOFS,
     *gradients.PROOFS,
     gradients.NU3,  # after the structure: of a constant output no parameter has a gradient

@@ -1,0 +1,111 @@
+"""NN17: a network that is to predict what comes next, and is shown it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burnish.diagnosis.finding import Evidence, Severity
+from burnish.doctor import null as nulls
+from burnish.doctor.examination import Examination
+from burnish.doctor.rule import FEW, Found, Rule
+
+# Places after its own at which a target is looked for among the inputs: what is foretold is mostly the next one. A
+# choice.
+FARTHEST = 4
+# Share of the places at which the target is the input there: some hold a code for what is unknown or fills up.
+NEARLY_ALL = 0.99
+# Different targets from which it is no accident that they are the inputs, and share of the commonest from which it is.
+KINDS, ONE_KIND = 3, 0.9
+# Part by which a correlation may miss 1: float32 leaves some 1e-15.
+EXACT = 1e-10
+# Change of an output, relative to the largest one, that is none by rounding.
+ROUNDED = 1e-5
+# Draws of all parameters, as what is nothing at the start on purpose may be something later; and places looked at.
+DRAWS, PLACES = 3, 4
+
+
+def _foreseen(exam: Examination) -> Iterable[Found]:
+    """Where targets are inputs of later places: does an output change with the very input that it is to tell?"""
+    train = exam.subject.train
+    found = _target_among_inputs(train.x, train.y)
+    if found is None:
+        return
+    ahead, channel = found
+    x = np.asarray(exam.lab.gauge.x[:FEW])
+    last = x.shape[1] - ahead
+    places = np.unique(np.linspace(0, last - 1, PLACES).astype(int))
+    params = [nulls.random_draw(exam.gauger, exam.start.params, draw) for draw in range(DRAWS)]
+    before = [np.asarray(exam.lab.apply(one, x)) for one in params]
+    if before[0].shape[:2] != x.shape[:2]:
+        return
+    for place in places:
+        changed = x.copy()
+        told = (slice(None), place + ahead, *channel)
+        changed[told] = np.roll(x[told], 1, axis=0)
+        for one, outputs in zip(params, before, strict=True):
+            off = np.abs(np.asarray(exam.lab.apply(one, changed))[:, place] - outputs[:, place])
+            if float(off.max()) > ROUNDED * float(np.abs(outputs).max()):
+                yield NN17.found(
+                    f"The target of place {place} is the input of place {place + ahead}, and the output of place "
+                    f"{place} changes with that input: nothing has to be foretold, on dev rows neither, and where what "
+                    "comes next is not known yet the network will not know it.",
+                )
+                return
+
+
+def _target_among_inputs(x: NDArray[np.generic], y: NDArray[np.generic]) -> tuple[int, tuple[int, ...]] | None:
+    """How many places ahead of its own each target stands among the inputs, and in which channel; None: nowhere.
+
+    Channels of one-hot codes are one.
+    """
+    if y.ndim != 2 or x.ndim not in (2, 3) or x.shape[:2] != y.shape or not np.isfinite(x).all():
+        return None
+    for ahead in range(1, min(FARTHEST, y.shape[1] - 1) + 1):
+        for channel, values in _channels(x):
+            if _same(values[:, ahead:], y[:, :-ahead]):
+                return ahead, channel
+    return None
+
+
+def _channels(x: NDArray[np.generic]) -> Iterator[tuple[tuple[int, ...], NDArray[np.generic]]]:
+    """Each number of a place by itself, by its place among them."""
+    if x.ndim == 2:
+        yield (), x
+    elif np.isin(x, (0, 1)).all() and (x.sum(axis=2) == 1).all():
+        yield (), x.argmax(axis=2)
+    else:
+        yield from (((channel,), x[:, :, channel]) for channel in range(x.shape[2]))
+
+
+def _same(values: NDArray[Any], y: NDArray[Any]) -> bool:
+    """Whether targets are these inputs: the same codes, or numbers of which one is the other in some unit."""
+    if np.issubdtype(y.dtype, np.integer):
+        known = y >= 0  # below it is no label
+        codes, counts = np.unique(y[known], return_counts=True)
+        varied = len(codes) >= KINDS and counts.max() < ONE_KIND * counts.sum()
+        return bool(varied and (values[known] == y[known]).mean() >= NEARLY_ALL)
+    one, other = (np.asarray(part, np.float64).ravel() for part in (values, y))
+    if not (np.isfinite(other).all() and np.ptp(one) > 0 and np.ptp(other) > 0):
+        return False
+    return bool(np.corrcoef(one, other)[0, 1] > 1 - EXACT)
+
+
+NN17 = Rule(
+    "NN17",
+    "The network is shown what it is to predict",
+    Evidence.PROOF,
+    Severity.FAULT,
+    "In a sequence the targets are the inputs of later places, and the output of a place changes with the very input "
+    "that it is to tell.",
+    "A causal mask, from each place to itself and earlier ones; or shift the inputs by one place more. Look for means, "
+    "norms and convolutions over places, too.",
+    "No output changes with later inputs.",
+    "Vaswani et al., 2017, section 3.2.3 (masking out illegal connections).",
+    look=_foreseen,
+    untrained=_foreseen,
+)
+PROOFS = (NN17,)
