@@ -11,7 +11,7 @@ import pytest
 from burnish.diagnosis.finding import Severity
 from burnish.doctor import diagnosis, simple
 from burnish.doctor.examination import Examination
-from burnish.doctor.rules import RULES, structure
+from burnish.doctor.rules import RULES, data, structure
 from burnish.doctor.subject import Rows
 from doctor import subjects
 
@@ -174,6 +174,19 @@ def test_a_question_that_the_loss_does_not_ask_is_told():
 
     [told] = RULE["NN8"].look(Examination(replace(answers(), loss=skipped)))
     assert "1 place of" in told.finding.evidence
+
+
+def test_dev_rows_of_several_questions_are_held_against_the_training_rows():
+    """Copied ones, and some in another unit; codes of a sequence are not asked."""
+    train, dev = questions(600, 0), questions(400, 1)
+    copied = Rows(np.concatenate([dev.x[:300], train.x[:100]]), np.concatenate([dev.y[:300], train.y[:100]]))
+    scaled = Rows(10 * dev.x, dev.y)
+
+    def told(subject):
+        return [one.finding.code for one in data.looked(Examination(subject))]
+
+    assert [told(answers(dev=rows)) for rows in (copied, scaled, dev)] == [["DA7"], ["DA2"], []]
+    assert told(sequences()) == []
 
 
 def test_a_sequence_is_held_against_what_mostly_goes_with_a_code():

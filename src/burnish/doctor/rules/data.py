@@ -32,6 +32,8 @@ FEWEST_SHARED, DIFFERENT = 2, 0.05
 TELLING = ("DA10", "DA12")
 # Those that no probe of a training answers better, and that need no names or times of columns.
 CODES = ("DA2", "DA3", "DA4", "DA7", "DA10", "DA12", "DA15", "DA17", "DA18", "DA19", "DA20", "DA26")
+# Those of them that look at inputs alone, and so at rows of several labels, too, where these are numbers.
+OF_INPUTS = ("DA2", "DA3", "DA7")
 
 
 def looked(exam: Examination) -> tuple[Found, ...]:
@@ -39,12 +41,17 @@ def looked(exam: Examination) -> tuple[Found, ...]:
     train, dev = exam.subject.train, exam.subject.dev
     if not all(np.issubdtype(values.dtype, np.number) for values in (train.x, train.y, dev.x, dev.y)):
         return ()
+    codes: tuple[str, ...] = CODES
+    y, y_dev = train.y, dev.y
     if exam.subject.several:
-        exam.unable |= dict.fromkeys(CODES, "rows of several labels each are not asked")
-        return ()
-    given = data_rows.of(train.x, train.y, dev.x, dev.y, task=exam.subject.kind)
+        # Codes in a sequence hang together: equal rows of a few of them are no copies.
+        codes = OF_INPUTS if np.issubdtype(train.x.dtype, np.floating) else ()
+        y, y_dev = _each_as_one(y, y_dev)
+        unasked = [code for code in CODES if code not in codes]
+        exam.unable |= dict.fromkeys(unasked, "rows of several labels each are not asked")
+    given = data_rows.of(train.x, y, dev.x, y_dev, task=exam.subject.kind)
     rules = {rule.code: rule for rule in register.RULES}
-    found = list(register.look(given, codes=CODES, false_alarm=FALSE_ALARMS - PROBE_ALARMS))
+    found = list(register.look(given, codes=codes, false_alarm=FALSE_ALARMS - PROBE_ALARMS))
     found = _codes_at_once(found)
     if any(one.code == "DA7" for one in found) and exam.subject.kind == "classification" and exam.followed.finite:
         # Again, with what the trained network says of the rows that are no copies.
@@ -65,6 +72,13 @@ def looked(exam: Examination) -> tuple[Found, ...]:
         Found(one, rules[one.code].evidence, cure(one), _elsewhere(rules["DA3"], one) if one.code == "DA2" else None)
         for one in found
     )
+
+
+def _each_as_one(one: NDArray[Any], other: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All labels of a row as one code, the same in both parts."""
+    wide = np.concatenate([y.reshape(len(y), -1) for y in (one, other)])
+    code = np.unique(wide, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
+    return code[: len(one)], code[len(one) :]
 
 
 def _codes_at_once(found: Sequence[Finding]) -> list[Finding]:
