@@ -138,7 +138,7 @@ def test_trainings_at_once_are_each_alone():
     alone, together = (Examination(SMALL, threads=threads) for threads in (1, 3))
     together.train_ahead((NOTHING_CHANGED, *arms), range(2))
 
-    assert len(together._trained) == 6
+    assert len(together.trainings) == 6
     for arm in (NOTHING_CHANGED, *arms):
         for seed in range(2):
             np.testing.assert_array_equal(together.trained(arm, seed).losses, alone.trained(arm, seed).losses)

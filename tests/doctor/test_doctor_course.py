@@ -253,7 +253,7 @@ def test_what_the_time_does_not_reach_is_named_and_nothing_made_up():
     exam.until = 0.0
     diagnosis = examine(exam, 0.0)
 
-    assert exam._trained == {}
+    assert len(exam.trainings) == 0
     assert diagnosis.document()["dev_error"] is None
     assert diagnosis.repaired is None
     assert "OP1" in diagnosis.left_out[0]

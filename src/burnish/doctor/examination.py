@@ -30,6 +30,7 @@ from burnish.doctor.gauges import Gauge, Gauger
 from burnish.doctor.lab import Lab, Training, quick
 from burnish.doctor.probes import Probed
 from burnish.doctor.subject import Subject
+from burnish.doctor.trainings import Trainings
 from burnish.stats import paired
 
 # Chance of any false alarm in one diagnosis, over all rules that are not proofs: a half for the probes, a half for the
@@ -40,7 +41,7 @@ PROBE_ALARMS = FALSE_ALARMS / 2
 # (Bonferroni). Rules that try the same arm are one family, cures tried together are one, and one that no signal calls
 # for leaves its part unused. Screening takes no part: what it lets through is judged on fresh starts, at a level that
 # allows for all arms, tried or not.
-PROBE_FAMILIES = 30
+PROBE_FAMILIES = 31
 # Starts that screen an arm, of cheap trainings and of others, and the first of them, after which one that gains nothing
 # is left.
 SCREENED, SCREENED_DEAR = 4, 2
@@ -100,15 +101,14 @@ class Examination:
         self.original: Examination = self if after is None else after.original  # before any cure
         self.lab: Lab = Lab(subject, None if after is None else after.lab.programs)
         self.gauger: Gauger = Gauger(self.lab)
-        self._labs: dict[str, Lab] = {}
         self._known: dict[str, Any] = {}
         self.until: float = math.inf  # time of `time.monotonic` from which no further training is begun
         # Codes of rules that could not try what they would, and why; a cure leaves them so.
         self.unable: dict[str, str] = {} if after is None else after.unable
-        self._trained: dict[tuple[str, int], probes.Trained] = {}
         self._pool: ThreadPoolExecutor = (
             ThreadPoolExecutor(threads or cores.available()) if after is None else after._pool
         )
+        self.trainings: Trainings = Trainings(self.lab, self._pool, self._train)
         self._following: Future[Followed] | None = None
         if after is not None:
             self._inherit(after)
@@ -265,12 +265,15 @@ class Examination:
         Raises:
             TimeUp: It was not known, and no further training is to be begun.
         """
-        if (arm.name, seed) not in self._trained:
-            self.refuse_late()
-            lab = self._lab(arm)
-            steps = lab.subject.steps if self.whole else PROBE_STEPS
-            self._trained[arm.name, seed] = probes.train(lab, arm, seed, steps=steps, uninformed=self.uninformed)
-        return self._trained[arm.name, seed]
+        return self.trainings.of(arm, seed)
+
+    def _train(self, lab: Lab, arm: Arm, seed: int) -> probes.Trained:
+        self.refuse_late()
+        return probes.train(lab, arm, seed, steps=self._steps(lab), uninformed=self.uninformed)
+
+    def _steps(self, lab: Lab) -> int:
+        """Of a probe: of whole trainings all, else the first ones."""
+        return lab.subject.steps if self.whole else PROBE_STEPS
 
     def refuse_late(self) -> None:
         """Where no further training is to be begun.
@@ -287,30 +290,7 @@ class Examination:
         Raises:
             TimeUp: One of it was not known, and no further training is to be begun.
         """
-        self.train_pairs([(arm, seed) for arm in arms for seed in seeds])
-
-    def train_pairs(self, pairs: Sequence[tuple[Arm, int]]) -> None:
-        """The same of arms with a start each. A program that is still to be compiled trains in one thread."""
-        known = {name for name, _ in self._trained}
-        tasks: dict[tuple[str, int | None], dict[tuple[str, int], Arm]] = {}
-        for arm, seed in pairs:
-            compiled = self._lab(arm) is self.lab or arm.name in known  # asked here, as two threads might both make it
-            if (arm.name, seed) not in self._trained:
-                tasks.setdefault((arm.name, seed if compiled else None), {})[arm.name, seed] = arm
-        if len(tasks) < 2:
-            return
-
-        def run(task: dict[tuple[str, int], Arm]) -> None:
-            for (_, seed), arm in task.items():
-                self.trained(arm, seed)
-
-        running = [self._pool.submit(run, task) for task in tasks.values()]
-        try:
-            for one in running:
-                one.result()
-        finally:
-            for one in running:  # of an interrupted one nothing further is begun
-                one.cancel()
+        self.trainings.at_once([(arm, seed) for arm in arms for seed in seeds])
 
     def probe(self, arm: Arm, seeds: Sequence[int], alpha: float, *, control: Arm = NOTHING_CHANGED) -> Probed:
         """The arm against the control."""
@@ -320,13 +300,13 @@ class Examination:
         self, arm: Arm, treated: Sequence[tuple[Arm, int]], controls: Sequence[tuple[Arm, int]], alpha: float
     ) -> Probed:
         """What an arm gained, by trainings and those that they are compared with, one by one."""
-        self.train_pairs((*controls, *treated))
+        self.trainings.at_once((*controls, *treated))
         return probes.compare(
             arm,
             [self.trained(*pair) for pair in controls],
             [self.trained(*pair) for pair in treated],
             task=self.subject.kind,
-            steps=self._lab(arm).subject.steps if self.whole else PROBE_STEPS,
+            steps=self._steps(self.trainings.lab(arm)),
             whole=self.whole,
             alpha=alpha,
         )
@@ -380,10 +360,11 @@ class Examination:
         return probed.error_gain if self.whole else probed.gain
 
     def promising(self, probed: Probed) -> bool:
-        """Whether the estimate of a probe is of a size that matters, and the loss does not grow with it."""
+        """Whether the estimate of a probe is of a size that matters, and the loss, if still the same, is no higher."""
         if not self.whole:
             return probed.gain.value > PRACTICAL_SHARE * probed.control
-        return probed.error_gain.value > self.practical and probed.gain.value > 0
+        other = self.trainings.lab(probed.arm).subject.loss != self.subject.loss  # with which nothing can be compared
+        return probed.error_gain.value > self.practical and (other or probed.gain.value > 0)
 
     def faulty(self, probed: Probed, *, general: bool) -> bool:
         """Whether so much is gained that the training cannot be called healthy without it, and surely what matters.
@@ -403,10 +384,3 @@ class Examination:
     def said(self, probed: Probed) -> str:
         """What a probe gained, as the end of a sentence."""
         return probes.said(probed, task=self.subject.kind, whole=self.whole)
-
-    def _lab(self, arm: Arm) -> Lab:
-        if arm.subject is None and arm.begin is None and arm.inputs is None:
-            return self.lab
-        if arm.name not in self._labs:
-            self._labs[arm.name] = Lab(arm.program(self.subject), self.lab.programs)
-        return self._labs[arm.name]

@@ -17,6 +17,7 @@ from burnish.doctor.rules import (
     gradients,
     initialisation,
     inputs,
+    losses,
     numerics,
     outputs,
     predictions,
@@ -36,6 +37,7 @@ PROOFS: tuple[Rule, ...] = (
     *data.PROOFS,
     inputs.DA15,
     *outputs.PROOFS,
+    *losses.PROOFS,
     *sequences.PROOFS,
     *structure.PROOFS,
     *gradients.PROOFS,
@@ -45,6 +47,7 @@ TRIALS: tuple[Rule, ...] = (
     inputs.DA13,
     outputs.NN8,
     outputs.NN14,
+    losses.NN18,
     inputs.DA15,  # before the scale of inputs that it spoils
     inputs.DA16,
     inputs.NN15,

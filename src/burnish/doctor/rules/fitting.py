@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.diagnosis.finding import Evidence, Severity
+from burnish.doctor import ignorance
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import PRACTICAL_SHARE, Examination
 from burnish.doctor.lab import Change, Lab, quick
@@ -48,12 +49,13 @@ def _cannot_fit(exam: Examination) -> Iterable[Found]:
     alone = rows.rewritten(penalty=None)
     alone = alone if subject.state else replace(alone, apply_training=None)  # a state is of the training mode
     labs = [Lab(one, exam.lab.programs) for one in (alone, replace(alone, optimizer=ADAM, rate=1.0))]
-    best = np.inf
+    best, spread = np.inf, ignorance.spread(rows)
     for lab, rate in ((lab, rate) for lab in labs for rate in RATES):
         exam.refuse_late()
         params = lab.train(lab.start(), STEPS, change=Change(rate=rate))[0].params
         loss, error = float(lab.losses(params, few).mean()), float(lab.errors(params, few).mean())
-        if subject.kind == "classification" and error < FITTED_ERROR:
+        # A loss of numbers may be what it likes where they are learned, as the logarithm of a density is.
+        if error < (FITTED_ERROR if subject.kind == "classification" else FITTED_LOSS * spread):
             return
         best = min(best, loss)
     if not best < FITTED_LOSS * exam.uninformed:

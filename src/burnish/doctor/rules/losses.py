@@ -1,0 +1,146 @@
+"""NN18: a loss that aims at something else than the error, or takes outputs for something else than targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from numpy.typing import NDArray
+
+from burnish.diagnosis.finding import Evidence, Severity
+from burnish.doctor import answers
+from burnish.doctor.arms import Arm
+from burnish.doctor.examination import Examination
+from burnish.doctor.lab import quick
+from burnish.doctor.rule import FEW, ROUNDING, Found, Rule, Trial
+
+Floats = NDArray[np.float64]
+
+# What outputs may be of the targets, beside the targets themselves.
+LINKS: dict[str, Callable[[Floats], Floats]] = {
+    "the logarithms of the targets": np.log,
+    "the logarithms of 1 and the targets": np.log1p,
+    "the logarithms of the targets to base 10": np.log10,
+    "the square roots of the targets": np.sqrt,
+}
+# Positive targets that have to be among those that are asked.
+FEWEST = 16
+# How far beside them it is looked for a lower loss, in standard deviations of what they may be, and the share of rows
+# for which it has to be so.
+BESIDE, NEARLY_ALL = (0.03, 0.3), 0.95
+# Random answers that a loss is compared with a usual one by.
+ASKED = 8
+
+
+def _squared(outputs: Array, y: Array) -> Array:
+    """By row, of as many outputs as targets."""
+    wide = jnp.square(outputs.reshape(len(y), -1) - y.reshape(len(y), -1))
+    return wide.mean(axis=1)
+
+
+SQUARED = Arm("the squared error in the place of the loss", subject=lambda given: given.rewritten(loss=_squared))
+CROSS_ENTROPY = Arm(
+    "cross-entropy in the place of the loss", subject=lambda given: given.rewritten(loss=answers.cross_entropy)
+)
+
+
+def taken_for(exam: Examination) -> Iterable[Found]:
+    """Are outputs that the loss is content with no targets, but their logarithms, say? They are judged as they are."""
+    asked = _single_numbers(exam)
+    if asked is None:
+        return
+    y, losses = asked
+    known = y > 0
+    if known.sum() < FEWEST:
+        return
+    for name, link in LINKS.items():
+        if _lowest(losses, np.where(known, link(np.where(known, y, 1.0)), y), known) and not _lowest(losses, y, known):
+            yield NN18.found(
+                f"The loss is lowest where the outputs are {name}, and as predictions they are judged as they are.",
+                remedy="If they are meant so, let apply return predictions in the targets' unit, and let the loss take "
+                "them back; else another loss, such as the squared error.",
+                severity=Severity.LIMIT,
+            )
+            return
+
+
+def _single_numbers(exam: Examination) -> tuple[Floats, Callable[[Floats], Floats]] | None:
+    """A few targets, one a row, and what the loss of each is for an output; None: they are no such ones."""
+    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
+    shape = _shape(exam)
+    y = np.asarray(rows.y, np.float64).ravel()
+    if subject.kind != "regression" or y.size != len(rows) or int(np.prod(shape)) != len(rows) or np.ptp(y) == 0:
+        return None
+    loss = quick(subject.row_losses)
+    return y, lambda z: np.asarray(loss(z.reshape(shape).astype(np.float32), rows.y), np.float64)
+
+
+def _shape(exam: Examination) -> tuple[int, ...]:
+    """Of the outputs of a few rows."""
+    x = jnp.asarray(exam.lab.gauge.x[:FEW])
+    return tuple(jax.eval_shape(exam.subject.apply, exam.start.params, x).shape)
+
+
+def _lowest(losses: Callable[[Floats], Floats], z: Floats, asked: NDArray[np.bool_]) -> bool:
+    """Whether the loss of nearly all rows that are asked is higher beside these outputs than at them, on both sides."""
+    here = losses(z)[asked]
+    beside = np.array([losses(z + off * np.std(z[asked]))[asked] for by in BESIDE for off in (by, -by)])
+    return bool(np.isfinite(here).all() and (here < beside).all(axis=0).mean() >= NEARLY_ALL)
+
+
+def _another_loss(exam: Examination) -> Trial | None:
+    """The usual one, where the loss is another, and the targets are what it is lowest at."""
+    if exam.subject.kind == "regression":
+        asked = _single_numbers(exam)
+        if asked is None or any(taken_for(exam)):
+            return None
+        y, losses = asked
+        return None if _is_squared(y, losses) else Trial("", (SQUARED,), optimises=False)
+    return Trial("", (CROSS_ENTROPY,), optimises=False) if _odd_of_classes(exam) else None
+
+
+def _is_squared(y: Floats, losses: Callable[[Floats], Floats]) -> bool:
+    """Whether it is the squared error, but for a factor and what is added: then nothing else is tried."""
+    off = np.random.default_rng(0).normal(size=(ASKED, len(y))) * np.std(y)
+    own, usual = np.array([losses(y + one) for one in off]).ravel(), np.square(off).ravel()
+    return bool(np.isfinite(own).all() and np.ptp(own) > 0 and np.corrcoef(own, usual)[0, 1] > 1 - ROUNDING)
+
+
+def _odd_of_classes(exam: Examination) -> bool:
+    """Whether the loss is no cross-entropy of logits, and treats all classes alike: weights may be meant."""
+    subject, shape = exam.subject, _shape(exam)
+    width = int(np.prod(shape[1:]))
+    if subject.several or len(shape) != 2 or not 1 < width <= answers.MOST_CLASSES or subject.train.y.max() >= width:
+        return False
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(ASKED * width, width)).astype(np.float32)
+    y = np.tile(np.arange(width), ASKED).astype(subject.train.y.dtype)
+    loss = quick(subject.row_losses)
+    own, moved = (
+        np.asarray(loss(one, label.astype(y.dtype)), np.float64)
+        for one, label in ((z, y), (np.roll(z, 1, axis=1), (y + 1) % width))
+    )
+    usual = np.asarray(quick(answers.cross_entropy)(z, y), np.float64)
+    if not np.isfinite(own).all() or np.abs(own - moved).max() > ROUNDING * np.abs(own).max() or np.ptp(own) == 0:
+        return False
+    return float(np.corrcoef(own, usual)[0, 1]) < 1 - ROUNDING
+
+
+NN18 = Rule(
+    "NN18",
+    "The loss aims at something else than the error",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "The loss is neither squared error nor cross-entropy, and with these the dev error is lower. Or it is lowest where "
+    "the outputs are no targets but their logarithms, say: a limit.",
+    "The usual loss; and where another quantity than the mean or the class is wanted, such as a quantile, judge by it.",
+    "The dev error of the whole training is lower.",
+    "Gneiting, 2011 (losses and what they are lowest at).",
+    look=taken_for,
+    trial=_another_loss,
+    to_the_end=True,
+)
+PROOFS = (NN18,)
