@@ -265,3 +265,50 @@ def test_pictures_and_one_hot_targets_are_laid_out():
 
     assert (made.x_train.shape, made.task) == ((4, 9), "classification")
     np.testing.assert_array_equal(made.y_train, np.arange(4))
+
+
+@pytest.mark.parametrize("numbers", [False, True])
+def test_columns_that_are_mostly_nothing_make_no_copies(numbers):
+    """One row in six has 0 in every column, by chance."""
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random((2000, 8)) < 0.2, np.exp(rng.normal(size=(2000, 8)) + 3), 0.0)
+    y = np.log1p(x[:, 0]) + rng.normal(size=2000)
+    y = y if numbers else (y > 1).astype(int)
+
+    assert found(rows.of(x[:1200], y[:1200], x[1200:], y[1200:]), "DA6", "DA7") == []
+    copied = x.copy()
+    copied[1200:1400] = x[:200]
+    assert [one.code for one in found(rows.of(copied[:1200], y[:1200], copied[1200:], y[1200:]), "DA7")] == ["DA7"]
+
+
+def test_rows_with_the_same_gaps_filled_alike_are_no_near_copies():
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random((2000, 10)) < 0.15, -3.0, rng.uniform(size=(2000, 10)))
+    y = x @ rng.normal(size=10)
+
+    assert found(rows.of(x[:1200], y[:1200], x[1200:], y[1200:]), "DA6", "DA7") == []
+    near = x.copy()
+    near[1200:1400] = x[:200] + np.where(x[:200] > 0, 1e-3 * rng.normal(size=(200, 10)), 0.0)
+    assert [one.code for one in found(rows.of(near[:1200], y[:1200], near[1200:], y[1200:]), "DA7")] == ["DA7"]
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda y, rng: np.where(np.arange(len(y)) < len(y) // 3, np.roll(y, 7), y),  # of the rows before
+        lambda y, rng: np.where(rng.random(len(y)) < 0.2, 7.0 * y + 5.0, y),  # in another unit
+        lambda y, rng: y + 3.0 * rng.normal(size=len(y)),
+    ],
+    ids=["misaligned", "unit", "noise"],
+)
+def test_numbers_that_are_wrong_in_part_are_seen_beside_dev(spoilt):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(3000, 6))
+    told = 2 * x[:, 0] + x[:, 1] + 0.3 * rng.normal(size=3000)
+    base = rows.of(x[:2000], told[:2000], x[2000:], told[2000:])
+    y = spoilt(base.y_train, rng)
+
+    [seen] = found(replace(base, y_train=y), "DA17")
+    assert seen.title.startswith("Targets are wrong in part")
+    assert found(base, "DA17") == []
+    assert found(replace(base, y_dev=base.y_dev[:50], x_dev=base.x_dev[:50], y_train=y), "DA17") == []

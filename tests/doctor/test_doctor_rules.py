@@ -38,6 +38,7 @@ def halved(params, x, y, key):
 
 
 COUNT = itertools.count()
+RULE = {rule.code: rule for rule in RULES}
 
 
 STATIC = {
@@ -288,3 +289,76 @@ def test_one_deal_of_the_targets_that_costs_as_much_by_accident_proves_nothing()
         raise AssertionError("no accident was found")
 
     assert list(numerics._mixed(exam)) == []
+
+
+def told_of(subject, code):
+    """Evidence of what one rule finds by itself."""
+    return [one.finding.evidence for one in RULE[code].look(Examination(subject))]
+
+
+def test_updates_that_go_uphill_in_part_are_turned_round_there_alone():
+    """`optax.masked` hands the bare gradients of what it leaves out on."""
+    masked = optax.masked(optax.adam(3e-3), lambda params: [place > 0 for place, _ in enumerate(params)])
+    sick = replace(HEALTHY, optimizer=masked)
+    [found] = RULE["NU2"].look(Examination(sick))
+
+    assert found.finding.where == "[0]['b']"
+    assert "that of 4 others down" in found.finding.evidence
+    assert told_of(found.arm.cured(sick), "NU2") == []
+
+
+def test_a_loss_with_a_margin_for_each_class_by_itself_tells_classes_apart():
+    def hinge(z, y):
+        return jnp.square(jnp.maximum(0, 1 - (2 * jax.nn.one_hot(y, 4) - 1) * z)).sum(axis=-1)
+
+    assert told_of(replace(HEALTHY, loss=hinge), "NN8") == []
+
+
+def test_inputs_cut_to_whole_numbers_are_told_where_there_is_something_behind_the_point():
+    def cut(p, x):
+        return HEALTHY.apply(p, x.astype(jnp.int32).astype(jnp.float32))
+
+    whole = [Rows(np.round(4 * rows.x), rows.y) for rows in (HEALTHY.train, HEALTHY.dev)]
+    assert "behind the point" in told_of(replace(HEALTHY, apply=cut), "NU8")[0]
+    assert told_of(replace(HEALTHY, apply=cut, train=whole[0], dev=whole[1]), "NU8") == []
+
+
+def test_outputs_that_differ_by_rounding_alone_are_the_same():
+    """Normalised over places, and their mean taken; not so thirty layers that squash, which hand little on."""
+
+    def normalised(p, x):
+        places = x[:, :, None] * p["w"]
+        centred = places - places.mean(axis=1, keepdims=True)
+        return (centred / jnp.sqrt(centred.var(axis=1, keepdims=True) + 1e-5)).mean(axis=1) + p["b"]
+
+    def init(key):
+        return {"w": jax.random.normal(key, (8, 4)), "b": jnp.ones(4)}
+
+    deep = (8, *(16,) * 30, 4)
+    squashed = subjects.subject(init=subjects.perceptron(deep)[0], apply=subjects.perceptron(deep, jax.nn.sigmoid)[1])
+    assert "the same on 64 rows" in told_of(replace(HEALTHY, init=init, apply=normalised), "NU8")[0]
+    assert told_of(squashed, "NU8") == []
+
+
+def test_a_training_that_ends_worse_than_a_constant_answer_is_a_fault():
+    def apart(p, x):
+        return HEALTHY.apply(p, x) * 1e3
+
+    found = list(RULE["OP14"].look(Examination(replace(HEALTHY, apply=apart, optimizer=optax.sgd(0.0)))))
+    assert [one.finding.severity for one in found] == [Severity.FAULT]
+    shifted = replace(HEALTHY, loss=lambda z, y: subjects.cross_entropy(z, y) - 100.0)
+    assert told_of(shifted, "OP14") == []
+
+
+@pytest.mark.parametrize(("times", "tried"), [(0.01, "100 times the logits"), (100.0, "0.01 times"), (1.0, "")])
+def test_logits_that_are_scaled_are_tried_without(times, tried):
+    trial = outputs.NN19.trial(Examination(replace(HEALTHY, apply=lambda p, x: times * HEALTHY.apply(p, x))))
+
+    assert trial.arms[0].name.startswith(tried) if tried else trial is None
+
+
+@pytest.mark.parametrize(("divided", "arms"), [(1.0, None), (255.0, 2)])
+def test_inputs_that_the_network_scales_itself_are_tried_enlarged(divided, arms):
+    trial = RULE["DA1"].trial(Examination(replace(HEALTHY, apply=lambda p, x: HEALTHY.apply(p, x / divided))))
+
+    assert (trial and len(trial.arms)) == arms

@@ -144,3 +144,24 @@ def test_wider_layers_that_would_take_too_long_are_named_and_not_tried(monkeypat
     monkeypatch.setattr("burnish.doctor.rules.structure.CHEAP", exam.operations)
     assert RULE["NN10"].trial(exam) is None
     assert "too long" in exam.unable["NN10"]
+
+
+def test_parameters_that_only_the_training_reads_have_to_be_as_wide():
+    """Averages are evaluated, and what is averaged is another tree, whose width nothing in `apply` tells."""
+    net, given = subjects.HEALTHY, subjects.HEALTHY.apply
+
+    def init(key):
+        return {"net": net.init(key), "mean": net.init(key)}
+
+    def apply_training(params, x, key):
+        mean = jax.tree.map(lambda m, p: 0.9 * m + 0.1 * p, params["mean"], params["net"])
+        return given(params["net"], x), {**params, "mean": mean}
+
+    subject = subjects.subject(
+        init=init,
+        apply=lambda params, x: given(params["mean"], x),
+        apply_training=apply_training,
+        state=("['mean']",),
+    )
+    exam = Examination(subject)
+    assert widths.resized(exam.subject, exam.gauger.layers, exam.start.params, 0.5, 1) is None

@@ -68,9 +68,25 @@ def find(features: Sequence[Column], target: Column) -> Copies:
         return Copies(ids, distinct, 0, False)
     answer = _mixed([target], len(features))[0]
     places = sorted(range(len(features)), key=lambda place: -_distinct(features[place]))[:COLUMNS_LEFT_OUT]
-    telling = [_mixed([features[place]], place)[0] for place in places]
-    copied = _copied(total, telling) or _copied(total + answer, [*telling, answer])
+    kept = ~_usual(features, ids)
+    telling = [_mixed([features[place]], place)[0][kept] for place in places]
+    copied = _copied(total[kept], telling) or _copied((total + answer)[kept], [*telling, answer[kept]])
     return Copies(ids, distinct, len(ids) - len(_sizes(total + answer)), copied)
+
+
+def _usual(features: Sequence[Column], ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Rows with the commonest value of every column, if more equal each other so than in any other way.
+
+    Columns that are mostly 0 put many rows there by chance, and to leave one of them out adds few: no sign of copies.
+    """
+    alike = ids == np.bincount(ids).argmax()
+    row = int(np.argmax(alike))
+    for column in features:
+        values, counts = np.unique(_values(column, PROBE_ROWS), return_counts=True)
+        own = _values(column)[row]
+        if not (values[counts.argmax()] == own or np.isnan([values[counts.argmax()], own]).all()):
+            return np.zeros(len(ids), dtype=bool)
+    return np.asarray(alike)
 
 
 def observe(copies: Copies) -> tuple[Observation, ...]:

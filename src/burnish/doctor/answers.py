@@ -97,7 +97,9 @@ def indifferent(exam: Examination) -> str:
     far = reach.known(exam)
     if far is None or not np.isinf([far.low, far.high]).all():
         return ""  # a softmax, say, cannot give all classes as much as the right one
-    right = min(float(loss((size * np.eye(width)[rows.y]).astype(np.float32))) for size in SIZES)
+    own = np.eye(width)[rows.y]
+    # A margin of each class by itself wants what is not said below 0.
+    right = min(float(loss((size * says).astype(np.float32))) for size in SIZES for says in (own, 2 * own - 1))
     known = min(float(loss(np.full(shape, size * sign, np.float32))) for size in (0.0, *SIZES) for sign in (1, -1))
     if np.isfinite([right, known]).all() and known <= right < float(loss(z[0])):
         return (

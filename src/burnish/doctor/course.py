@@ -23,7 +23,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor import screening
@@ -202,8 +202,10 @@ class Course:
         before = self.exam
         self._cure(arm)
         gained = self._gain(before, arm)
-        for cause in self.causes[-len(told) :]:
+        for cause, one in zip(self.causes[-len(told) :], told, strict=True):
             cause.cured, cause.confirmed = gained, gained is not None and gained.error_gain.low > 0
+            if one.grave and gained is not None and before.faulty(gained, general=False):
+                cause.finding = replace(cause.finding, severity=Severity.FAULT)
         if self._refused(arm, gained, told):
             for cause, one in zip(self.causes[-len(told) :], told, strict=True):
                 if one.otherwise is not None:

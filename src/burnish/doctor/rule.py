@@ -26,6 +26,7 @@ class Found:
     finding: Finding
     by: Evidence
     arm: Arm | None = None  # None: nothing that can be done from here
+    grave: bool = False  # whether a limit is a fault where its cure removes as much of the error as a fault's does
     otherwise: Finding | None = None  # what it is if the cure does harm for sure; None: what it is all the same
 
     def able(self, subject: Subject) -> Found:

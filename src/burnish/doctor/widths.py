@@ -49,10 +49,13 @@ def resized(subject: Subject, layers: Sequence[Layer], params: PyTree, times: fl
         made = [weights.get(place, beside.get(place, shape)) for place, shape in enumerate(shapes)]
         structs = [jax.ShapeDtypeStruct(shape, jnp.result_type(leaf)) for shape, leaf in zip(made, leaves, strict=True)]
         try:
-            found = jax.eval_shape(subject.apply, jax.tree.unflatten(tree, structs), few)
+            other = jax.tree.unflatten(tree, structs)
+            found = jax.eval_shape(subject.apply, other, few)
+            trained, after = jax.eval_shape(subject.trained, other, few, jax.random.key(0))
         except Exception:  # noqa: BLE001 - the person's code, or a library's, refuses other shapes by errors of its own
             continue
-        if found.shape == outputs.shape:
+        same = [leaf.shape for leaf in jax.tree.leaves(after)] == made
+        if found.shape == trained.shape == outputs.shape and same:
             return replace(subject, init=_drawn(subject.init, layers, made, conventions))
     return None
 

@@ -121,6 +121,9 @@ def near_copies(asked: Floats, among: Floats, rows: Rows, *, same: bool, alpha: 
     is estimated from the middle of the distribution, ρ is where one row in 10,000 would come to lie, and a binomial
     test says whether more do. Where copies are so common that the middle is made of them, farther neighbours tell d.
 
+    Rows that have a column's commonest value in common, as where gaps are filled with one number, lie nearer to each
+    other than to all others: what values dealt anew to all other places bring about is no copy either.
+
     Args:
         asked: Rows whose copies are looked for, shape (rows, columns).
         among: Rows in which they are looked for.
@@ -132,8 +135,30 @@ def near_copies(asked: Floats, among: Floats, rows: Rows, *, same: bool, alpha: 
         return None
     rng = np.random.default_rng([rows.seed, 6])
     among = among[some(len(among), AMONG, rng)]
-    asked = among if same else asked
-    asked = asked[some(len(asked), ASKED, rng)]
+    places = some(len(among if same else asked), ASKED, rng)
+    found = _near((among if same else asked)[places], among, rows, same=same, alpha=alpha)
+    if found is None:
+        return None
+    dealt = _dealt(among, rng)
+    by_chance = _near((dealt if same else _dealt(asked, rng))[places], dealt, rows, same=same, alpha=alpha)
+    return found if by_chance is None or found.low > by_chance.high else None
+
+
+def _dealt(x: Floats, rng: np.random.Generator) -> Floats:
+    """Each column's values dealt to the rows anew, but for its commonest one, which stays where it is.
+
+    Rows that have it in the same columns are close to each other, and no copies.
+    """
+    made = x.copy()
+    for column in made.T:
+        values, counts = np.unique(column, return_counts=True)
+        others = np.flatnonzero(column != values[counts.argmax()])
+        column[others] = column[rng.permutation(others)]
+    return made
+
+
+def _near(asked: Floats, among: Floats, rows: Rows, *, same: bool, alpha: float) -> interval.Interval | None:
+    """The same, by distances alone."""
     if len(among) < 10 * FAR_NEIGHBOUR or len(asked) < 2 * FAR_NEIGHBOUR:
         return None
     fitted = models.encoder(among, rows.kinds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,7 @@ FEWEST_MISTAKEN = 10
 SHIFTED = 0.01
 ROWS_NAMED = 5
 MOST_TWINS = 0.5  # share of rows that are equal to another one from which on labels are not judged so; a choice
+MISSED = 0.1  # share of dev numbers that are missed by far, as a measure of how far
 # Ways in which labels are looked at, among which the chance of a false alarm is divided.
 WAYS = 3
 
@@ -61,6 +63,8 @@ class _Judged:
 
 def noisy(rows: Rows, alpha: float) -> Iterator[Finding]:
     """DA17: errors where two families are surest, and errors that training rows have and dev rows have not."""
+    if rows.task != "classification":
+        yield from _noisier_than_dev(rows, alpha)
     if rows.task != "classification" or not len(rows.y_train):
         return
     rng = np.random.default_rng([rows.seed, 17])
@@ -276,6 +280,45 @@ def _beside_dev(
     )
 
 
+def _noisier_than_dev(rows: Rows, alpha: float) -> Iterator[Finding]:
+    """Training numbers that models of dev rows miss by far more often than dev numbers that they had not seen."""
+    found = missed(rows, some(len(rows.y_train), rows.most_rows, np.random.default_rng([rows.seed, 170])))
+    if found is None:
+        return
+    off, off_dev = found
+    bound = float(np.quantile(off_dev, 1 - MISSED))
+    counts = [(float((one > bound).sum()), float(len(one))) for one in (off, off_dev)]
+    gap = interval.proportion_difference(*counts, level=1 - 2 * alpha)
+    if gap.low <= MATTERS or _inputs_differ(rows):
+        return
+    yield DA17.finding(
+        f"Models that learned from dev rows alone miss {percent(counts[0][0] / counts[0][1])} of the training targets "
+        f"by more than they miss a tenth of dev targets that they had not seen (by more than {bound:.3g}): at least "
+        f"{percent(gap.low)} of the training targets are others than the inputs tell: wrong, of other rows, in another "
+        "unit, or noisier.",
+        title="Targets are wrong in part, or noisier in training than in dev (suspected)",
+        remedy="Look at the training rows that a model of dev rows misses most: what they have in common, such as a "
+        "stretch of rows, a source or a unit.",
+    )
+
+
+def missed(rows: Rows, places: NDArray[np.integer]) -> tuple[Floats, Floats] | None:
+    """By how much models of dev rows alone miss training targets at these places, and dev targets not seen before.
+
+    Shapes (places,) and (dev rows that equal no training row,); None: these are too few.
+    """
+    x_dev, y_dev = _fresh(rows, None)
+    if len(y_dev) < FEWEST_ROWS / 2 or len(rows.y_train) < FEWEST_ROWS / 2 or np.ptp(y_dev) == 0:
+        return None
+    rng = np.random.default_rng([rows.seed, 1717])
+    folds, truth = models.dealt(y_dev, FOLDS, rng), y_dev[:, None]
+    said_dev = models.crossed(models.trees, x_dev, truth, rows.kinds, folds, rows.seed)
+    fit = folds != 0  # as many rows as each model of the dev rows learns from
+    fitted = models.encoder(x_dev[fit], rows.kinds)
+    said = models.trees(fitted.encode(x_dev[fit]), truth[fit], fitted.encode(rows.x_train[places]), rows.seed)
+    return np.abs(said[:, 0] - rows.y_train[places]), np.abs(said_dev[:, 0] - y_dev)
+
+
 def _inputs_differ(rows: Rows) -> bool:
     """Whether the inputs of training and dev rows are told apart, and by as much as DA3 asks for: labels are then no
     likelier cause than they.
@@ -287,16 +330,21 @@ def _inputs_differ(rows: Rows) -> bool:
         return False
 
 
-def _fresh(rows: Rows, codes: Floats) -> tuple[Floats, NDArray[np.int64]]:
-    """Dev rows that no training row equals, with their class numbers; at most as many as one rule reads."""
+def _fresh(rows: Rows, codes: Floats | None) -> tuple[Floats, NDArray[Any]]:
+    """Dev rows that no training row equals, with their class numbers, or their targets where there are no classes.
+
+    At most as many as one rule reads.
+    """
     if not rows.has_dev:
         return rows.x_dev, np.empty(0, dtype=np.int64)
     table = rows.table(dev=True)
     ids = copies.find(table.columns[:-1], table.columns[-1]).ids
-    fresh = np.isin(rows.y_dev, codes) & ~np.isin(ids[len(rows.y_train) :], ids[: len(rows.y_train)])
+    known = np.isfinite(rows.y_dev) if codes is None else np.isin(rows.y_dev, codes)
+    fresh = known & ~np.isin(ids[len(rows.y_train) :], ids[: len(rows.y_train)])
     places = np.flatnonzero(fresh)
     places = places[some(len(places), rows.most_rows, np.random.default_rng([rows.seed, 171]))]
-    return rows.x_dev[places], np.searchsorted(codes, rows.y_dev[places])
+    y = rows.y_dev[places]
+    return rows.x_dev[places], y if codes is None else np.searchsorted(codes, y)
 
 
 DA17 = DataRule(
@@ -306,11 +354,12 @@ DA17 = DataRule(
     Severity.LIMIT,
     "Models of two families, on rows that they had not seen, contradict labels even where they are surest, and where "
     "they are less sure hardly more; or one class is said to be another without regard to what it looks like; or they "
-    "contradict training labels more than dev labels.",
+    "contradict training labels more than dev labels. Of numbers: models of dev rows miss training targets by far more "
+    "often than dev targets.",
     "Look at these rows and label them anew; else a robust loss, and stopping early.",
     "The error on dev rows whose labels were checked.",
     "Northcutt, Jiang and Chuang, 2021 (out-of-fold probabilities); Liu and Tao, 2016 (rates from the surest rows).",
     noisy,
-    unless=("DA2", "DA18"),
+    unless=("DA2", "DA18", "DA19"),
 )
 RULES = (DA17,)

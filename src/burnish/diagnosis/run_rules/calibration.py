@@ -19,6 +19,9 @@ Floats = NDArray[np.float64]
 FEWEST_ROWS = 100
 # Share of the log-loss that one number has to gain before it is worth a word.
 MATTERS = 0.02
+# And nats: below that nobody's decision changes, however many rows say so. A choice.
+LEAST = 1e-3
+UNSURE = "Divide the logits by this number before softmax (temperature scaling): it is surer than it says."
 # Powers of e between which the temperature is looked for.
 RANGE = 2.0
 FLOOR = 1e-6  # of a probability, as in the error budget
@@ -56,7 +59,7 @@ def miscalibrated(
         after[~fit] = _loss(logits[~fit] / temperatures[-1], y[~fit])
     before = _loss(logits, y)
     gain = paired.gain(before, after, alpha=alpha, groups=groups)
-    if gain.low <= MATTERS * float(before.mean()):
+    if gain.low <= max(MATTERS * float(before.mean()), LEAST):
         return
     best = float(np.exp(np.mean(np.log(temperatures))))
     sure = probabilities.max(axis=1)
@@ -67,7 +70,8 @@ def miscalibrated(
         f"{percent(1 - right.value, 1)} "
         f"({percent(1 - right.high, 1)} to {percent(1 - right.low, 1)}); calibration error {percent(off, 1)}. "
         f"With its logits divided by {best:.2f} the log-loss falls by {gain.value:.4f} nats ({gain.low:.4f} to "
-        f"{gain.high:.4f}), on rows that did not choose this number."
+        f"{gain.high:.4f}), on rows that did not choose this number.",
+        remedy=None if best > 1 else UNSURE,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from burnish.doctor.rule import Rule
 from burnish.doctor.rules import (
     amounts,
+    blind,
     data,
     endings,
     fitting,
@@ -32,6 +33,7 @@ from burnish.doctor.rules import (
 PROOFS: tuple[Rule, ...] = (
     randomness.NU11,
     *numerics.PROOFS,
+    *blind.PROOFS,
     randomness.NU9,
     numerics.NU10,
     *data.PROOFS,
@@ -47,6 +49,7 @@ TRIALS: tuple[Rule, ...] = (
     inputs.DA13,
     outputs.NN8,
     outputs.NN14,
+    outputs.NN19,
     losses.NN18,
     inputs.DA15,  # before the scale of inputs that it spoils
     inputs.DA16,

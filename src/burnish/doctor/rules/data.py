@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats as distributions
 
 from burnish.data.observation import listed
-from burnish.diagnosis.data_rules import duplicates, models, register
+from burnish.diagnosis.data_rules import duplicates, labels, models, register
 from burnish.diagnosis.data_rules import rows as data_rows
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Finding, Severity
@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 # Training rows up to which those with doubtful labels are looked for, which takes some seconds; and parts that take
 # turns in being predicted (Kohavi, 1995).
 MOST_DOUBTED, FOLDS = 20_000, 5
+NEARLY_ALL = 0.98  # share of dev numbers that are missed by less than a training row may be
 # Inputs from which one unit for all of them is looked for, and chance at which those of one unit are said to differ.
 FEWEST_SHARED, DIFFERENT = 2, 0.05
 # Rules about single columns that tell too much of the target.
@@ -65,11 +66,17 @@ def looked(exam: Examination) -> tuple[Found, ...]:
 
     def cure(one: Finding) -> Arm | None:
         if one.code == "DA17":
-            return _without_doubted(given)
+            return _without_doubted(given) if given.task == "classification" else _without_missed(given)
         return DEV_AS_TRAIN if one.code in ("DA2", "DA3") else without if one in telling else None
 
     return tuple(
-        Found(one, rules[one.code].evidence, cure(one), _elsewhere(rules["DA3"], one) if one.code == "DA2" else None)
+        Found(
+            one,
+            rules[one.code].evidence,
+            cure(one),
+            grave=one.code == "DA17",
+            otherwise=_elsewhere(rules["DA3"], one) if one.code == "DA2" else None,
+        )
         for one in found
     )
 
@@ -128,6 +135,19 @@ def _without_doubted(given: data_rows.Rows) -> Arm | None:
     doubted = len(y) - len(kept)
     return Arm(
         f"without {doubted:,} training rows whose labels two models doubt",
+        subject=lambda subject: replace(subject, train=subject.train.take(kept)),
+    )
+
+
+def _without_missed(given: data_rows.Rows) -> Arm | None:
+    """Training rows whose targets models of dev rows miss by more than nearly all dev targets."""
+    found = labels.missed(given, np.arange(len(given.y_train))) if len(given.y_train) <= MOST_DOUBTED else None
+    if found is None:
+        return None
+    off, off_dev = found
+    kept = np.flatnonzero(off <= np.quantile(off_dev, NEARLY_ALL))
+    return Arm(
+        f"without {len(off) - len(kept):,} training rows whose targets models of dev rows miss by far",
         subject=lambda subject: replace(subject, train=subject.train.take(kept)),
     )
 

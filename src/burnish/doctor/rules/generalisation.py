@@ -11,12 +11,20 @@ from burnish.diagnosis import bias_variance, training
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import following
 from burnish.doctor.arms import Arm
-from burnish.doctor.examination import FRESH, LOOKS, NOTHING_CHANGED, Examination
+from burnish.doctor.examination import (
+    FRESH,
+    LOOKS,
+    NOTHING_CHANGED,
+    PRACTICAL_SHARE,
+    Examination,
+)
 from burnish.doctor.rule import Found, Rule
 from burnish.doctor.subject import Rows
 from burnish.stats import paired
 from burnish.train.work import Ending
 
+# Standard errors above which a loss is surely higher: a chance of 1 in 30,000, if it were normal.
+SURELY = 4.0
 # Rows of which a half can still be learned from.
 FEWEST = 20
 
@@ -28,11 +36,32 @@ def _budget(exam: Examination) -> Iterable[Found]:
 
 def _stuck(exam: Examination) -> Iterable[Found]:
     """What else a curve shows, the probes have tried."""
-    if exam.followed.finite:
+    if worse := _worse_than_nothing(exam):
+        told = OP14.finding(worse, title="It ends worse than a constant answer", severity=Severity.FAULT)
+        yield Found(told, Evidence.TEST)
+    elif exam.followed.finite:
         found = training.read(
             following.curve(exam.followed, exam.subject), Ending.COMPLETED, uninformed=exam.uninformed
         )
         yield from (Found(one, Evidence.SIGNAL) for one in found if one.code == "OP14")
+
+
+def _worse_than_nothing(exam: Examination) -> str:
+    """That its loss on rows that it learned from is surely higher than that of the best constant outputs; "": not so.
+
+    By its own loss: weights of classes, or a quantile as the aim, may make the error worse, and are meant.
+    """
+    if not exam.followed.finite or not np.isfinite(exam.uninformed):
+        return ""
+    losses = exam.lab.losses(exam.followed.end.params, exam.lab.gauge)
+    mean, error = float(losses.mean()), float(losses.std(ddof=1) / np.sqrt(len(losses)))
+    if not mean - SURELY * error > exam.uninformed + PRACTICAL_SHARE * abs(exam.uninformed):
+        return ""
+    return (
+        f"On rows that it learned from its loss is {mean:.3g} in the end, where the best constant answer has "
+        f"{exam.uninformed:.3g}: what it does to its outputs is worse than nothing, and no cure that was tried helps "
+        "enough."
+    )
 
 
 def _few(exam: Examination) -> Iterable[Found]:
@@ -70,7 +99,8 @@ OP14 = Rule(
     "The training never gets under way",
     Evidence.SIGNAL,
     Severity.LIMIT,
-    "At the end the training loss is within 2 % of what is reached without a look at the inputs.",
+    "At the end the training loss is within 2 % of what is reached without a look at the inputs; a fault where it is "
+    "surely higher.",
     "Another learning rate, warm-up, or batch normalisation; if none helps, the inputs may hold nothing to learn.",
     "The training loss falls.",
     "Definition.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -174,13 +175,37 @@ def _ascent(exam: Examination) -> Iterable[Found]:
         return
     there, back = (exam.answers.to(jax.tree.map(lambda g, s=sign: s * g, exam.gradient))[0] for sign in (1, -1))
     there, back = jax.device_get((there, back))  # JAX would compile a difference of each shape
-    found = optimisers.cosine(exam.gradient, jax.tree.map(lambda one, other: one - other, there, back))
-    if found > ROUNDING:
+    made = jax.tree.map(lambda one, other: one - other, there, back)
+    cosines = [optimisers.cosine(*pair) for pair in zip(*map(jax.tree.leaves, (exam.gradient, made)), strict=True)]
+    uphill, downhill = ([sign * one > ROUNDING for one in cosines] for sign in (1, -1))
+    if any(uphill) and any(downhill):
+        yield from _uphill_in_part(exam, made, uphill, downhill)
+    elif (found := optimisers.cosine(exam.gradient, made)) > ROUNDING:
         yield NU2.found(
             f"The first update goes uphill: the cosine between it and the gradient is {found:+.2f}; a descent has a "
             "negative one.",
             arm=Arm("updates of the other sign", Change(rate=-1.0)),
         )
+
+
+def _uphill_in_part(exam: Examination, made: Any, uphill: Sequence[bool], downhill: Sequence[bool]) -> Iterable[Found]:
+    """Some leaves go uphill and others down, as where a mask hands the bare gradients of the rest on."""
+    sizes = [float(np.sqrt(np.mean(np.square(leaf, dtype=np.float64)))) for leaf in jax.tree.leaves(made)]
+    usual = float(np.median([size for size, down in zip(sizes, downhill, strict=True) if down]))
+    factors = [-usual / size if up else 1.0 for size, up in zip(sizes, uphill, strict=True)]
+    turned = optimisers.evened(exam.subject.optimizer, jax.tree.unflatten(jax.tree.structure(made), factors))
+    names = _named(exam, np.array(uphill))
+    yield NU2.found(
+        f"The first update of {listed(names)} goes uphill, and that of {sum(downhill)} others down: what the "
+        "optimiser leaves out of a mask is handed on as it is, the bare gradient.",
+        where=names[0],
+        remedy="Set the updates of what is to stay to zero, as `optax.set_to_zero()` in `optax.multi_transform` does: "
+        "`optax.masked` does not.",
+        arm=Arm(
+            "updates of the other sign for these, of the size of the others",
+            subject=lambda given: replace(given, optimizer=turned),
+        ),
+    )
 
 
 def _frozen(exam: Examination) -> Iterable[Found]:

@@ -60,14 +60,29 @@ def _scales(exam: Examination) -> Trial | None:
     before = _condition(exam.lab.gauge.x)
     after = _condition((exam.lab.gauge.x - change.shift) * change.scale)
     size = float(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
-    unlike = max(size, 1 / max(size, 1e-30)) > UNLIKE
-    if before < ILL_CONDITIONED * after and not unlike:
+    inside = _inside(exam)
+    scaled = inside is not None and _unlike(inside) and _unlike(inside / size)
+    if before < ILL_CONDITIONED * after and not (_unlike(size) or scaled):
         return None
-    return Trial(
-        f"Inputs have a size of {size:.3g} and a condition number of {before:.2g}, standardised {after:.2g}.",
-        (Arm("standardised inputs", change),),
-        general=0 if unlike else 2,  # to condition the inputs better makes nearly any training faster
-    )
+    why = f"Inputs have a size of {size:.3g} and a condition number of {before:.2g}, standardised {after:.2g}."
+    arms: tuple[Arm, ...] = (Arm("standardised inputs", change),)
+    if inside is not None and scaled:
+        why += f" What meets the first weights has a size of {inside:.3g}: the network scales them itself."
+        back = change._replace(scale=change.scale * np.float32(size / inside))
+        arms += (Arm(f"standardised inputs, {size / inside:.3g} times as large", back),)
+    # To condition the inputs better makes nearly any training faster.
+    return Trial(why, arms, general=0 if _unlike(size) or scaled else 2)
+
+
+def _unlike(size: float) -> bool:
+    """Whether a size is far from 1."""
+    return max(size, 1 / max(size, 1e-30)) > UNLIKE
+
+
+def _inside(exam: Examination) -> float | None:
+    """Root mean square of what meets the first layer's weights, if nothing but the inputs is in it; None: it is not."""
+    layers = exam.gauger.layers
+    return float(exam.first.inputs[0]) if layers and not layers[0].follows else None
 
 
 def _order(exam: Examination) -> Trial | None:

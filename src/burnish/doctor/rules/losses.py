@@ -16,6 +16,7 @@ from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import quick
 from burnish.doctor.rule import FEW, ROUNDING, Found, Rule, Trial
+from burnish.units import percent
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +32,13 @@ FEWEST = 16
 # How far beside them it is looked for a lower loss, in standard deviations of what they may be, and the share of rows
 # for which it has to be so.
 BESIDE, NEARLY_ALL = (0.03, 0.3), 0.95
+# Constants, or leads of the right class, that are asked about.
+QUANTILES = 99
+# Standard deviations of the targets beyond their mean and median where a loss has another aim than either. A choice.
+OFF_CENTRE = 0.3
+# Part of the fall of a loss that is left where it is all but done, and the lead, in logits, below which that is soon:
+# cross-entropy has it at 3 to 5, a margin at 1 or 2. A choice.
+LEFT, BARELY = 0.05, 1.0
 # Random answers that a loss is compared with a usual one by.
 ASKED = 8
 
@@ -98,8 +106,52 @@ def _another_loss(exam: Examination) -> Trial | None:
         if asked is None or any(taken_for(exam)):
             return None
         y, losses = asked
-        return None if _is_squared(y, losses) else Trial("", (SQUARED,), optimises=False)
-    return Trial("", (CROSS_ENTROPY,), optimises=False) if _odd_of_classes(exam) else None
+        if _is_squared(y, losses):
+            return None
+        why, arm = _off_centre(exam), SQUARED
+    elif _odd_of_classes(exam):
+        why, arm = _content(exam), CROSS_ENTROPY
+    else:
+        return None
+    # Absolute errors and margins are usual, and may cost a little of an error that they are not made for.
+    return Trial(why, (arm,), optimises=False, general=0 if why else 1)
+
+
+def _off_centre(exam: Examination) -> str:
+    """That of all constants the loss wants one far from both mean and median of the targets; "": it does not."""
+    rows, shape = exam.lab.gauge, exam.lab.outputs(exam.start.params, exam.lab.gauge).shape
+    y = np.asarray(rows.y, np.float64).ravel()
+    mean = quick(lambda z: jnp.mean(exam.subject.row_losses(z, jnp.asarray(rows.y))))
+    constants = np.quantile(y, np.linspace(0.01, 0.99, QUANTILES))
+    costs = [float(mean(np.full(shape, one, np.float32))) for one in constants]
+    if not np.isfinite(costs).all():
+        return ""
+    best, centre = float(constants[int(np.argmin(costs))]), sorted((float(y.mean()), float(np.median(y))))
+    off = max(centre[0] - best, best - centre[1]) / float(y.std())
+    if off <= OFF_CENTRE:
+        return ""
+    return (
+        f"Of all constants its loss is lowest at {best:.3g}, {off:.2g} standard deviations from mean and median of "
+        f"the targets ({y.mean():.3g} and {np.median(y):.3g})."
+    )
+
+
+def _content(exam: Examination) -> str:
+    """That the loss is content where the right class is barely ahead of the others; "": it is not."""
+    width = _shape(exam)[1]
+    y = np.arange(width).astype(exam.subject.train.y.dtype)
+    mean = quick(lambda z: jnp.mean(exam.subject.row_losses(z, jnp.asarray(y))))
+    ahead = np.concatenate([[0.0], np.geomspace(0.01, 30.0, QUANTILES)])
+    costs = np.array([float(mean(one * (np.eye(width) - 0.5).astype(np.float32))) for one in ahead])
+    if not np.isfinite(costs).all() or costs[0] <= costs.min():
+        return ""
+    first = float(ahead[np.flatnonzero(costs <= costs.min() + LEFT * (costs[0] - costs.min()))[0]])
+    if first >= BARELY:
+        return ""
+    return (
+        f"Its loss has fallen by {percent(1 - LEFT)} of all that it can where the logit of the right class is "
+        f"{first:.2g} above the others: {percent(float(np.exp(first) / (np.exp(first) + width - 1)))} by softmax."
+    )
 
 
 def _is_squared(y: Floats, losses: Callable[[Floats], Floats]) -> bool:

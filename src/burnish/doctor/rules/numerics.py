@@ -1,4 +1,4 @@
-"""NU4, NU6 to NU8, NU10: values that are not finite, evaluation that is not repeatable, inputs that are not read."""
+"""NU4, NU6, NU7, NU10: values that are not finite, evaluation that is not repeatable, rows that touch each other."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ import numpy as np
 from jaxtyping import PyTree
 from numpy.typing import NDArray
 
-from burnish.data.observation import listed
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import anatomy, answers, reach
-from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.gauges import Gauger
@@ -33,10 +31,6 @@ DEALS = 4
 DOUBLED = 2.0
 # Outputs that a loss of logits has to bear: the exponential of 100 is beyond float32.
 LARGE = (100.0, 1000.0)
-# Codes a row up to which each place is asked for.
-MOST_COLUMNS = 1024
-# Draws of the weights for which the outputs have to be the same on all rows.
-DRAWS = 3
 
 
 def _not_finite(exam: Examination) -> Iterable[Found]:
@@ -254,77 +248,6 @@ def _sum(exam: Examination) -> Iterable[Found]:
         yield NU10.found("The loss of the same rows taken twice is twice as large: a sum over the batch, not a mean.")
 
 
-def _input_ignored(exam: Examination) -> Iterable[Found]:
-    """Outputs that are the same on every row, whatever the weights, but not at 1: that is softmax of one unit."""
-    x = np.asarray(exam.lab.gauge.x[:FEW])
-    usual = _of_usual_size(exam, x)
-    draws = [nulls.random_draw(exam.gauger, exam.start.params, draw) for draw in range(DRAWS)]
-    found = [np.asarray(exam.lab.apply(params, jnp.asarray(rows))) for params in draws for rows in (x, usual)]
-    if (
-        (x != x[:1]).any()
-        and all(np.ptp(one, axis=0).max() == 0 for one in found)
-        and not all((o == 1).all() for o in found)
-    ):
-        yield NU8.found(f"The outputs are the same on {len(x)} rows, in {DRAWS} draws of the weights.")
-    elif (columns := _ignored_columns(exam, x)).size and (
-        columns := np.intersect1d(columns, _ignored_columns(exam, usual))
-    ).size:
-        named = listed([f"input {place}" for place in columns])
-        yield NU8.found(
-            f"The outputs do not change with {len(columns)} of {x.shape[1]} inputs ({named}), in {DRAWS} draws of the "
-            "weights.",
-            where=named,
-            severity=Severity.FAULT if 2 * len(columns) > x.shape[1] else Severity.LIMIT,
-        )
-
-
-def _of_usual_size(exam: Examination, x: NDArray[Any]) -> NDArray[Any]:
-    """Inputs standardised, if they are numbers: huge ones saturate a network that ignores nothing."""
-    if not np.issubdtype(x.dtype, np.floating):
-        return x
-    return np.asarray(nulls.standardising(exam.subject.train).inputs(x), x.dtype)
-
-
-def _ignored_columns(exam: Examination, x: NDArray[Any]) -> NDArray[np.integer]:
-    """Inputs without a slope in any draw, and whose values, made others, leave the outputs as they were to the bit.
-
-    Of whole numbers, which have no slope, those whose values may go to other rows.
-    """
-    if x.ndim != 2 or x.shape[1] < 2 or not np.isfinite(x).all():
-        return np.empty(0, int)
-    if not np.issubdtype(x.dtype, np.floating):
-        return _exchangeable_columns(exam, x) if x.shape[1] <= MOST_COLUMNS else np.empty(0, int)
-    draws = [nulls.random_draw(exam.gauger, exam.start.params, draw) for draw in range(DRAWS)]
-    outputs = [np.asarray(exam.lab.apply(params, x)) for params in draws]
-    weights = np.random.default_rng(0).normal(size=outputs[0].shape)  # the sum of some outputs is always 1
-    apply = exam.subject.apply
-    slopes = exam.lab.programs.of(
-        ("slopes of inputs", apply),
-        lambda: quick(jax.grad(lambda rows, params, weights: jnp.sum(weights * apply(params, rows)))),
-    )
-    still = np.all([np.abs(np.asarray(slopes(x, params, weights))).max(axis=0) == 0 for params in draws], axis=0)
-    if not still.any():
-        return np.empty(0, int)
-    changed = np.where(still, 2 * x + 1, x).astype(x.dtype)  # what is rounded has no slope either
-    if any((exam.lab.apply(params, changed) != before).any() for params, before in zip(draws, outputs, strict=True)):
-        return np.empty(0, int)
-    return np.flatnonzero(still)
-
-
-def _exchangeable_columns(exam: Examination, x: NDArray[Any]) -> NDArray[np.integer]:
-    """Columns of codes whose values, given to other rows, leave all outputs as they were, to the bit."""
-    draws = [nulls.random_draw(exam.gauger, exam.start.params, draw) for draw in range(DRAWS)]
-    before = [np.asarray(exam.lab.apply(params, x)) for params in draws]
-    found = []
-    for place in range(x.shape[1]):
-        moved = x.copy()
-        moved[:, place] = np.roll(moved[:, place], 1)
-        pairs = zip(draws, before, strict=True)
-        if (moved != x).any() and all((exam.lab.apply(params, moved) == outputs).all() for params, outputs in pairs):
-            found.append(place)
-    return np.array(found, int)
-
-
 NU4 = Rule(
     "NU4",
     "The numbers are not finite",
@@ -374,16 +297,4 @@ NU10 = Rule(
     look=_sum,
     untrained=_sum,
 )
-NU8 = Rule(
-    "NU8",
-    "The inputs are ignored",
-    Evidence.PROOF,
-    Severity.FAULT,
-    "The outputs are the same on all rows, whatever the weights; or they do not change with some of the inputs.",
-    "Follow the inputs through apply: what is computed from them does not reach the outputs.",
-    "Outputs differ from row to row.",
-    "Definition.",
-    look=_input_ignored,
-    untrained=_input_ignored,
-)
-PROOFS = (NU4, NU6, NU7, NU8)
+PROOFS = (NU4, NU6, NU7)

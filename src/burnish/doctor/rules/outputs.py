@@ -36,6 +36,9 @@ STUCK, HALF = 0.05, 0.5
 FAR = 10.0
 
 
+# How many times as large as what the last layer gives logits are where a probe asks for the reason.
+SCALED = 5.0
+
 CROSS_ENTROPY = Arm("cross-entropy of the outputs", subject=lambda given: given.rewritten(loss=answers.cross_entropy))
 
 
@@ -227,6 +230,20 @@ def _one_sided(exam: Examination) -> Trial | None:
     return None if arm is None else Trial(f"The outputs stay {far}, whatever the weights.", (arm,))
 
 
+def _temperature(exam: Examination) -> Trial | None:
+    """Logits that are not of the size that the last layer gives them, as by a temperature."""
+    layers, subject = exam.gauger.layers, exam.subject
+    if subject.kind != "classification" or not layers:
+        return None
+    outputs = np.asarray(exam.lab.outputs(exam.start.params, exam.lab.gauge), np.float64)
+    size, given = float(np.sqrt(np.mean(np.square(outputs)))), float(exam.first.z[-1])
+    if outputs.shape[-1] != layers[-1].units or not size > 0 or not given > 0 or 1 / SCALED < size / given < SCALED:
+        return None
+    factor = given / size
+    arm = Arm(f"{factor:.3g} times the logits", subject=lambda subject: subject.with_outputs(lambda z: factor * z))
+    return Trial(f"The last layer gives values of size {given:.3g}, and the logits have {size:.3g}.", (arm,))
+
+
 def _target_scale(exam: Examination) -> Trial | None:
     subject = exam.subject
     if subject.kind != "regression" or not np.issubdtype(subject.train.y.dtype, np.floating):
@@ -260,6 +277,18 @@ NN8 = Rule(
     look=_mismatch,
     untrained=_made_up,
     trial=_one_sided,
+)
+NN19 = Rule(
+    "NN19",
+    "The logits are scaled",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "Logits are some times as large, or as small, as what the last layer gives, and without that the dev error is "
+    "lower.",
+    "No temperature in training, or one near 1.",
+    "The dev error of the whole training is lower.",
+    "Guo et al., 2017 (temperatures are for trained networks).",
+    trial=_temperature,
 )
 NN14 = Rule(
     "NN14",
