@@ -314,6 +314,18 @@ def test_a_loss_with_a_margin_for_each_class_by_itself_tells_classes_apart():
     assert told_of(replace(HEALTHY, loss=hinge), "NN8") == []
 
 
+def test_a_loss_that_is_lowest_for_the_surely_wrong_is_not_turned_round():
+    """The right class's probability, squared, in the place of what is left of it: neither sign is right."""
+
+    def humped(z, y):
+        right = -subjects.cross_entropy(z, y)
+        return -jnp.exp(2 * right) * right
+
+    [found] = RULE["NN8"].look(Examination(replace(HEALTHY, loss=humped)))
+    assert "falls to either side" in found.finding.evidence
+    assert found.arm is outputs.CROSS_ENTROPY
+
+
 def test_inputs_cut_to_whole_numbers_are_told_where_there_is_something_behind_the_point():
     def cut(p, x):
         return HEALTHY.apply(p, x.astype(jnp.int32).astype(jnp.float32))

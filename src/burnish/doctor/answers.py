@@ -73,6 +73,17 @@ def right_and_wrong(exam: Examination) -> tuple[Floats, Floats] | None:
     return right, np.stack(beside, axis=1)
 
 
+def unsure_and_sure(exam: Examination) -> tuple[float, float] | None:
+    """Mean losses of logits that favour no class, and of large ones for the right class; None: no single classes."""
+    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
+    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    if subject.kind != "classification" or subject.several or len(shape) != 2:
+        return None
+    loss, sure = quick(subject.row_losses), saying(rows.y, shape, 0.0, SIZES[-1])
+    unsure, found = (float(np.mean(loss(z, rows.y))) for z in (np.zeros(shape, np.float32), sure))
+    return unsure, found
+
+
 def indifferent(exam: Examination) -> str:
     """Why the loss cannot tell classes apart, whatever is trained: asked by made-up outputs; "": it can."""
     rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject

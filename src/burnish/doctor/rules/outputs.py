@@ -73,6 +73,15 @@ def _turned(exam: Examination) -> Iterable[Found]:
     right, wrong = asked
     if not (np.isfinite(right).all() and np.isfinite(wrong).all() and (right > wrong.max(axis=1)).all()):
         return
+    ends = answers.unsure_and_sure(exam)
+    if ends is not None and ends[1] < ends[0]:
+        yield NN8.found(
+            f"The loss of answers that favour no class is {ends[0]:.3g}, of right ones {right.mean():.3g} and of wrong "
+            f"ones {wrong.mean():.3g}, and of surely right ones {ends[1]:.3g}: it falls to either side.",
+            remedy="A loss that falls the more probable the right class is: look at what its factors are powers of.",
+            arm=CROSS_ENTROPY,
+        )
+        return
     yield NN8.found(
         f"The loss of right answers is {right.mean():.3g}, that of wrong ones {wrong.mean():.3g}: what lowers it makes "
         "the answers worse.",

@@ -51,7 +51,7 @@ ADAM, ADAM_RATES = optax.adam(1e-3), (0.3, 1.0, 3.0, 10.0)
 
 
 def _rate(factor: float) -> Arm:
-    return Arm(f"{factor:g} times the learning rate", Change(rate=factor))
+    return Arm(f"{factor:.3g} times the learning rate", Change(rate=factor))
 
 
 def _too_high(exam: Examination) -> Trial:
@@ -168,9 +168,9 @@ def _momentum(exam: Examination) -> Trial | None:
         Arm(f"a momentum of {USUAL_MEMORY} and a rate of {one:.2g}", subject=_with_momentum(one))
         for one in (rate, same_sum)
     )
-    return Trial(
-        f"The momentum is {memory:.3g}: a gradient is remembered for {1 / max(1 - memory, 1e-6):.0f} steps.", arms
-    )
+    remembered = 1 / max(1 - memory, 1e-6)
+    long = f"for {remembered:.0f} steps" if remembered < exam.subject.steps else "to the end of the training"
+    return Trial(f"The momentum is {memory:.3g}: a gradient is remembered {long}.", arms)
 
 
 def _uneven(exam: Examination) -> Trial | None:
