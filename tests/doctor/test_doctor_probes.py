@@ -198,3 +198,25 @@ def test_steps_are_uneven_where_the_optimiser_makes_them_so_and_not_where_gradie
     assert [steps.OP17.trial(Examination(replace(HEALTHY, optimizer=one))) for one in well] == [None] * len(well)
     assert steps.OP17.trial(Examination(slow)).where == "[0]['w']"
     assert steps.OP17.trial(Examination(replace(slow, frozen=("[0]['w']",)))).where == "[1]['w']"
+
+
+def optimised(optimizer):
+    return Examination(replace(HEALTHY, optimizer=optimizer))
+
+
+def test_updates_of_one_norm_are_told_from_those_that_the_gradient_makes():
+    behind = optax.chain(optax.adam(3e-3), optax.clip_by_global_norm(1e-3))
+    before = optax.chain(optax.clip_by_global_norm(1e3), optax.adam(3e-3))
+
+    trials = [steps.OP10.trial(optimised(one)) for one in (behind, before, optax.lion(1e-3), optax.sgd(0.1))]
+    assert [trial is not None for trial in trials] == [True, False, False, False]
+    assert "a norm of 0.001" in trials[0].why
+
+
+def test_two_memories_of_adam_that_are_swapped_are_a_long_one():
+    swapped_memories = optax.adam(3e-3, b1=0.999, b2=0.9)
+    gathered = optax.MultiSteps(optax.adam(3e-3), 128).gradient_transformation()
+    trials = [steps.OP13.trial(optimised(one)) for one in (swapped_memories, optax.adam(3e-3), gathered)]
+
+    assert [trial is not None for trial in trials] == [True, False, False]
+    assert "gathered" in steps.OP8.trial(optimised(gathered)).why

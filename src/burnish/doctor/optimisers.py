@@ -24,6 +24,8 @@ CLIPPED = 0.5
 WAITED = 200
 # States of a schedule, whose count says how far it has come: alone, and of a hyperparameter that is injected.
 SCHEDULED = (optax.ScaleByScheduleState, type(optax.WrappedSchedule(lambda count: count).init()))
+# Leaves from which a part of them can be asked about, and steps of one gradient before it is turned round.
+FEWEST_LEAVES, REMEMBERED = 3, 100
 # Updates of which a memory is told: a momentum of 0.99 still has 0.9 of its first answer after ten.
 ANSWERS = 4
 
@@ -232,6 +234,40 @@ def _turned(gradient: Any, step: int) -> NDArray[Any]:
     """Every other number turned round, every third, and so on; the rest halved: what is remembered shows."""
     places = np.arange(gradient.size).reshape(gradient.shape)
     return np.where(places % (step + 2) == 0, -gradient, gradient / 2)
+
+
+def pinned(optimizer: Answers) -> float | None:
+    """The norm that all of its updates have, as where they are clipped behind the optimiser; None: they have several.
+
+    A gradient in some leaves alone moves fewer numbers, and so makes a shorter update, of whatever normalises each.
+    """
+    leaves, tree = jax.tree.flatten(optimizer.params)
+    if len(leaves) < FEWEST_LEAVES:
+        return None
+    norms = []
+    for asked in (range(len(leaves)), range(0, len(leaves), 2), range(1)):
+        given = [np.full(leaf.shape, float(place in asked), leaf.dtype) for place, leaf in enumerate(leaves)]
+        norms.append(norm(optimizer.to(jax.tree.unflatten(tree, given))[0]))
+    same = norms[0] > 0 and np.ptp(norms) <= ROUNDING * norms[0]
+    return norms[0] if same else None
+
+
+def turning(optimizer: Answers, gradients: PyTree) -> int:
+    """Steps that its updates take to turn round, once the gradient has, after `REMEMBERED` steps of one gradient.
+
+    0: there was no update then, as where gradients are gathered.
+    """
+    state, first = optimizer.state, None
+    for _ in range(REMEMBERED):
+        first, state = optimizer.to(gradients, state)
+    if norm(first) == 0:
+        return 0
+    back = jax.tree.map(np.negative, jax.device_get(gradients))
+    for step in range(1, WAITED):
+        updates, state = optimizer.to(back, state)
+        if cosine(updates, first) < 0:
+            return step
+    return WAITED
 
 
 def momentum(optimizer: Answers, gradients: PyTree) -> tuple[float, float] | None:

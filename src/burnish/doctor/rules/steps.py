@@ -42,8 +42,13 @@ SAFELY_BELOW = 0.01
 # Part of the largest step that a leaf takes, for gradients of one size, below which it is tried whether it is too
 # small: rates a tenth as large for layers that are trained already are usual. A choice.
 SLOWER = 1 / 30
+# Share of the steps in which nothing moves that is worth a word.
+IDLE = 0.5
 # A memory of thirty steps and more; 0.9, of ten, is usual, 0.99 at times.
 LONG_MEMORY, USUAL_MEMORY = 0.97, 0.9
+# Steps to turn round, after a hundred of one gradient, above which the same is said of what is not linear: Adam takes 7,
+# with a memory of 0.99 fifty, as Lion does, with one of 0.999 ninety.
+LONG_TURN = 60
 # Share of the training, at its end, over which parameters are averaged (Izmailov et al. 2018).
 AVERAGED = 0.25
 # Adam at the rate of its paper (Kingma and Ba 2015), and the rates tried, times that.
@@ -123,7 +128,9 @@ def _weak(exam: Examination) -> Trial | None:
     """
     if _is_adam(exam) or left_alone(exam):
         return None
-    return Trial("", _adams())
+    still = float(np.mean(exam.followed.trace.update_ratio == 0))
+    why = f"In {percent(still)} of the steps nothing moves: gradients are gathered, or dropped." if still > IDLE else ""
+    return Trial(why, _adams(), general=2)
 
 
 def _adams(how: str = "") -> tuple[Arm, ...]:
@@ -149,6 +156,12 @@ def _clipped(exam: Examination) -> Trial | None:
     norms = exam.followed.trace.gradient_norm
     if exam.decays or not np.isfinite(norms).all():
         return None
+    if (pinned := optimisers.pinned(exam.answers)) is not None:
+        return Trial(
+            f"All updates have a norm of {pinned:.2g}, whatever the gradient and the learning rate: they are clipped, "
+            "or made so long, behind the optimiser.",
+            tuple(_rate(factor) for factor in HIGHER),
+        )
     norm = optimisers.clipping(exam.answers, exam.gradient)
     if norm is None or (share := float(np.mean(norms > norm))) < CLIPPED:
         return None
@@ -160,7 +173,9 @@ def _clipped(exam: Examination) -> Trial | None:
 def _momentum(exam: Examination) -> Trial | None:
     """A usual memory, with the same first answer to a gradient, or the same sum of all."""
     found = optimisers.momentum(exam.answers, exam.gradient)
-    if found is None or found[1] < LONG_MEMORY:
+    if found is None:
+        return _long_memory(exam)
+    if found[1] < LONG_MEMORY:
         return None
     rate, memory = found[0] * exam.subject.rate, found[1]
     same_sum = rate * (1 - USUAL_MEMORY) / max(1 - memory, 1e-6)
@@ -194,6 +209,18 @@ def _uneven(exam: Examination) -> Trial | None:
         "others.",
         (even,),
         where=told[0],
+    )
+
+
+def _long_memory(exam: Examination) -> Trial | None:
+    """Of an optimiser that is not linear in the gradient, such as Adam with its two memories swapped."""
+    steps = optimisers.turning(exam.answers, exam.gradient)
+    if steps <= LONG_TURN:
+        return None
+    return Trial(
+        f"Once the gradient has turned round, updates follow after {steps} steps of the other way; with a usual memory "
+        "after seven.",
+        _adams(),
     )
 
 
@@ -275,8 +302,9 @@ OP10 = Rule(
     "Gradients are clipped too tightly",
     Evidence.PROBE,
     Severity.FAULT,
-    "More than half of the steps are clipped, and unclipped ones reach a lower dev error.",
-    "Clip at the 90th percentile of the gradient's norm, or not at all.",
+    "More than half of the steps are clipped, and unclipped ones reach a lower dev error; or all updates have one "
+    "norm, and longer ones do.",
+    "Clip gradients, before the optimiser, at the 90th percentile of their norm, or not at all.",
     "The dev error of the whole training is lower.",
     "Pascanu, Mikolov and Bengio, 2013; Godbole et al., Deep Learning Tuning Playbook, 2023.",
     trial=_clipped,
@@ -286,7 +314,7 @@ OP13 = Rule(
     "The momentum is too long",
     Evidence.PROBE,
     Severity.FAULT,
-    "A gradient is remembered for thirty steps and more, and a momentum of 0.9 reaches a lower dev error.",
+    "A gradient is remembered for thirty steps and more, and a momentum of 0.9, or Adam, reaches a lower dev error.",
     "A momentum of 0.9.",
     "The dev error of the whole training is lower.",
     "Sutskever, Martens, Dahl and Hinton, 2013.",
