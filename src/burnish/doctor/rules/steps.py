@@ -46,8 +46,8 @@ SLOWER = 1 / 30
 IDLE = 0.5
 # A memory of thirty steps and more; 0.9, of ten, is usual, 0.99 at times.
 LONG_MEMORY, USUAL_MEMORY = 0.97, 0.9
-# Steps to turn round, after a hundred of one gradient, above which the same is said of what is not linear: Adam takes 7,
-# with a memory of 0.99 fifty, as Lion does, with one of 0.999 ninety.
+# Steps to turn round, after a hundred of one gradient, above which the same is said of what is not linear: Adam takes
+# seven, with a memory of 0.99 fifty, as Lion does, with one of 0.999 ninety.
 LONG_TURN = 60
 # Share of the training, at its end, over which parameters are averaged (Izmailov et al. 2018).
 AVERAGED = 0.25
