@@ -16,6 +16,7 @@ from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import quick
 from burnish.doctor.rule import FEW, ROUNDING, Found, Rule, Trial
+from burnish.doctor.rules.outputs import CROSS_ENTROPY
 from burnish.units import percent
 
 Floats = NDArray[np.float64]
@@ -50,9 +51,6 @@ def _squared(outputs: Array, y: Array) -> Array:
 
 
 SQUARED = Arm("the squared error in the place of the loss", subject=lambda given: given.rewritten(loss=_squared))
-CROSS_ENTROPY = Arm(
-    "cross-entropy in the place of the loss", subject=lambda given: given.rewritten(loss=answers.cross_entropy)
-)
 
 
 def taken_for(exam: Examination) -> Iterable[Found]:
