@@ -312,3 +312,24 @@ def test_numbers_that_are_wrong_in_part_are_seen_beside_dev(spoilt):
     assert seen.title.startswith("Targets are wrong in part")
     assert found(base, "DA17") == []
     assert found(replace(base, y_dev=base.y_dev[:50], x_dev=base.x_dev[:50], y_train=y), "DA17") == []
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (np.log1p, "once 1 is added"),
+        (np.log10, "to base 10"),
+        (lambda y: y.astype(int).astype(float), "whole numbers"),
+        (lambda y: np.minimum(y, np.median(y)), "cut off"),
+        (lambda y: 0.7 * y, ""),
+        (lambda y: y + 2.0, ""),
+    ],
+)
+def test_targets_of_one_part_that_were_made_otherwise_are_a_fault_and_others_a_limit(made, said):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 4))
+    y = np.exp(0.7 * x[:, 0] + 0.3 * rng.normal(size=2000)) * 3
+    [seen] = found(rows.of(x[:1200], made(y[:1200]), x[1200:], y[1200:], task="regression"), "DA4")
+
+    assert seen.severity is (Severity.FAULT if said else Severity.LIMIT)
+    assert said in seen.evidence

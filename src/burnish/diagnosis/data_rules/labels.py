@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from burnish import errors
 from burnish.data import copies, distribution
-from burnish.diagnosis.data_rules import models
+from burnish.diagnosis.data_rules import models, shift
 from burnish.diagnosis.data_rules.rows import Floats, Rows, some
 from burnish.diagnosis.data_rules.rule import DataRule
 from burnish.diagnosis.finding import Evidence, Finding, Severity
@@ -289,7 +289,7 @@ def _noisier_than_dev(rows: Rows, alpha: float) -> Iterator[Finding]:
     bound = float(np.quantile(off_dev, 1 - MISSED))
     counts = [(float((one > bound).sum()), float(len(one))) for one in (off, off_dev)]
     gap = interval.proportion_difference(*counts, level=1 - 2 * alpha)
-    if gap.low <= MATTERS or _inputs_differ(rows):
+    if gap.low <= MATTERS or _inputs_differ(rows) or shift.made_otherwise(rows.y_train, rows.y_dev):
         return
     yield DA17.finding(
         f"Models that learned from dev rows alone miss {percent(counts[0][0] / counts[0][1])} of the training targets "

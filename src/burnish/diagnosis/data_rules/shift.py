@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,17 @@ _OF_NUMBERS = (
     "bring more training rows with targets like dev's, or let those that there are weigh more; or predict the change "
     "from a value that is known by then, where the level drifts"
 )
+# Share of dev targets that are no whole numbers, where all training targets are; share of training targets that stand
+# at their end, and of dev targets that lie beyond it, surely; and the chance with which two samples of one distribution
+# are as far apart as a map leaves them. Choices.
+MOST, HEAPED, SURE, EXPLAINED = 0.5, 0.02, 0.999, 0.05
+# What may have been made of one part's targets alone.
+MAPS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "The logarithm": np.log,
+    "The logarithm, once 1 is added,": np.log1p,
+    "The logarithm to base 10": np.log10,
+    "The square root": np.sqrt,
+}
 
 
 def inputs_differ(rows: Rows, alpha: float) -> Iterator[Finding]:
@@ -92,6 +103,14 @@ def targets_differ(rows: Rows, alpha: float) -> Iterator[Finding]:
     if rows.task == "regression":
         test = distributions.ks_2samp(rows.y_train, rows.y_dev, method="asymp")
         if test.pvalue < alpha and test.statistic > distribution.TARGET_DISTANCE:
+            if made := made_otherwise(rows.y_train, rows.y_dev):
+                yield DA4.finding(
+                    made,
+                    title="Targets of dev are made otherwise than those of training",
+                    severity=Severity.FAULT,
+                    remedy="Make the targets of both parts by the same steps, and undo them for predictions.",
+                )
+                return
             yield DA4.finding(
                 f"The mean target is {_plain(rows.y_train.mean())} in training rows and {_plain(rows.y_dev.mean())} in "
                 f"dev; the cumulated shares differ by up to {percent(test.statistic)}.",
@@ -115,6 +134,36 @@ def targets_differ(rows: Rows, alpha: float) -> Iterator[Finding]:
         where=rows.class_name(codes[worst]),
         remedy=f"{_MEETS} {_OF_CLASSES}. {_ELSE}",
     )
+
+
+def made_otherwise(y: NDArray[np.floating], dev: NDArray[np.floating]) -> str:
+    """That one part's targets were rounded, cut off or mapped, and the other's were not, as a sentence; "": not so."""
+    if (y == np.round(y)).all() and (dev != np.round(dev)).mean() > MOST and len(np.unique(y)) > 2:
+        return (
+            f"All training targets are whole numbers, and {percent((dev != np.round(dev)).mean())} of dev targets are "
+            "none: they were rounded, or cut to whole numbers."
+        )
+    for edge, beyond, side in ((y.max(), dev > y.max(), "largest"), (y.min(), dev < y.min(), "smallest")):
+        at, at_dev = (int((part == edge).sum()) for part in (y, dev))
+        heap = interval.proportion_difference((at, len(y)), (at_dev, len(dev)), level=SURE)
+        if heap.low > HEAPED and beyond.mean() > HEAPED:
+            return (
+                f"{percent(at / len(y))} of the training targets are exactly {_plain(edge)}, the {side} there is, and "
+                f"{percent(beyond.mean())} of dev targets lie beyond it: they were cut off."
+            )
+    alike = {}
+    for name, made in MAPS.items():
+        for of, other, one in (("dev", dev, y), ("training", y, dev)):
+            with np.errstate(all="ignore"):
+                mapped = made(other.astype(np.float64))
+            if np.isfinite(mapped).all():
+                alike[of, name] = distributions.ks_2samp(mapped, one, method="asymp").pvalue
+    best = max(alike, key=lambda key: alike[key], default=None)
+    if best is None or alike[best] < EXPLAINED:
+        return ""
+    of, name = best
+    rest = "training" if of == "dev" else "dev"
+    return f"{name} of {of} targets is distributed as {rest} targets are: it was taken of these, and not of {of}."
 
 
 def encoded_otherwise(rows: Rows, alpha: float) -> Iterator[Finding]:
@@ -203,7 +252,7 @@ DA4 = DataRule(
     Evidence.TEST,
     Severity.LIMIT,
     "The classes' shares differ (G-test) by more than two points, or a number's cumulated shares by more than "
-    "10 points.",
+    "10 points; a fault where one part was rounded, cut off or mapped, and the other was not.",
     f"{_MEETS} {_OF_CLASSES}; of a target that is a number, {_OF_NUMBERS}. {_ELSE}",
     "The shares of the classes, or the mean number, predicted on dev are those of its targets.",
     "Sokal and Rohlf, 1981 (G-test); Newcombe, 1998 (shares); Kolmogorov, 1933, and Smirnov, 1948.",
