@@ -33,6 +33,7 @@ def _foreseen(exam: Examination) -> Iterable[Found]:
     train = exam.subject.train
     found = _target_among_inputs(train.x, train.y)
     if found is None:
+        yield from _its_own(exam)
         return
     ahead, channel = found
     x = np.asarray(exam.lab.gauge.x[:FEW])
@@ -55,6 +56,21 @@ def _foreseen(exam: Examination) -> Iterable[Found]:
                     "comes next is not known yet the network will not know it.",
                 )
                 return
+
+
+def _its_own(exam: Examination) -> Iterable[Found]:
+    """Targets that are the codes of their own places: an autoencoder's, or those of a model of what comes next that
+    were not moved on.
+    """
+    x, y = exam.subject.train.x, exam.subject.train.y
+    if not exam.subject.several or y.ndim != 2 or x.ndim not in (2, 3) or x.shape[:2] != y.shape:
+        return
+    if np.isfinite(x).all() and any(_same(values, y) for channel, values in _channels(x) if not channel):
+        yield NN17.found(
+            "The target of each place is the input of that very place: nothing has to be foretold.",
+            remedy="If the next one is to be told, move the targets by one place; an autoencoder is meant to be so.",
+            severity=Severity.LIMIT,
+        )
 
 
 def _target_among_inputs(x: NDArray[np.generic], y: NDArray[np.generic]) -> tuple[int, tuple[int, ...]] | None:
@@ -100,7 +116,7 @@ NN17 = Rule(
     Evidence.PROOF,
     Severity.FAULT,
     "In a sequence the targets are the inputs of later places, and the output of a place changes with the very input "
-    "that it is to tell.",
+    "that it is to tell; a limit where they are codes of their own places.",
     "A causal mask, from each place to itself and earlier ones; or shift the inputs by one place more. Look for means, "
     "norms and convolutions over places, too.",
     "No output changes with later inputs.",
