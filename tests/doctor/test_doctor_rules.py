@@ -331,7 +331,10 @@ def test_inputs_cut_to_whole_numbers_are_told_where_there_is_something_behind_th
         return HEALTHY.apply(p, x.astype(jnp.int32).astype(jnp.float32))
 
     whole = [Rows(np.round(4 * rows.x), rows.y) for rows in (HEALTHY.train, HEALTHY.dev)]
+    large = [Rows(5000.0 * rows.x, rows.y) for rows in (HEALTHY.train, HEALTHY.dev)]
+    saturated = subjects.subject(apply=subjects.perceptron((8, 16, 4), jnp.tanh)[1], train=large[0], dev=large[1])
     assert "behind the point" in told_of(replace(HEALTHY, apply=cut), "NU8")[0]
+    assert told_of(saturated, "NU8") == []
     assert told_of(replace(HEALTHY, apply=cut, train=whole[0], dev=whole[1]), "NU8") == []
 
 

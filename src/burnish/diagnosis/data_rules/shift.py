@@ -138,6 +138,7 @@ def targets_differ(rows: Rows, alpha: float) -> Iterator[Finding]:
 
 def made_otherwise(y: NDArray[np.floating], dev: NDArray[np.floating]) -> str:
     """That one part's targets were rounded, cut off or mapped, and the other's were not, as a sentence; "": not so."""
+    # Yes and no are whole numbers by nature.
     if (y == np.round(y)).all() and (dev != np.round(dev)).mean() > MOST and len(np.unique(y)) > 2:
         return (
             f"All training targets are whole numbers, and {percent((dev != np.round(dev)).mean())} of dev targets are "

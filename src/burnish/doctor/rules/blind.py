@@ -40,13 +40,6 @@ def _input_ignored(exam: Examination) -> Iterable[Found]:
     constant = (x != x[:1]).any() and _same_everywhere(exam, draws, found, (x, usual))
     if constant and not all((o == 1).all() for o in found):
         yield NU8.found(f"The outputs are the same on {len(x)} rows, in {DRAWS} draws of the weights.")
-    elif lost := _behind_the_point(exam, x, [exam.start.params, *draws]):
-        yield NU8.found(
-            f"The outputs are the same, to the bit, for inputs that are cut to whole numbers: what is behind the point "
-            f"is lost on the way, {percent(lost)} of their variance.",
-            remedy="Look for `astype(int)` and the like, and scale inputs before it, or leave it out.",
-            severity=Severity.FAULT if lost > CUT else Severity.LIMIT,
-        )
     elif (columns := _ignored_columns(exam, x)).size and (
         columns := np.intersect1d(columns, _ignored_columns(exam, usual))
     ).size:
@@ -56,6 +49,13 @@ def _input_ignored(exam: Examination) -> Iterable[Found]:
             "weights.",
             where=named,
             severity=Severity.FAULT if 2 * len(columns) > x.shape[1] else Severity.LIMIT,
+        )
+    elif lost := _behind_the_point(exam, (x, usual), [exam.start.params, *draws]):
+        yield NU8.found(
+            f"The outputs are the same, to the bit, for inputs that are cut to whole numbers: what is behind the point "
+            f"is lost on the way, {percent(lost)} of their variance.",
+            remedy="Look for `astype(int)` and the like, and scale inputs before it, or leave it out.",
+            severity=Severity.FAULT if lost > CUT else Severity.LIMIT,
         )
 
 
@@ -90,12 +90,20 @@ def _double(values: Any) -> NDArray[Any]:
     return given.astype(np.float64) if jnp.issubdtype(given.dtype, jnp.floating) else given
 
 
-def _behind_the_point(exam: Examination, x: NDArray[Any], draws: list[PyTree]) -> float:
-    """Share of the inputs' variance that no draw of the network sees, as it cuts them to whole numbers; 0: it does."""
+def _behind_the_point(exam: Examination, rows: tuple[NDArray[Any], ...], draws: list[PyTree]) -> float:
+    """Share of the inputs' variance that no draw of the network sees, as it cuts them to whole numbers; 0: it does.
+
+    Args:
+        exam: Of the network.
+        rows: Inputs as they are, and of usual size: huge ones may saturate a network that cuts nothing.
+        draws: Parameters.
+    """
+    x = rows[0]
     if not np.issubdtype(x.dtype, np.floating) or not np.isfinite(x).all() or (x == np.trunc(x)).all():
         return 0.0
-    if any((np.asarray(exam.lab.apply(one, np.trunc(x))) != np.asarray(exam.lab.apply(one, x))).any() for one in draws):
-        return 0.0
+    for params, given in ((params, given) for params in draws for given in rows):
+        if (np.asarray(exam.lab.apply(params, np.trunc(given))) != np.asarray(exam.lab.apply(params, given))).any():
+            return 0.0
     return float(np.var(x - np.trunc(x)) / np.var(x))
 
 

@@ -33,8 +33,9 @@ FEWEST = 16
 # How far beside them it is looked for a lower loss, in standard deviations of what they may be, and the share of rows
 # for which it has to be so.
 BESIDE, NEARLY_ALL = (0.03, 0.3), 0.95
-# Constants, or leads of the right class, that are asked about.
-QUANTILES = 99
+# Constants, or leads of the right class, that are asked about: from which quantile of the targets to which, and from
+# how many logits to how many, beyond which exp(−30) is nothing to a loss of logits.
+QUANTILES, INNER, LEADS = 99, (0.01, 0.99), (0.01, 30.0)
 # Standard deviations of the targets beyond their mean and median where a loss has another aim than either. A choice.
 OFF_CENTRE = 0.3
 # Part of the fall of a loss that is left where it is all but done, and the lead, in logits, below which that is soon:
@@ -120,7 +121,7 @@ def _off_centre(exam: Examination) -> str:
     rows, shape = exam.lab.gauge, exam.lab.outputs(exam.start.params, exam.lab.gauge).shape
     y = np.asarray(rows.y, np.float64).ravel()
     mean = quick(lambda z: jnp.mean(exam.subject.row_losses(z, jnp.asarray(rows.y))))
-    constants = np.quantile(y, np.linspace(0.01, 0.99, QUANTILES))
+    constants = np.quantile(y, np.linspace(*INNER, QUANTILES))
     costs = [float(mean(np.full(shape, one, np.float32))) for one in constants]
     if not np.isfinite(costs).all():
         return ""
@@ -139,7 +140,7 @@ def _content(exam: Examination) -> str:
     width = _shape(exam)[1]
     y = np.arange(width).astype(exam.subject.train.y.dtype)
     mean = quick(lambda z: jnp.mean(exam.subject.row_losses(z, jnp.asarray(y))))
-    ahead = np.concatenate([[0.0], np.geomspace(0.01, 30.0, QUANTILES)])
+    ahead = np.concatenate([[0.0], np.geomspace(*LEADS, QUANTILES)])
     costs = np.array([float(mean(one * (np.eye(width) - 0.5).astype(np.float32))) for one in ahead])
     if not np.isfinite(costs).all() or costs[0] <= costs.min():
         return ""
