@@ -64,8 +64,6 @@ PRACTICAL_SHARE = 0.10
 # A probe finds a fault, and not only room for improvement, where it removes so large a share of the error, or regains
 # so large a share of what can be learned at all. Choices: few healthy trainings could lose a third of their error.
 FAULTY_ERROR, FAULTY_SKILL = 1 / 3, 1 / 2
-# The same share for a cure that does some good to much: an error that is four times what it could be. A choice.
-FAULTY_GENERAL = 3 / 4
 # Rows of a gradient that is looked at by itself: the cost is a mean, so that a few rows have the same bugs as many.
 CHECKED_ROWS = 16
 
@@ -373,16 +371,15 @@ class Examination:
 
         Args:
             probed: What was gained.
-            general: By a cure that does some good to much. Few trainings have the best of all learning rates: a third
-                of the error is room for improvement then, and most of it, or of what can be learned, a fault.
+            general: By a cure that does some good to much. Few trainings have the best of all learning rates: a share
+                of the error is room for improvement then, and only of what can be learned at all a fault.
         """
         if probed.told.low <= (self.practical if self.whole else PRACTICAL_SHARE * probed.control):
             return False
         gained, left = probed.told.value, probed.control - probed.told.value
         numbers = self.subject.kind == "regression"  # whose short probes are compared by squared errors
         most = self.uninformed_error if self.whole else self.uninformed_error**2 if numbers else self.uninformed
-        share = FAULTY_GENERAL if general else FAULTY_ERROR
-        return gained > share * probed.control or gained > FAULTY_SKILL * (most - left) > 0
+        return (not general and gained > FAULTY_ERROR * probed.control) or gained > FAULTY_SKILL * (most - left) > 0
 
     def said(self, probed: Probed) -> str:
         """What a probe gained, as the end of a sentence."""
