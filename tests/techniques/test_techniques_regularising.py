@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 from sklearn.linear_model import LogisticRegression
@@ -165,14 +165,16 @@ def test_more_l2_makes_smaller_weights_more_linear_units_and_a_smaller_gap():
 
 
 @settings(derandomize=True, max_examples=25, deadline=None)
+@example(keep=1.0, seed=0)
 @given(keep=st.floats(0.05, 1.0), seed=st.integers(0, 1_000))
 def test_dropout_leaves_the_expected_activation_unchanged(keep, seed):
-    """Each unit is 0 or a/keep_prob; the mean lies within 5 standard errors of a."""
+    """Each unit is 0 or a/keep_prob; the mean lies within 5 standard errors of a, and 5 units where few are dropped."""
     a = np.linspace(-2, 3, 7)
     out = np.asarray(techniques.inverted_dropout(jax.random.key(seed), jnp.tile(a, (4_000, 1)), keep))
-    error = np.abs(a) * np.sqrt((1 - keep) / keep / 4_000)
+    error = np.abs(a) * (np.sqrt((1 - keep) / keep / 4_000) + 1 / 4_000)
 
-    np.testing.assert_array_less(np.abs(out.mean(axis=0) - a), 5 * error + 1e-5)
+    # In float32 a mean of 4,000 equal numbers is 4e-5 off.
+    np.testing.assert_array_less(np.abs(out.mean(axis=0, dtype=np.float64) - a), 5 * error + 1e-6)
     kept = out != 0
     np.testing.assert_allclose(out[kept], np.broadcast_to(a / keep, out.shape)[kept], rtol=1e-5)
 
