@@ -54,6 +54,32 @@ def test_a_loss_that_aims_elsewhere_is_named_and_what_it_costs(subject):
     assert "NN18" in found(subject, "NN18")
 
 
+def shrunken(z, y):
+    """Outputs are paid for: it is lowest at twice the target."""
+    return jnp.square(z - y) - 0.5 * jnp.square(z)
+
+
+def test_a_loss_that_is_not_lowest_at_the_target_of_a_row_says_so():
+    why = TRIAL(Examination(regression(loss=shrunken))).why
+
+    assert "of the rows its loss is not lowest where the output is the target" in why
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z, y: jnp.abs(z - y),
+        lambda z, y: optax.huber_loss(z, y, delta=0.1),
+        lambda z, y: jnp.abs(z - y) / (jnp.abs(y) + 0.1),
+        lambda z, y: optax.log_cosh(z, y),
+        lambda z, y: jnp.maximum(0.0, jnp.abs(z - y) - 0.3),
+    ],
+    ids=["absolute", "huber", "relative", "log cosh", "insensitive"],
+)
+def test_usual_losses_are_lowest_there(loss):
+    assert TRIAL(Examination(regression(loss=loss))).why == ""
+
+
 @pytest.mark.parametrize(
     ("loss", "tried"),
     [

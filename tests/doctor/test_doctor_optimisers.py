@@ -19,17 +19,19 @@ def updates(optimizer, params=PARAMS, gradients=GRADIENTS):
 @pytest.mark.parametrize(
     ("optimizer", "expected"),
     [
-        (optax.sgd(0.1), False),
-        (optax.adam(0.1), False),
-        (optax.adamw(0.1, weight_decay=0.5), True),
-        (optax.chain(optax.add_decayed_weights(0.1), optax.sgd(0.1)), True),
-        (optax.adamw(optax.linear_schedule(0.0, 0.1, 50), weight_decay=0.5), True),
-        (optax.adam(optax.linear_schedule(0.0, 0.1, 50)), False),
-        (optax.set_to_zero(), False),
+        (optax.sgd(0.1), 0),
+        (optax.adam(0.1), 0),
+        (optax.adamw(0.1, weight_decay=0.5), 1),
+        (optax.adamw(0.1, weight_decay=-0.5), -1),
+        (optax.chain(optax.add_decayed_weights(0.1), optax.sgd(0.1)), 1),
+        (optax.chain(optax.sgd(0.1), optax.add_decayed_weights(0.1)), -1),
+        (optax.adamw(optax.linear_schedule(0.0, 0.1, 50), weight_decay=0.5), 1),
+        (optax.adam(optax.linear_schedule(0.0, 0.1, 50)), 0),
+        (optax.set_to_zero(), 0),
     ],
 )
-def test_decay_is_what_shrinks_parameters_without_a_gradient(optimizer, expected):
-    assert optimisers.decays(optimisers.of(optimizer, PARAMS)) is expected
+def test_decay_is_what_shrinks_parameters_without_a_gradient_or_lets_them_grow(optimizer, expected):
+    assert optimisers.decays(optimisers.of(optimizer, PARAMS)) == expected
 
 
 def test_without_decay_the_rest_is_the_same():
@@ -69,6 +71,7 @@ def test_unclipped_is_the_optimiser_without_its_clip():
         (optax.sgd(0.1), (0.1, 0.0)),
         (optax.sgd(0.1, momentum=0.9), (0.1, 0.9)),
         (optax.sgd(0.1, momentum=0.99), (0.1, 0.99)),
+        (optax.sgd(0.1, momentum=-0.9), (0.1, -0.9)),
         (optax.adam(0.1), None),
         (optax.adamw(0.1), None),
     ],

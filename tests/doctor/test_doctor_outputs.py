@@ -109,6 +109,38 @@ def test_a_free_output_has_no_bounds(activation, seed):
     assert told("NN8", flat) == []
 
 
+def hinge_of_zero_and_one(z, y):
+    """As of classes −1 and 1."""
+    return jnp.maximum(0.0, 1.0 - y * z[:, 0])
+
+
+def two_classes():
+    init, apply = subjects.perceptron((8, 16, 1))
+    parts = [Rows(rows.x, (rows.y > 1).astype(np.int32)) for rows in (HEALTHY.train, HEALTHY.dev)]
+    return replace(HEALTHY, init=init, apply=apply, train=parts[0], dev=parts[1])
+
+
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [
+        (replace(HEALTHY, loss=lambda z, y: subjects.cross_entropy(z, y)[0]), "63 of 64 rows: they teach nothing"),
+        (replace(two_classes(), loss=hinge_of_zero_and_one), "rows, all of class 0: they teach nothing"),
+    ],
+    ids=["the first row alone", "half a margin"],
+)
+def test_rows_that_are_no_concern_of_the_loss_are_told(subject, said):
+    found = [one.finding.evidence for one in RULE["NN8"].look(Examination(subject))]
+
+    assert any(said in one for one in found)
+
+
+def test_a_margin_that_some_rows_have_is_well():
+    def hinge(z, y):
+        return jnp.maximum(0.0, 1.0 - (2 * y - 1) * z[:, 0])
+
+    assert told("NN8", replace(two_classes(), loss=hinge)) == []
+
+
 def weighted(rare):
     """Cross-entropy in which a row of class 0 counts so many times as much as one of the others."""
     return lambda z, y: jnp.where(y == 0, rare, 1.0) * subjects.cross_entropy(z, y)
@@ -128,6 +160,12 @@ def test_a_loss_that_counts_a_rare_class_for_less_is_told():
     [found] = RULE["NN8"].look(Examination(unbalanced(loss=weighted(0.02))))
     assert "counts a row of class 0" in found.finding.evidence
     assert "0.02 times as much" in found.finding.evidence
+    assert found.finding.severity is Severity.LIMIT
+
+
+def test_a_loss_that_counts_a_rare_class_for_more_than_all_of_a_common_one_is_told():
+    [found] = RULE["NN8"].look(Examination(unbalanced(loss=weighted(60.0))))
+    assert "The loss counts all rows of class 0" in found.finding.evidence
     assert found.finding.severity is Severity.LIMIT
 
 

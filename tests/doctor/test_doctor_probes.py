@@ -152,8 +152,10 @@ def test_adam_is_not_advised_to_who_has_it():
 
 
 def test_the_chance_of_a_false_alarm_is_divided_among_all_families_of_probes():
-    """NN2, NN4 and NN5 try one and the same arm, of NN13 and OP11 one at most, and cures are tried together, too."""
-    assert len(TRIALS) - 2 - 1 + 1 == PROBE_FAMILIES
+    """NN2, NN4 and NN5 try one and the same arm, as do NN3 and NN6, of NN13 and OP11 one at most. Cures are tried
+    together, too, and NN22, DA5 and DA33 ask at the same level.
+    """
+    assert len(TRIALS) - 3 - 1 + 1 + 3 == PROBE_FAMILIES
 
 
 @pytest.mark.slow

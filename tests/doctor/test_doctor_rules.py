@@ -281,7 +281,7 @@ def test_one_deal_of_the_targets_that_costs_as_much_by_accident_proves_nothing()
 
     for seed in range(100):
         exam = Examination(subjects.subject((8, 4, 4), train=subjects.clusters(64, seed=seed), epochs=1, loss=rough))
-        y = exam.lab.gauge.y[: numerics.FEW]
+        y = exam.few.y
         z = np.random.default_rng(0).normal(size=(numerics.DEALS, len(y), 4)).astype(np.float32)[0]
         if float(rough(z, y)) == float(rough(z, np.roll(y, 1))):
             break
@@ -336,6 +336,19 @@ def test_inputs_cut_to_whole_numbers_are_told_where_there_is_something_behind_th
     assert "behind the point" in told_of(replace(HEALTHY, apply=cut), "NU8")[0]
     assert told_of(saturated, "NU8") == []
     assert told_of(replace(HEALTHY, apply=cut, train=whole[0], dev=whole[1]), "NU8") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [(jax.nn.relu, "those below 0 are 0"), (jnp.square, "without their signs")],
+    ids=["relu", "square"],
+)
+def test_what_else_a_network_makes_of_its_inputs_is_told_where_it_loses_something(change, said):
+    positive = [Rows(np.abs(rows.x), rows.y) for rows in (HEALTHY.train, HEALTHY.dev)]
+    changed = replace(HEALTHY, apply=lambda p, x: HEALTHY.apply(p, change(x)))
+
+    assert said in told_of(changed, "NU8")[0]
+    assert told_of(replace(changed, train=positive[0], dev=positive[1]), "NU8") == []
 
 
 def test_outputs_that_differ_by_rounding_alone_are_the_same():

@@ -72,6 +72,8 @@ class Seen:
     rectified: list[bool]
     layers: list[tuple[int, int, int, bool, bool]]  # leaf, fan-in, units, convolution, after another one
     lookups: list[Lookup] = field(default_factory=list)  # in tables of parameters, by indices made of the inputs
+    convolved: list[tuple[Shape, int]] = field(default_factory=list)  # inputs before any layer; axis of channels
+    reshaped: list[tuple[Shape, Shape]] = field(default_factory=list)  # what a reshape mixes places of: `forms.moved`
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class _Value:
 
 
 Replace = Callable[[str, Any], Any]
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ class Edit:
     activate: bool = False  # max(0, ·) where a layer follows another with nothing between them
     plain: bool = False  # JAX's own derivatives in the place of the person's own rules
     single: bool = False  # float32 in the place of half precision
+    moved: bool = False  # axes moved where a reshape takes them apart
+    scaled: tuple[int, float] | None = None  # a layer, and what its inputs are times
 
 
 UNCHANGED = Edit()
@@ -226,14 +231,21 @@ class _Walk:
             return self.run(inner.jaxpr, inner.consts, inputs)
         if name in PRODUCTS and self.edit.activate and (place := _weights(inputs)) is not None:
             inputs = [_activated(one) if one.bare and i != place else one for i, one in enumerate(inputs)]
+        if name in PRODUCTS and (place := _weights(inputs)) is not None and self.edit.scaled is not None:
+            at, factor = self.edit.scaled
+            if len(self.seen.z) == at:
+                inputs = [one if i == place else replace(one, value=one.value * factor) for i, one in enumerate(inputs)]
         given, parameters = [one.value for one in inputs], dict(equation.params)
         if self.edit.single:
             given, parameters = [_single(one) for one in given], {k: _single_type(v) for k, v in parameters.items()}
         if name == "gather" and inputs[0].leaves and not inputs[0].data and inputs[1].data:
             self._look_up(equation, inputs)
+        data = any(one.data for one in inputs)
+        if name == "reshape" and data and (moved := forms.moved(given[0].shape, equation.params["new_sizes"])):
+            self.seen.reshaped.append((given[0].shape, equation.params["new_sizes"]))
+            given = [moved.made(given[0], equation.params["new_sizes"])] if self.edit.moved else given
         outputs = equation.primitive.bind(*given, **equation.primitive.get_bind_params(parameters))
         outputs = list(outputs) if equation.primitive.multiple_results else [outputs]
-        data = any(one.data for one in inputs)
         made_of = frozenset().union(*(one.leaves for one in inputs))
         if not data:
             return [_Value(output, made_of) for output in outputs]
@@ -270,6 +282,9 @@ class _Walk:
         # Of several leaves, as of a direction and its length, the one with the most numbers holds the weights.
         leaf = max(sorted(inputs[weights].leaves), key=lambda place: self.sizes[place])
         follows = inputs[1 - weights].layer is not None
+        if convolution and not follows:
+            channels = equation.params["dimension_numbers"].lhs_spec[1]
+            self.seen.convolved.append((inputs[1 - weights].value.shape, channels))
         self.seen.layers.append((leaf, max(1, kernel.size // units), units, convolution, follows))
         return _Value(output, frozenset(), True, place, True, form=form)
 

@@ -15,18 +15,21 @@ from burnish.data.observation import counted, listed
 from burnish.doctor import reach
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import quick
-from burnish.doctor.rule import FEW, ROUNDING
+from burnish.doctor.rule import ROUNDING
 from burnish.units import percent
 
 Floats = NDArray[np.float64]
 
 # How sure a made-up answer is, as a probability or as a logit, and classes beyond which none are made up.
 SURE, MOST_CLASSES = 0.9, 100
-# How many times as much rows of the commonest class count before that is worth a probe. A choice.
-HALF_AS_MUCH = 2.0
+# How many times as much rows of one class count as they should beside those of another before it is told. A choice.
+TWICE = 2.0
 # Random outputs that a loss is asked about, relative size up to which two of its values are the same, and sizes of
 # right answers, as probabilities or logits.
 ASKED, SAME, SIZES = 4, 1e-5, (0.5, 1.0, 3.0, 10.0, 30.0)
+# Share of rows that teach nothing from which it is told, and from which it is a fault. A choice: of two classes with a
+# margin chance leaves one row in a thousand.
+IDLE, HALF = 0.1, 0.5
 
 
 def cross_entropy(outputs: Array, y: Array) -> Array:
@@ -45,8 +48,7 @@ def saying(y: NDArray[Any], shape: tuple[int, ...], low: float, high: float) -> 
 
 def right_and_wrong(exam: Examination) -> tuple[Floats, Floats] | None:
     """Losses of rows by right answers, shape (rows,), and by wrong ones, (rows, ways); None: none are known."""
-    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
-    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    rows, shape, subject = exam.few, exam.shape, exam.subject
     row_losses = quick(subject.row_losses)
 
     def losses(outputs: NDArray[Any]) -> Floats:
@@ -75,8 +77,7 @@ def right_and_wrong(exam: Examination) -> tuple[Floats, Floats] | None:
 
 def unsure_and_sure(exam: Examination) -> tuple[float, float] | None:
     """Mean losses of logits that favour no class, and of large ones for the right class; None: no single classes."""
-    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
-    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    rows, shape, subject = exam.few, exam.shape, exam.subject
     if subject.kind != "classification" or subject.several or len(shape) != 2:
         return None
     loss, sure = quick(subject.row_losses), saying(rows.y, shape, 0.0, SIZES[-1])
@@ -86,8 +87,7 @@ def unsure_and_sure(exam: Examination) -> tuple[float, float] | None:
 
 def indifferent(exam: Examination) -> str:
     """Why the loss cannot tell classes apart, whatever is trained: asked by made-up outputs; "": it can."""
-    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
-    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    rows, shape, subject = exam.few, exam.shape, exam.subject
     width = int(np.prod(shape[1:]))
     if (
         subject.kind != "classification"
@@ -122,10 +122,10 @@ def indifferent(exam: Examination) -> str:
 
 def unasked(exam: Examination) -> str:
     """That labels of some places, or of some questions, are no concern of the loss, as a sentence; "": all are."""
-    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
+    rows, subject = exam.few, exam.subject
     if not subject.several:
         return ""
-    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    shape = exam.shape
     y, labels = jnp.asarray(rows.y), rows.y.ndim
     slope = quick(jax.grad(lambda outputs: jnp.sum(subject.row_losses(outputs, y))))
     draws = np.random.default_rng(0).normal(size=(ASKED, *shape)).astype(np.float32)
@@ -141,31 +141,79 @@ def unasked(exam: Examination) -> str:
     )
 
 
-def against_the_rare(exam: Examination) -> str:
-    """That the loss is a cross-entropy which counts rows of a rarer class for less, as a sentence; "": it is not.
+def idle_rows(exam: Examination) -> tuple[str, bool]:
+    """That the cost does not change with the outputs of some rows, and whether these are most, or all of a class; an
+    empty sentence: it does.
 
-    Its weights are told by made-up outputs: of a weighted cross-entropy each class has one, whatever the outputs.
+    A margin leaves rows alone that have it already, so several outputs are made up for each row.
     """
-    y, subject = exam.subject.train.y, exam.subject
-    shape = jax.eval_shape(subject.apply, exam.start.params, jnp.asarray(exam.lab.gauge.x[:FEW])).shape
+    rows, shape, subject = exam.few, exam.shape, exam.subject
+    y = jnp.asarray(rows.y)
+    slope = quick(jax.grad(lambda outputs: jnp.mean(subject.loss(outputs, y))))
+    draws = np.random.default_rng(0).normal(size=(ASKED, *shape))
+    if subject.kind == "regression":
+        draws = np.mean(rows.y, dtype=np.float64) + np.std(rows.y, dtype=np.float64) * draws
+    slopes = np.max([np.abs(np.asarray(slope(one.astype(np.float32)))) for one in draws], axis=0)
+    idle = slopes.reshape(len(rows), -1).max(axis=1) == 0
+    share = float(idle.mean())
+    if subject.several or not IDLE <= share < 1 or not np.isfinite(slopes).all():
+        return "", False
+    known = np.unique(rows.y[idle])
+    alone = subject.kind == "classification" and not np.isin(known, rows.y[~idle]).any()
+    which = f", all of class {listed([str(one) for one in known])}" if alone else ""
+    return (
+        f"The cost does not change with the outputs of {idle.sum()} of {len(rows)} rows{which}: they teach nothing.",
+        share > HALF or alone,
+    )
+
+
+def unequal(exam: Examination) -> tuple[str, str]:
+    """That the loss counts rows of a rarer class for less, or for more than makes up for how rare it is.
+
+    Returns:
+        A sentence, and what to do; two empty ones: it is neither.
+    """
+    found = _weighted(exam)
+    if found is None:
+        return "", ""
+    classes, shares, weights = found
+    common, rarer = int(shares.argmax()), shares < shares.max()
+    least = int(np.where(rarer, weights, np.inf).argmin())
+    if weights[least] * TWICE < weights[common]:
+        return (
+            f"The loss counts a row of class {classes[least]}, which {percent(shares[least])} of the rows have, "
+            f"{weights[least] / weights[common]:.2g} times as much as one of class {classes[common]}, the commonest.",
+            "Weights that grow with how rare a class is, if any: look whether they are the wrong way round.",
+        )
+    together = weights * shares
+    most = int(np.where(rarer, together, 0).argmax())
+    if together[most] > TWICE * together[common]:
+        return (
+            f"The loss counts all rows of class {classes[most]}, {percent(shares[most])} of them, "
+            f"{together[most] / together[common]:.2g} times as much as all of class {classes[common]}, the commonest: "
+            "more than makes up for how rare it is.",
+            "Weights of 1 / share at most, which let all classes count alike.",
+        )
+    return "", ""
+
+
+def _weighted(exam: Examination) -> tuple[NDArray[np.integer], Floats, Floats] | None:
+    """Classes, shares of the rows that have them, and their weights; None: the loss is no weighted cross-entropy.
+
+    Weights are told by made-up outputs: of a weighted cross-entropy each class has one, whatever the outputs.
+    """
+    y, shape, subject = exam.subject.train.y, exam.shape, exam.subject
     classes, counts = np.unique(y, return_counts=True)
     if subject.kind != "classification" or y.ndim != 1 or len(shape) > 2 or not 1 < len(classes) <= MOST_CLASSES:
-        return ""
+        return None
     width = int(np.prod(shape[1:]))
     if classes[0] < 0 or classes[-1] >= max(width, 2):
-        return ""
+        return None
     z = np.random.default_rng(0).normal(size=(ASKED * len(classes), *shape[1:])).astype(np.float32)
     asked = np.tile(classes, ASKED).astype(y.dtype)
     own = np.asarray(quick(subject.row_losses)(z, asked), np.float64).reshape(ASKED, -1)
     usual = np.asarray(quick(cross_entropy)(z, asked), np.float64).reshape(ASKED, -1)
     weights = (own / usual).mean(axis=0)
     if not np.isfinite(own).all() or weights.min() <= 0 or np.ptp(own / usual, axis=0).max() > ROUNDING * weights.max():
-        return ""
-    common, rare = int(counts.argmax()), int(np.where(counts < counts.max(), weights, np.inf).argmin())
-    if not weights[rare] * HALF_AS_MUCH < weights[common]:
-        return ""
-    share = counts[rare] / counts.sum()
-    return (
-        f"The loss counts a row of class {classes[rare]}, which {percent(share)} of the rows have, "
-        f"{weights[rare] / weights[common]:.2g} times as much as one of class {classes[common]}, the commonest."
-    )
+        return None
+    return classes, counts / counts.sum(), weights

@@ -22,7 +22,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from burnish.diagnosis.finding import Evidence, Finding, Severity
@@ -35,11 +35,12 @@ from burnish.doctor.examination import (
     OF_DRAWS,
     OF_ROWS,
     OF_STEPS,
+    OF_TRAINED,
     Examination,
     TimeUp,
 )
 from burnish.doctor.probes import Probed, compare
-from burnish.doctor.rule import Found
+from burnish.doctor.rule import Found, Rule
 from burnish.doctor.rules import PROOFS, READINGS, RULES, TRIALS, data, gradients, scales
 from burnish.doctor.subject import Subject
 from burnish.stats import paired
@@ -50,8 +51,10 @@ MOST, IMPROVEMENTS = 12, 3
 FOUND = {Evidence.PROOF: "Proved", Evidence.TEST: "Found by a test"}
 # Proofs that depend on the optimiser, the order of rows or the length of the training.
 STEPS = ("NU4", "NU2", "NU3", "NN1")
-# The proofs that wait for the training, and so look last.
-TRAINED = ("NU7", "NN8")
+# Of the others those that wait for the end of the training, and so look last; and all that do. Before the end they say
+# what they would of a network that is not trained.
+TRAINED = ("NU7", "NN8", "NN22", "DA33", "DA5")
+ENDED = (*TRAINED, "NU3")
 # Share of the time that is left in which rules screen, where it is limited: the rest confirms what they suspect.
 SCREENING = 0.6
 
@@ -98,14 +101,23 @@ class Course:
         """Until nothing more is found that can be cured."""
         self._tell(f"Looking at a training of {self.exam.subject.steps:,} steps.")
         try:
-            while len(self.causes) < MOST and (self._prove() or (self.exam.first.finite and self._try())):
+            while len(self.causes) < MOST and (self._prove() or self._try() or self._finish()):
                 pass
         except TimeUp:  # before anything was tried
             self.late = [rule.code for rule in TRIALS]
+        self.exam.finish()
         with contextlib.suppress(TimeUp):  # it is not known then what a cure has explained
             self._improve()
             self._explain()
         return self
+
+    def _finish(self) -> bool:
+        """Follow a dear training to its end, once its first steps have told what they can; False: that was done."""
+        if self.exam.following.ended:
+            return False
+        self._tell("Following the training to its end.")
+        self.exam.finish()
+        return True
 
     def _explain(self) -> None:
         """What was found before a cure and not after it was a consequence."""
@@ -161,11 +173,21 @@ class Course:
         return for_rows_as_they_were(self.first.subject, arms, cured) if arms else None
 
     @property
+    def error(self) -> float:
+        """Dev error of the training as it was, a mean over starts; of a dear one over the one that was followed, which
+        it was to its end only where nothing was cured before that. nan: it is not known.
+        """
+        return self.first.error if self.first.whole else _ended(self.first)
+
+    @property
     def repaired_error(self) -> float | None:
-        """Its dev error, over the fresh starts that confirmed its cures; None: nothing was cured."""
+        """That of the repaired one, over the fresh starts that confirmed its cures; None: nothing was cured."""
         if self.improved is not None:
             return self.improved.treatment
-        return self.exam.fresh_error if self.arms else None
+        if not self.arms:
+            return None
+        found = self.exam.fresh_error if self.exam.whole else _ended(self.exam)
+        return None if math.isnan(found) else found
 
     @property
     def repairs(self) -> tuple[str, ...]:
@@ -180,7 +202,7 @@ class Course:
         able = [] if "DA10" in self._uncured() else [one for one in self._room if one.arm.cures]
         if able and self.exam.whole:
             best = min(able, key=lambda one: one.treatment)
-            alike = [one for one in able if one.treatment <= best.treatment + screening.practical(self.exam, best)]
+            alike = [one for one in able if one.treatment <= best.treatment + self.exam.matters(best.treatment)]
             self.improved = min(alike, key=lambda one: (one.steps, one.treatment))
 
     def _prove(self) -> bool:
@@ -243,6 +265,8 @@ class Course:
         return compare(arm, control, treatment, task=kind, steps=steps, whole=True, alpha=paired.ALPHA)
 
     def _try(self) -> bool:
+        if self.exam in self._tried or not self.exam.first.finite:
+            return False
         self._room = []
         named = {one.finding.code for one in self.causes if one.finding.severity is not Severity.NOTE}
         self._tell("Trying on a few starts what may be wrong.")
@@ -313,27 +337,39 @@ def proofs(exam: Examination) -> tuple[Found, ...]:
     """What is true of the program; of numbers that are not finite nothing else can be judged."""
     if exam.first.finite:
         _begin(exam)
-    network = exam.once("proofs", lambda: _looked(exam, of_network=True)) if exam.first.finite else ()
-    found = (*network, *exam.once(OF_STEPS, lambda: _looked(exam, of_network=False)))
-    order = [rule.code for rule in PROOFS]
+    rules = [rule for rule in PROOFS if rule.look]
+    steps, trained = ([rule for rule in rules if rule.code in codes] for codes in (STEPS, TRAINED))
+    others = [rule for rule in rules if rule.code not in (*STEPS, *TRAINED)]
+    found: tuple[Found, ...] = ()
+    if exam.first.finite:
+        # A cure of the steps leaves these as they were.
+        found = exam.once("proofs", lambda: _looked(exam, others))
+        found += exam.once(OF_TRAINED, lambda: _looked(exam, trained))
+    else:
+        steps = [rule for rule in steps if rule.code == "NU4"]
+    found += exam.once(OF_STEPS, lambda: _looked(exam, steps))
+    order = [rule.code for rule in rules]
     return tuple(sorted(found, key=lambda one: order.index(one.finding.code)))
 
 
 def _begin(exam: Examination) -> None:
     """What takes longest, in other threads, while rules look that need none of it."""
-    exam.follow()
+    _ = exam.following
     exam.ahead(gradients.CHECKED, lambda: gradients.wrong_leaves(exam))
     exam.ahead(OF_ROWS, lambda: data.looked(exam))
     exam.ahead(OF_DRAWS, exam.draw)
 
 
-def _looked(exam: Examination, *, of_network: bool) -> tuple[Found, ...]:
-    """Proofs of the network and its rows, which a cure of the steps leaves as they were; or those of the steps."""
-    rules = [rule for rule in PROOFS if (rule.code not in STEPS) == of_network]
-    if not exam.first.finite:
-        rules = [rule for rule in rules if rule.code == "NU4"]
-    rules.sort(key=lambda rule: rule.code in TRAINED)
-    return tuple(found.able(exam.subject) for rule in rules if rule.look for found in rule.look(exam))
+def _looked(exam: Examination, rules: Sequence[Rule]) -> tuple[Found, ...]:
+    """What they find in the training as far as it has been followed."""
+    early = exam.first.finite and not exam.following.ended
+    asked = [rule.untrained if early and rule.code in ENDED else rule.look for rule in rules]
+    return tuple(found.able(exam.subject) for look in asked if look is not None for found in look(exam))
+
+
+def _ended(exam: Examination) -> float:
+    """Dev error at the end of the training that was followed; nan: it was not, or diverged."""
+    return exam.measured.dev.value if exam.following.ended and exam.measured is not None else math.nan
 
 
 def _name(finding: Finding) -> str:

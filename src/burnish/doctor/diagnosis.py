@@ -49,7 +49,8 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     layers: tuple[str, ...]  # the weights of each layer that was found, by name; (): none could be
     steps: int  # of the training
-    dev_error: float  # a mean over starts: misclassification rate, or RMSE; nan where nobody measured it
+    dev_error: float  # a mean over starts: misclassification rate, or RMSE; nan where nobody measured it, as where
+    # something was cured before a dear training had ended
     seconds: float
     background: tuple[Background, ...] = ()  # one for each finding; (): nobody kept it
     repaired: Subject | None = None  # the training with all repairs in it; None: there was nothing to repair from here
@@ -228,7 +229,7 @@ def examine(exam: Examination, began: float, tell: Tell = silent) -> Diagnosis:
         tuple(finding for finding, _ in told),
         tuple(layer.name for layer in exam.gauger.layers),
         exam.subject.steps,
-        _in_time(lambda: exam.error, math.nan),
+        _in_time(lambda: course.error, math.nan),
         time.monotonic() - began,
         tuple(background for _, background in told),
         course.repaired,

@@ -25,11 +25,11 @@ from burnish.diagnosis.budget import (
 from burnish.doctor import counting, following, ignorance, optimisers, probes, simple
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
-from burnish.doctor.following import Followed
+from burnish.doctor.following import Followed, Following
 from burnish.doctor.gauges import Gauge, Gauger
 from burnish.doctor.lab import Lab, Training, quick
 from burnish.doctor.probes import Probed
-from burnish.doctor.subject import Subject
+from burnish.doctor.subject import Rows, Subject
 from burnish.doctor.trainings import Trainings
 from burnish.stats import paired
 
@@ -41,7 +41,7 @@ PROBE_ALARMS = FALSE_ALARMS / 2
 # (Bonferroni). Rules that try the same arm are one family, cures tried together are one, and one that no signal calls
 # for leaves its part unused. Screening takes no part: what it lets through is judged on fresh starts, at a level that
 # allows for all arms, tried or not.
-PROBE_FAMILIES = 32
+PROBE_FAMILIES = 37
 # Starts that screen an arm, of cheap trainings and of others, and the first of them, after which one that gains nothing
 # is left.
 SCREENED, SCREENED_DEAR = 4, 2
@@ -55,20 +55,20 @@ FRESH = 1000
 MEASURED = range(FRESH, FRESH + 10)
 # Steps of a probe of a dear training: enough for an ill start to show.
 PROBE_STEPS = 200
-# Operations of a training up to which probes train to the end, up to
-# which they have the last look, and up to which two starts screen at first. A choice: a perceptron of 17,000
-# parameters, 1,140 steps of 32 rows, has 4e9.
+# Operations of a training up to which probes train to the end, up to which they have the last look, and up to which
+# two starts screen at first. A choice: a perceptron of 17,000 parameters, 1,140 steps of 32 rows, has 4e9.
 CHEAP, LOOKED_LAST, AT_ONCE = 2e10, 5e9, 1e9
 # An effect on the loss that matters: 10 % of it. A choice, as in the error budget.
 PRACTICAL_SHARE = 0.10
 # A probe finds a fault, and not only room for improvement, where it removes so large a share of the error, or regains
 # so large a share of what can be learned at all. Choices: few healthy trainings could lose a third of their error.
 FAULTY_ERROR, FAULTY_SKILL = 1 / 3, 1 / 2
-# Rows of a gradient that is looked at by itself: the cost is a mean, so that a few rows have the same bugs as many.
-CHECKED_ROWS = 16
+# Rows that a network and its loss are asked about, where no training is; and those of a gradient that is looked at by
+# itself: the cost is a mean, so that a few rows have the same bugs as many.
+FEW, CHECKED_ROWS = 64, 16
 
 # What `Examination.once` knows of the rows alone, and of the steps; the rest of it is of the network, too.
-OF_ROWS, OF_STEPS, OF_DRAWS = "rows", "steps", "right draws"
+OF_ROWS, OF_STEPS, OF_TRAINED, OF_DRAWS = "rows", "steps", "the trained network", "right draws"
 NETWORK = ("init", "apply", "apply_training", "loss", "penalty", "gradient", "augment")
 NOTHING_CHANGED = Arm("nothing changed")
 
@@ -109,7 +109,6 @@ class Examination:
             ThreadPoolExecutor(threads or cores.available()) if after is None else after._pool
         )
         self.trainings: Trainings = Trainings(self.lab, self._pool, self._train)
-        self._following: Future[Followed] | None = None
         if after is not None:
             self._inherit(after)
 
@@ -140,6 +139,16 @@ class Examination:
         return self.lab.start()
 
     @cached_property
+    def few(self) -> Rows:
+        """Training rows that the network and its loss are asked about."""
+        return self.lab.gauge.take(slice(0, FEW))
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Of the outputs for them: (rows, …)."""
+        return tuple(jax.eval_shape(self.subject.apply, self.start.params, jnp.asarray(self.few.x)).shape)
+
+    @cached_property
     def first(self) -> Gauge:
         """Scales at the start; what reads them is compiled while the start is drawn."""
         ready = self._pool.submit(self.gauger.compile)
@@ -148,8 +157,8 @@ class Examination:
         return self.gauger.read(start.params)
 
     @cached_property
-    def decays(self) -> bool:
-        """Whether the optimiser shrinks the parameters by itself."""
+    def decays(self) -> int:
+        """Whether the optimiser shrinks the parameters by itself, 1, or lets them grow, −1; 0: neither."""
         return optimisers.decays(self.answers)
 
     @cached_property
@@ -192,22 +201,27 @@ class Examination:
         """Error of the best constant answer on the dev rows: misclassification rate, or RMSE."""
         return ignorance.error(self.subject)
 
+    @cached_property
+    def following(self) -> Following:
+        """The training, begun in another thread: of a dear one as many steps as a probe has, until it is to end."""
+        return Following(self.lab, self.gauger, self.first, self._pool, self._steps(self.lab))
+
     @property
     def followed(self) -> Followed:
-        """The training from start to end, read at geometric steps and a few in between."""
-        return self.follow().result()
+        """The training so far, read at geometric steps and a few in between."""
+        return self.following.so_far
 
-    def follow(self) -> Future[Followed]:
-        """Begin it in another thread, if that has not been done, while something else is looked at."""
-        if self._following is None:
-            _ = self.first  # both threads want it
-            self._following = self._pool.submit(following.follow, self.lab, self.gauger, self.first)
-        return self._following
+    def finish(self) -> None:
+        """Follow the training to its end. What its first part alone has said is asked again."""
+        if not self.following.ended:
+            self.following.finish()
+            past = (OF_STEPS, OF_TRAINED)
+            self._known = {name: known for name, known in self._known.items() if not name.startswith(past)}
 
     @cached_property
     def measured(self) -> Errors | None:
         """Errors of the trained network on rows that it learned from, and on dev rows; None: some are no numbers."""
-        return following.errors(self.lab, self.followed)
+        return following.errors(self.lab, self.followed.end.params) if self.followed.finite else None
 
     def budget(self, errors: Errors) -> ErrorBudget:
         """Where the dev error of the trained network comes from.
@@ -217,7 +231,7 @@ class Examination:
         """
         known = {"the network": errors.dev}
         if self.baseline_error is None and errors.train.low > self.practical:
-            known |= simple.dev_errors(self.subject, errors.name)
+            known |= self.once("simple models", lambda: simple.dev_errors(self.subject, errors.name))
         return error_budget(errors, floor(self.baseline_error, known), practical=self.practical)
 
     @cached_property
@@ -252,11 +266,11 @@ class Examination:
 
     @cached_property
     def practical(self) -> float:
-        """The smallest change of the dev error that matters, in its own unit: as in the error budget.
+        """The smallest change of the dev error that matters; where it is worse than knowing nothing, of that error."""
+        return self.matters(min(self.error, self.uninformed_error))
 
-        A network that is worse than knowing nothing is measured by that.
-        """
-        error = min(self.error, self.uninformed_error)
+    def matters(self, error: float) -> float:
+        """The smallest change of this error that matters, in its own unit: as in the error budget."""
         return practical_size(error, self.uninformed_error if self.subject.kind == "regression" else None)
 
     def trained(self, arm: Arm, seed: int) -> probes.Trained:

@@ -1,7 +1,9 @@
-"""Where the output of a matrix product or a convolution has its units, and how it is read with these last."""
+"""Where the output of a product has its units, how it is read with these last, and axes that a reshape takes apart."""
 
 from __future__ import annotations
 
+from itertools import accumulate
+from operator import mul
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -49,3 +51,42 @@ def of_product(equation: Any, weights: int) -> Form:
     second = [*range(shared + free[0], axes)]
     of_weights, of_inputs = (first, second) if weights == 0 else (second, first)
     return Form((*of_inputs, *range(shared), *of_weights), len(of_inputs))
+
+
+class Move(NamedTuple):
+    """An axis of a value that has another place after a reshape, which keeps the order of entries and moves none."""
+
+    of: int
+    to: int
+
+    def made(self, value: Array, shape: tuple[int, ...]) -> Array:
+        """The value in this shape, its axis moved and not taken apart."""
+        beside = [size for axis, size in enumerate(shape) if axis != self.to]
+        return jnp.moveaxis(jnp.moveaxis(value, self.of, 0).reshape(shape[self.to], *beside), 0, self.to)
+
+
+def moved(given: tuple[int, ...], made: tuple[int, ...]) -> Move | None:
+    """The axis that was to be moved, by the looks of both shapes, where a reshape mixes entries of its places.
+
+    Beside it axes are the same, or one is split or several are joined. The first axis, of rows, is none to be moved.
+    None: the reshape splits and joins axes, as it should, or no such axis is to be seen.
+
+    >>> moved((64, 3, 12, 12), (64, 12, 12, 3)), moved((64, 10, 32), (64, 4, 10, 8)), moved((64, 12, 12), (64, 144))
+    (Move(of=1, to=3), Move(of=1, to=2), None)
+    """
+    if _splits(given, made):
+        return None
+    for of, to in ((of, to) for of in range(1, len(given)) for to in range(1, len(made))):
+        if 1 < given[of] == made[to] and _splits(_without(given, of), _without(made, to)):
+            return Move(of, to)
+    return None
+
+
+def _splits(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether either shape is the other one with axes split, joined or of size 1."""
+    ends, others = (set(accumulate(shape, mul)) for shape in (one, other))
+    return ends | {1} >= others or others | {1} >= ends
+
+
+def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return (*shape[:axis], *shape[axis + 1 :])

@@ -232,7 +232,7 @@ class Lab:
             drawn, span = Drawn(self._x, self._y, filled, key), Span(first, count, self.subject.steps)
             params, optimizer, record = self._stretch(params, optimizer, drawn, span, alike)
             records.append(record)  # fetched below: the next stretch need not wait for it
-        lines = np.concatenate([np.asarray(record) for record in records])[:steps]
+        lines = np.concatenate([np.asarray(record) for record in jax.device_get(records)])[:steps]
         return Training(params, optimizer, step + steps), Trace(*lines.T)
 
     def outputs(self, params: PyTree, rows: Rows, change: Change = NOTHING) -> NDArray[np.float32]:
@@ -328,13 +328,13 @@ def _stretch(
 
 def _stepwise(
     step: Callable[..., Any], params: PyTree, optimizer: Any, drawn: Drawn, span: Span, change: Change
-) -> tuple[PyTree, Any, Float[Array, "step 3"]]:
-    """The same by one call for each step."""
+) -> tuple[PyTree, Any, list[Float[Array, " number"]]]:
+    """The same by one call for each step; to stack what they show would be another program to compile."""
     lines = []
     for place in range(span.count):
         params, optimizer, line = step(params, optimizer, drawn, span, change, np.int32(place))
         lines.append(line)
-    return params, optimizer, jnp.stack(lines)
+    return params, optimizer, lines
 
 
 def _step(

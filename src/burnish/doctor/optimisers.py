@@ -81,11 +81,12 @@ def _still(tree: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), tree)
 
 
-def decays(optimizer: Answers) -> bool:
-    """Whether parameters shrink without any gradient: decoupled weight decay (Loshchilov and Hutter 2019).
+def decays(optimizer: Answers) -> int:
+    """Whether parameters shrink without any gradient, by decoupled weight decay (Loshchilov and Hutter 2019): 1.
 
-    Some of them are enough, as biases and scales are often spared; and by so much for each unit of their size, else
-    something other than a decay asks for their size (You et al. 2020, LARS and LAMB).
+    −1 where they grow instead, as by a decay whose sign is turned, and 0 where neither is so. Some of them are enough,
+    as biases and scales are often spared; and by so much for each unit of their size, else something other than a decay
+    asks for their size (You et al. 2020, LARS and LAMB).
     """
     state, ones = optimizer.state, jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), optimizer.params)
     for _ in range(WAITED):
@@ -93,11 +94,10 @@ def decays(optimizer: Answers) -> bool:
             break
         _, state = optimizer.to(_still(optimizer.params), state)  # warm-up from 0, or gradients that are gathered
     updates, _ = optimizer.to(_still(optimizer.params), state)
-    shrunk = any(
-        cosine(update, leaf) < -(1 - ROUNDING)
-        for update, leaf in zip(jax.tree.leaves(updates), jax.tree.leaves(optimizer.params), strict=True)
-    )
-    return shrunk and _linear_in_parameters(optimizer, state)
+    cosines = [cosine(*pair) for pair in zip(*map(jax.tree.leaves, (updates, optimizer.params)), strict=True)]
+    most = max(cosines, key=abs, default=0.0)
+    moved = abs(most) > 1 - ROUNDING and _linear_in_parameters(optimizer, state)
+    return -int(np.sign(most)) if moved else 0
 
 
 def _linear_in_parameters(optimizer: Answers, state: Any) -> bool:
@@ -271,19 +271,22 @@ def turning(optimizer: Answers, gradients: PyTree) -> int:
 
 
 def momentum(optimizer: Answers, gradients: PyTree) -> tuple[float, float] | None:
-    """First answer to a gradient, as a learning rate, and how much of it is left in the next one without a gradient.
+    """First answer to a gradient, as a learning rate, and how much of it is left in the next one without a gradient;
+    below 0, if that goes back.
 
     None: the optimiser is not linear in the gradient, or its answers do not shrink by one and the same factor.
     """
     if decays(optimizer):
         return None
     double, _ = optimizer.to(jax.tree.map(lambda g: 2 * g, gradients))
-    answers, given, state = [], gradients, optimizer.state
+    said, given, state = [], gradients, optimizer.state
     for _ in range(ANSWERS):
         updates, state = optimizer.to(given, state)
-        answers.append(norm(updates))
+        said.append(updates)
         given = _still(gradients)
+    answers = [norm(one) for one in said]
     if not answers[0] > 0 or abs(norm(double) / (2 * answers[0]) - 1) > ROUNDING:
         return None
     left = [b / a if a > 0 else 0.0 for a, b in pairwise(answers)]
-    return (answers[0] / norm(gradients), left[0]) if np.ptp(left) < ROUNDING else None
+    sign = -1 if cosine(said[0], said[1]) < 0 else 1
+    return (answers[0] / norm(gradients), sign * left[0]) if np.ptp(left) < ROUNDING else None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from burnish.doctor import null as nulls
 from burnish.doctor.examination import Examination
-from burnish.doctor.rule import FEW, ROUNDING
+from burnish.doctor.rule import ROUNDING
 
 # How much larger the last layer's weights are made to see how far the outputs reach; what is bounded stays the same.
 ENLARGED = (1e2, 1e4)
@@ -42,7 +42,7 @@ def of(exam: Examination) -> Reach | None:
     gauger, start = exam.gauger, exam.start.params
     if not gauger.layers:
         return None
-    rng, x = np.random.default_rng(0), jnp.asarray(exam.lab.gauge.x[:FEW])
+    rng, x = np.random.default_rng(0), jnp.asarray(exam.few.x)
     draws = [(nulls.right_draw(gauger, start, 0), False)]
     draws += [(nulls.random_draw(gauger, start, number), True) for number in range(DRAWS)]
     made: dict[float, list[NDArray[np.float64]]] = {factor: [] for factor in ENLARGED}

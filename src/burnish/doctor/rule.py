@@ -11,9 +11,8 @@ from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.doctor.arms import Arm
 from burnish.doctor.subject import Subject
 
-# Rows that a network and its loss are asked about, where no training is, and the relative size up to which two float32
-# evaluations of the same thing differ by rounding alone.
-FEW, ROUNDING = 64, 1e-3
+# Relative size up to which two float32 evaluations of the same thing differ by rounding alone.
+ROUNDING = 1e-3
 
 if TYPE_CHECKING:
     from burnish.doctor.examination import Examination

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from burnish.diagnosis.budget import practical_size
 from burnish.doctor import joint
 from burnish.doctor.examination import PRACTICAL_SHARE, Examination
 from burnish.doctor.probes import Probed
@@ -104,9 +103,4 @@ def _alike(exam: Examination, one: Probed, best: Probed) -> bool:
     starts = min(one.starts, best.starts)
     with np.errstate(over="ignore"):  # as in a probe
         ahead = paired.gain(one.errors[:starts], best.errors[:starts], statistic=statistic)
-    return ahead.value <= max(practical(exam, best), APART * ahead.standard_error)
-
-
-def practical(exam: Examination, best: Probed) -> float:
-    """The smallest difference that matters once this cure is applied."""
-    return practical_size(best.treatment, exam.uninformed_error if exam.subject.kind == "regression" else None)
+    return ahead.value <= max(exam.matters(best.treatment), APART * ahead.standard_error)

@@ -52,10 +52,45 @@ def dev_errors(subject: Subject, name: ErrorName) -> dict[str, Interval]:
         boosting.boosting(prepared, y, classes=classes, seed=subject.seed, share=WORK),
     )
     for one in fits:
-        said = one.predict(held_out)
-        wrong = np.square(said[:, 0] - dev.y) if numbers else (said.argmax(axis=1) != dev.y).astype(np.float64)
+        wrong = _wrong(one, held_out, dev)
         found[one.name] = Measured(name, wrong, wrong).estimate
     return found
+
+
+def _wrong(model: Fitted, prepared: Prepared, rows: Rows) -> Floats:
+    """0 or 1, or the squared error, of each row."""
+    said = model.predict(prepared)
+    if np.issubdtype(rows.y.dtype, np.floating):
+        return np.square(said[:, 0] - rows.y)
+    return (said.argmax(axis=1) != rows.y).astype(np.float64)
+
+
+def with_places(subject: Subject) -> tuple[Floats, Floats] | None:
+    """Errors of dev rows of a linear model that knows what stands at which place, and of one that knows what stands.
+
+    Args:
+        subject: Whose rows are sequences, of codes (rows, places) or of numbers (rows, places, numbers).
+
+    Returns:
+        Both of shape (rows,): 0 or 1, or squared errors; None: linear models cannot read these rows.
+    """
+    train, dev = subject.train, subject.dev
+    if not _readable(train) or not _readable(dev):
+        return None
+    told = [np.asarray(rows.x, np.float32) for rows in (train, dev)]
+    if train.x.ndim == 2:
+        codes = np.unique(train.x)
+        if len(codes) * train.x.shape[1] > MOST_INPUTS:
+            return None
+        told = [(rows.x[:, :, None] == codes).astype(np.float32) for rows in (train, dev)]
+    numbers = subject.kind == "regression"
+    classes = None if numbers else int(max(train.y.max(), dev.y.max())) + 1
+    y: Targets = train.y.astype(np.float64) if numbers else train.y.astype(np.int32)
+    found = []
+    for seen in (lambda x: x.reshape(len(x), -1), lambda x: x.mean(axis=1)):
+        prepared, held_out = (Prepared(seen(x), np.zeros((len(x), 0), np.int32)) for x in told)
+        found.append(_wrong(linear.linear(prepared, y, classes=classes, seed=subject.seed), held_out, dev))
+    return found[0], found[1]
 
 
 def _readable(rows: Rows) -> bool:

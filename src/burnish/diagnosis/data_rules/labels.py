@@ -267,7 +267,11 @@ def _beside_dev(
     }
     gaps = {c: interval.proportion_difference(*rates[c], level=1 - 2 * alpha / len(able)) for c in able}
     worst = max(able, key=lambda code: gaps[code].low)
-    if gaps[worst].low <= MATTERS or _inputs_differ(rows):
+    if (
+        gaps[worst].low <= MATTERS
+        or _inputs_differ(rows)
+        or _other_rule(rows, (x, models.truth_of(y.astype(np.float64), len(codes))), (x_dev, truth))
+    ):
         return
     confused = np.bincount(said[(y == worst) & (said != y)], minlength=len(codes))
     name, other = (rows.class_name(codes[code]) for code in (worst, int(confused.argmax())))
@@ -290,6 +294,9 @@ def _noisier_than_dev(rows: Rows, alpha: float) -> Iterator[Finding]:
     counts = [(float((one > bound).sum()), float(len(one))) for one in (off, off_dev)]
     gap = interval.proportion_difference(*counts, level=1 - 2 * alpha)
     if gap.low <= MATTERS or _inputs_differ(rows) or shift.made_otherwise(rows.y_train, rows.y_dev):
+        return
+    x_dev, y_dev = _fresh(rows, None)
+    if _other_rule(rows, (rows.x_train, rows.y_train[:, None]), (x_dev, y_dev[:, None])):
         return
     yield DA17.finding(
         f"Models that learned from dev rows alone miss {percent(counts[0][0] / counts[0][1])} of the training targets "
@@ -317,6 +324,34 @@ def missed(rows: Rows, places: NDArray[np.integer]) -> tuple[Floats, Floats] | N
     fitted = models.encoder(x_dev[fit], rows.kinds)
     said = models.trees(fitted.encode(x_dev[fit]), truth[fit], fitted.encode(rows.x_train[places]), rows.seed)
     return np.abs(said[:, 0] - rows.y_train[places]), np.abs(said_dev[:, 0] - y_dev)
+
+
+def _other_rule(rows: Rows, learned: tuple[Floats, Floats], dev: tuple[Floats, Floats]) -> bool:
+    """Whether models of training rows miss dev targets more often than training targets that they had not seen.
+
+    Then either part has a rule of its own: wrong training targets would be missed more often than those of dev.
+
+    Args:
+        learned: Inputs of training rows and targets of shape (rows, 1), or shares of classes (rows, classes).
+        dev: The same of dev rows.
+    """
+    rng = np.random.default_rng([rows.seed, 1718])
+    places = some(len(learned[0]), len(dev[0]), rng)
+    x, truth = learned[0][places], learned[1][places]
+    numbers = truth.shape[1] == 1
+    folds = models.dealt(truth[:, 0] if numbers else truth.argmax(axis=1).astype(np.float64), FOLDS, rng)
+    said = models.crossed(models.trees, x, truth, rows.kinds, folds, rows.seed)
+    fit = folds != 0
+    fitted = models.encoder(x[fit], rows.kinds)
+    said_dev = models.trees(fitted.encode(x[fit]), truth[fit], fitted.encode(dev[0]), rows.seed)
+    if numbers:
+        off, off_dev = np.abs(said - truth)[:, 0], np.abs(said_dev - dev[1])[:, 0]
+        bound = float(np.quantile(off, 1 - MISSED))
+        missed_own, missed_dev = off > bound, off_dev > bound
+    else:
+        missed_own, missed_dev = (s.argmax(axis=1) != t.argmax(axis=1) for s, t in ((said, truth), (said_dev, dev[1])))
+    counts = [(float(one.sum()), float(len(one))) for one in (missed_dev, missed_own)]
+    return interval.proportion_difference(*counts).low > 0
 
 
 def _inputs_differ(rows: Rows) -> bool:

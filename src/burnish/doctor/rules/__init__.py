@@ -24,6 +24,7 @@ from burnish.doctor.rules import (
     predictions,
     randomness,
     regularisation,
+    relations,
     scales,
     sequences,
     steps,
@@ -36,6 +37,7 @@ PROOFS: tuple[Rule, ...] = (
     *blind.PROOFS,
     randomness.NU9,
     numerics.NU10,
+    *relations.PROOFS,  # columns in another order look like wrong targets
     *data.PROOFS,
     inputs.DA15,
     *outputs.PROOFS,
@@ -51,12 +53,14 @@ TRIALS: tuple[Rule, ...] = (
     outputs.NN14,
     outputs.NN19,
     losses.NN18,
+    structure.NN20,
     inputs.DA15,  # before the scale of inputs that it spoils
     inputs.DA16,
     inputs.NN15,
     inputs.DA1,
     fitting.NN13,
     scales.NN5,  # before the weights' scale, which leaves no unit dead
+    scales.NN6,
     *initialisation.RULES,
     gradients.NU5,
     *regularisation.RULES,

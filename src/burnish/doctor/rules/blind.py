@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -16,7 +16,7 @@ from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import null as nulls
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import quick
-from burnish.doctor.rule import FEW, Found, Rule
+from burnish.doctor.rule import Found, Rule
 from burnish.units import percent
 
 # Codes a row up to which each place is asked for.
@@ -27,20 +27,35 @@ DRAWS = 3
 SINGLE, DOUBLE = 1e-5, 1e-13
 # How much larger weights are made to see whether anything comes through them.
 GROWN = 8
-# Share of the inputs' variance that lies behind the point from which it is a fault to cut it off. A choice.
+# Share of the inputs' variance that is lost from which it is a fault. A choice.
 CUT = 0.1
+# What a network may make of its inputs, and lose something by it: how it is told, what to do, and what is made.
+CUTS: tuple[tuple[str, str, Callable[[Any], NDArray[Any]]], ...] = (
+    (
+        "that are cut to whole numbers: what is behind the point",
+        "Look for `astype(int)` and the like, and scale inputs before it, or leave it out.",
+        np.trunc,
+    ),
+    (
+        "of which those below 0 are 0: what lies there",
+        "Leave out the activation before the first layer, or what else clips the inputs.",
+        lambda x: np.maximum(x, 0),
+    ),
+    ("without their signs: which of them are below 0", "Look for `abs` and even powers of the inputs.", np.abs),
+)
 
 
 def _input_ignored(exam: Examination) -> Iterable[Found]:
     """Outputs that are the same on every row, whatever the weights, but not at 1: that is softmax of one unit."""
-    x = np.asarray(exam.lab.gauge.x[:FEW])
+    x = np.asarray(exam.few.x)
     usual = _of_usual_size(exam, x)
     draws = [nulls.random_draw(exam.gauger, exam.start.params, draw) for draw in range(DRAWS)]
     found = [np.asarray(exam.lab.apply(params, jnp.asarray(rows))) for params in draws for rows in (x, usual)]
     constant = (x != x[:1]).any() and _same_everywhere(exam, draws, found, (x, usual))
     if constant and not all((o == 1).all() for o in found):
         yield NU8.found(f"The outputs are the same on {len(x)} rows, in {DRAWS} draws of the weights.")
-    elif (columns := _ignored_columns(exam, x)).size and (
+        return
+    if (columns := _ignored_columns(exam, x)).size and (
         columns := np.intersect1d(columns, _ignored_columns(exam, usual))
     ).size:
         named = listed([f"input {place}" for place in columns])
@@ -50,13 +65,16 @@ def _input_ignored(exam: Examination) -> Iterable[Found]:
             where=named,
             severity=Severity.FAULT if 2 * len(columns) > x.shape[1] else Severity.LIMIT,
         )
-    elif lost := _behind_the_point(exam, (x, usual), [exam.start.params, *draws]):
-        yield NU8.found(
-            f"The outputs are the same, to the bit, for inputs that are cut to whole numbers: what is behind the point "
-            f"is lost on the way, {percent(lost)} of their variance.",
-            remedy="Look for `astype(int)` and the like, and scale inputs before it, or leave it out.",
-            severity=Severity.FAULT if lost > CUT else Severity.LIMIT,
-        )
+        return
+    for said, remedy, made in CUTS:
+        if lost := _lost(exam, made, (x, usual), [exam.start.params, *draws]):
+            yield NU8.found(
+                f"The outputs are the same, to the bit, for inputs {said} is lost on the way, {percent(lost)} of their "
+                "variance.",
+                remedy=remedy,
+                severity=Severity.FAULT if lost > CUT else Severity.LIMIT,
+            )
+            return
 
 
 def _same_everywhere(
@@ -90,21 +108,24 @@ def _double(values: Any) -> NDArray[Any]:
     return given.astype(np.float64) if jnp.issubdtype(given.dtype, jnp.floating) else given
 
 
-def _behind_the_point(exam: Examination, rows: tuple[NDArray[Any], ...], draws: list[PyTree]) -> float:
-    """Share of the inputs' variance that no draw of the network sees, as it cuts them to whole numbers; 0: it does.
+def _lost(
+    exam: Examination, made: Callable[[Any], NDArray[Any]], rows: tuple[NDArray[Any], ...], draws: list[PyTree]
+) -> float:
+    """Share of the inputs' variance that no draw of the network sees, as it makes the same of them; 0: it does.
 
     Args:
         exam: Of the network.
+        made: What it makes of them: twice is the same as once.
         rows: Inputs as they are, and of usual size: huge ones may saturate a network that cuts nothing.
         draws: Parameters.
     """
     x = rows[0]
-    if not np.issubdtype(x.dtype, np.floating) or not np.isfinite(x).all() or (x == np.trunc(x)).all():
+    if not np.issubdtype(x.dtype, np.floating) or not np.isfinite(x).all() or (x == made(x)).all():
         return 0.0
     for params, given in ((params, given) for params in draws for given in rows):
-        if (np.asarray(exam.lab.apply(params, np.trunc(given))) != np.asarray(exam.lab.apply(params, given))).any():
+        if (np.asarray(exam.lab.apply(params, made(given))) != np.asarray(exam.lab.apply(params, given))).any():
             return 0.0
-    return float(np.var(x - np.trunc(x)) / np.var(x))
+    return float(np.var(x - made(x)) / np.var(x))
 
 
 def _of_usual_size(exam: Examination, x: NDArray[Any]) -> NDArray[Any]:

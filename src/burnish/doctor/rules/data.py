@@ -54,7 +54,7 @@ def looked(exam: Examination) -> tuple[Found, ...]:
     rules = {rule.code: rule for rule in register.RULES}
     found = list(register.look(given, codes=codes, false_alarm=FALSE_ALARMS - PROBE_ALARMS))
     found = _codes_at_once(found)
-    if any(one.code == "DA7" for one in found) and exam.subject.kind == "classification" and exam.followed.finite:
+    if any(one.code == "DA7" for one in found) and _predicts(exam):
         # Again, with what the trained network says of the rows that are no copies.
         wrong = exam.lab.errors(exam.followed.end.params, dev) > 0
         copied = duplicates.across(given, false_alarms.share("DA7", total=FALSE_ALARMS - PROBE_ALARMS), wrong=wrong)
@@ -79,6 +79,11 @@ def looked(exam: Examination) -> tuple[Found, ...]:
         )
         for one in found
     )
+
+
+def _predicts(exam: Examination) -> bool:
+    """Whether there is a trained network with a class for each row."""
+    return exam.subject.kind == "classification" and exam.following.ended and exam.followed.finite
 
 
 def _each_as_one(one: NDArray[Any], other: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -1,12 +1,14 @@
-"""NN2, NN3, NN4: scales before the first step, against those of the same network rightly initialised."""
+"""NN2, NN3, NN4, NN23: scales before the first step, against those of the same network rightly initialised."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from burnish.diagnosis.finding import Evidence, Severity
+from burnish.doctor import anatomy, networks
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import PRACTICAL_SHARE, Examination
@@ -15,6 +17,9 @@ from burnish.doctor.rule import Rule, Trial
 
 # A first layer that is told to change less than a thousandth of what the last one is, relative to its weights.
 VANISHING = 1e-3
+# Sizes of what meets a layer that are far from 1, as those of inputs that are not normalised. Choices: sums over ten
+# places or 0.02 in a table of codes are usual.
+LARGE, SMALL = 10.0, 0.01
 # Chance with which a right start calls for a probe, which then decides: of the three scales together.
 CALLED_FOR = 0.01
 
@@ -47,7 +52,6 @@ def _relative_updates(gauge: Gauge) -> np.ndarray:
 
 
 def _vanishing(exam: Examination) -> Trial | None:
-    """ReLU in the place of what squashes, rightly initialised, with batch norm or without."""
     layers, delta = exam.gauger.layers, exam.first.delta
     if len(layers) < DEEP:
         return None
@@ -55,22 +59,29 @@ def _vanishing(exam: Examination) -> Trial | None:
     if updates[0] >= VANISHING * updates[-1] or delta[0] >= VANISHING * delta[-2]:
         return None
 
+    return Trial(
+        f"The gradient's scale is {delta[0] / delta[-2]:.1e} times as large at {layers[0].name} as at "
+        f"{layers[-2].name}.",
+        rectified(exam),
+        layers[0].name,
+    )
+
+
+def rectified(exam: Examination) -> tuple[Arm, ...]:
+    """ReLU in the place of what squashes, rightly initialised, with batch norm or without."""
+    layers = exam.gauger.layers
+
     def begin(params: Any, key: Any) -> Any:
         return nulls.rightly_initialised(layers, params, key, rectified=True)
 
     def with_network(apply: Any) -> Any:
         return lambda subject: subject.rewritten(apply=apply, apply_training=None, state=())
 
-    networks = {
+    made = {
         "ReLU and He's weights": exam.gauger.rectified_apply,
         "batch norm, ReLU and He's weights": exam.gauger.normalised_apply,
     }
-    return Trial(
-        f"The gradient's scale is {delta[0] / delta[-2]:.1e} times as large at {layers[0].name} as at "
-        f"{layers[-2].name}.",
-        tuple(Arm(name, begin=begin, subject=with_network(apply)) for name, apply in networks.items()),
-        layers[0].name,
-    )
+    return tuple(Arm(name, begin=begin, subject=with_network(apply)) for name, apply in made.items())
 
 
 def _exploding(exam: Examination) -> Trial | None:
@@ -102,6 +113,27 @@ def _scale(exam: Examination) -> Trial | None:
         (right_start(exam),),
         optimises=False,  # large ones learn the rows by heart, and little of what they have in common
     )
+
+
+def _meets(exam: Examination) -> Trial | None:
+    """Sizes that right draws of the weights leave as they are, from a sum over many places or a table of codes.
+
+    Those of the inputs themselves are another rule's.
+    """
+    layers, sizes = exam.gauger.layers, exam.first.inputs
+    codes = not np.issubdtype(exam.subject.train.x.dtype, np.floating)
+    for place, layer in enumerate(layers):
+        usual = [gauge.inputs[place] for gauge in exam.null.gauges]
+        if (layer.follows or codes) and (min(usual) > LARGE or max(usual) < SMALL) and sizes[place] > 0:
+            edit = anatomy.Edit(scaled=(place, 1 / float(sizes[place])))
+            return Trial(
+                f"What meets {layer.name} has a size of {sizes[place]:.3g} before the first step, and of "
+                f"{np.mean(usual):.3g} with rightly drawn weights.",
+                (Arm(f"what meets {layer.name} at a size of 1", subject=partial(networks.edited, edit=edit)),),
+                layer.name,
+                optimises=False,
+            )
+    return None
 
 
 NN2 = Rule(
@@ -138,4 +170,16 @@ NN4 = Rule(
     "He et al., 2015; Pascanu, Mikolov and Bengio, 2013.",
     trial=_exploding,
 )
-RULES = (NN4, NN2, NN3)
+NN23 = Rule(
+    "NN23",
+    "A layer's inputs are far from 1 in size",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "What meets a layer's weights is over ten times as large as 1, or under a hundredth, however the weights are "
+    "drawn; and at a size of 1 the dev error is lower.",
+    "A mean in the place of a sum, tables of codes that begin with a deviation of 1, or a layer norm.",
+    "The dev error of the whole training is lower.",
+    "LeCun et al., 1998, section 4.3; Mishkin and Matas, 2016 (layers brought to unit variance).",
+    trial=_meets,
+)
+RULES = (NN4, NN2, NN23, NN3)

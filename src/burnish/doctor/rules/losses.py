@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -15,7 +14,7 @@ from burnish.doctor import answers
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import quick
-from burnish.doctor.rule import FEW, ROUNDING, Found, Rule, Trial
+from burnish.doctor.rule import ROUNDING, Found, Rule, Trial
 from burnish.doctor.rules.outputs import CROSS_ENTROPY
 from burnish.units import percent
 
@@ -36,6 +35,9 @@ BESIDE, NEARLY_ALL = (0.03, 0.3), 0.95
 # Constants, or leads of the right class, that are asked about: from which quantile of the targets to which, and from
 # how many logits to how many, beyond which exp(−30) is nothing to a loss of logits.
 QUANTILES, INNER, LEADS = 99, (0.01, 0.99), (0.01, 30.0)
+# Standard deviations on either side of a target within which the lowest loss is looked for, by so many steps in each,
+# and share of rows whose own may lie elsewhere. Choices.
+AROUND, PER_DEVIATION, FEW_ROWS = 4, 10, 0.1
 # Standard deviations of the targets beyond their mean and median where a loss has another aim than either. A choice.
 OFF_CENTRE = 0.3
 # Part of the fall of a loss that is left where it is all but done, and the lead, in logits, below which that is soon:
@@ -76,19 +78,12 @@ def taken_for(exam: Examination) -> Iterable[Found]:
 
 def _single_numbers(exam: Examination) -> tuple[Floats, Callable[[Floats], Floats]] | None:
     """A few targets, one a row, and what the loss of each is for an output; None: they are no such ones."""
-    rows, subject = exam.lab.gauge.take(slice(0, FEW)), exam.subject
-    shape = _shape(exam)
+    rows, shape, subject = exam.few, exam.shape, exam.subject
     y = np.asarray(rows.y, np.float64).ravel()
     if subject.kind != "regression" or y.size != len(rows) or int(np.prod(shape)) != len(rows) or np.ptp(y) == 0:
         return None
     loss = quick(subject.row_losses)
     return y, lambda z: np.asarray(loss(z.reshape(shape).astype(np.float32), rows.y), np.float64)
-
-
-def _shape(exam: Examination) -> tuple[int, ...]:
-    """Of the outputs of a few rows."""
-    x = jnp.asarray(exam.lab.gauge.x[:FEW])
-    return tuple(jax.eval_shape(exam.subject.apply, exam.start.params, x).shape)
 
 
 def _lowest(losses: Callable[[Floats], Floats], z: Floats, asked: NDArray[np.bool_]) -> bool:
@@ -107,7 +102,7 @@ def _another_loss(exam: Examination) -> Trial | None:
         y, losses = asked
         if _is_squared(y, losses):
             return None
-        why, arm = _off_centre(exam), SQUARED
+        why, arm = _off_centre(exam) or _beside(y, losses), SQUARED
     elif _odd_of_classes(exam):
         why, arm = _content(exam), CROSS_ENTROPY
     else:
@@ -135,9 +130,32 @@ def _off_centre(exam: Examination) -> str:
     )
 
 
+def _beside(y: Floats, losses: Callable[[Floats], Floats]) -> str:
+    """That the loss of a row is lowest elsewhere than at its target, where nothing is known of the row; "": it is not.
+
+    Quantiles, absolute and relative errors all are lowest at the target of a row alone.
+    """
+    steps = np.linspace(-AROUND, AROUND, 2 * AROUND * PER_DEVIATION + 1)
+    costs = np.array([losses(y + step * np.std(y)) for step in steps])
+    at = costs[len(steps) // 2]
+    if not np.isfinite(costs).all():
+        return ""
+    best = np.argmin(costs, axis=0)
+    off = (at - costs.min(axis=0) > ROUNDING * np.ptp(costs, axis=0)) & (abs(best - len(steps) // 2) > 1)
+    if off.mean() <= FEW_ROWS:
+        return ""
+    row = int(np.flatnonzero(off)[np.argmax(at[off] - costs.min(axis=0)[off])])
+    where = f"{y[row] + steps[best[row]] * np.std(y):.3g}"
+    farther = " or farther" if best[row] in (0, len(steps) - 1) else ""
+    return (
+        f"For {percent(float(off.mean()))} of the rows its loss is not lowest where the output is the target: of a "
+        f"target of {y[row]:.3g} it is at {where}{farther}."
+    )
+
+
 def _content(exam: Examination) -> str:
     """That the loss is content where the right class is barely ahead of the others; "": it is not."""
-    width = _shape(exam)[1]
+    width = exam.shape[1]
     y = np.arange(width).astype(exam.subject.train.y.dtype)
     mean = quick(lambda z: jnp.mean(exam.subject.row_losses(z, jnp.asarray(y))))
     ahead = np.concatenate([[0.0], np.geomspace(*LEADS, QUANTILES)])
@@ -162,7 +180,7 @@ def _is_squared(y: Floats, losses: Callable[[Floats], Floats]) -> bool:
 
 def _odd_of_classes(exam: Examination) -> bool:
     """Whether the loss is no cross-entropy of logits, and treats all classes alike: weights may be meant."""
-    subject, shape = exam.subject, _shape(exam)
+    subject, shape = exam.subject, exam.shape
     width = int(np.prod(shape[1:]))
     if subject.several or len(shape) != 2 or not 1 < width <= answers.MOST_CLASSES or subject.train.y.max() >= width:
         return False

@@ -18,9 +18,9 @@ from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.gauges import Gauger
 from burnish.doctor.lab import Lab, quick
-from burnish.doctor.rule import FEW, ROUNDING, Found, Rule
+from burnish.doctor.rule import ROUNDING, Found, Rule
 from burnish.doctor.rules.initialisation import right_start
-from burnish.doctor.rules.outputs import beyond
+from burnish.doctor.rules.outputs import BY_ROWS, beyond
 from burnish.doctor.subject import Rows, Subject
 
 # The same for two costs of 64 rows, of which the same numbers are summed in another order.
@@ -91,8 +91,7 @@ def _finite_rows(subject: Subject) -> Subject:
 
 def _unguarded(exam: Examination) -> reach.Reach | None:
     """Outputs that the network can give, and whose loss is not finite; None: it always is, or they are no classes."""
-    y = jnp.asarray(exam.lab.gauge.y[:FEW])
-    shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(exam.lab.gauge.x[:FEW])).shape
+    y, shape = jnp.asarray(exam.few.y), exam.shape
     far = reach.of(exam)
     if exam.subject.kind != "classification" or len(shape) != 2 or y.ndim != 1 or far is None:
         return None
@@ -108,9 +107,8 @@ def _unguarded(exam: Examination) -> reach.Reach | None:
 
 def _stable(exam: Examination) -> Arm | None:
     """The same loss as a library computes it, if it is cross-entropy of logits: told on outputs that are small."""
-    y = jnp.asarray(exam.lab.gauge.y[:FEW])
-    shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(exam.lab.gauge.x[:FEW])).shape
-    z = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    y, shape = jnp.asarray(exam.few.y), exam.shape
+    z = jnp.asarray(np.random.default_rng(0).normal(size=shape), jnp.float32)
     own, same = exam.subject.row_losses(z, y), answers.cross_entropy(z, y)
     if float(jnp.max(jnp.abs(own - same))) > ROUNDING:
         return None
@@ -136,7 +134,7 @@ def _diverged(exam: Examination) -> Found:
 
 
 def _not_repeatable(exam: Examination) -> Iterable[Found]:
-    params, x = exam.start.params, jnp.asarray(exam.lab.gauge.x[:FEW])
+    params, x = exam.start.params, jnp.asarray(exam.few.x)
     one, other = (np.asarray(exam.lab.apply(params, x)) for _ in range(2))
     if not anatomy.repeatable(exam.subject.apply, params, x) or (one != other).any():
         yield NU6.found("Two evaluations of the same parameters on the same rows differ.")
@@ -144,7 +142,7 @@ def _not_repeatable(exam: Examination) -> Iterable[Found]:
 
 def _contaminated(exam: Examination, params: PyTree) -> Iterable[Found]:
     """Does the output of a row depend on the other rows of its batch, or on its place among them, in evaluation?"""
-    x = exam.lab.gauge.x[:FEW]
+    x = exam.few.x
     if len(x) < 2:
         return
     others = x[1:][::-1] * 1.5 + 0.1 if jnp.issubdtype(x.dtype, jnp.floating) else np.repeat(x[:1], len(x) - 1, axis=0)
@@ -164,8 +162,7 @@ def _mixed(exam: Examination) -> Iterable[Found]:
     """Is the cost of a batch the same whichever of its rows has which of its targets? By random outputs, several: two
     costs of the same rows and targets agree to five digits by accident as well, once in some thousand batches.
     """
-    rows = exam.lab.gauge.take(slice(0, FEW))
-    shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    rows, shape = exam.few, exam.shape
     if len(rows) < 2 or (rows.y == rows.y[:1]).all():
         return
     z = np.random.default_rng(0).normal(size=(DEALS, *shape))
@@ -185,7 +182,7 @@ def _mixed(exam: Examination) -> Iterable[Found]:
         yield NU7.found(
             f"{said}: it is made of sums over the batch, before outputs and targets of a row have met.",
             remedy="Let the loss compare each row's outputs with its own targets, and take the mean last.",
-            arm=Arm("the loss of each row, and their mean", subject=_by_rows),
+            arm=BY_ROWS,
         )
         return
     yield NU7.found(
@@ -193,10 +190,6 @@ def _mixed(exam: Examination) -> Iterable[Found]:
         remedy="Give both one shape: an axis of one output spreads over the rows (broadcasting).",
         arm=Arm("outputs in the shape of the targets", subject=_reshaped) if _fits(exam, shape, rows.y) else None,
     )
-
-
-def _by_rows(subject: Subject) -> Subject:
-    return subject.rewritten(loss=lambda outputs, y: subject.row_losses(outputs, y))
 
 
 def _fits(exam: Examination, shape: tuple[int, ...], y: NDArray[Any]) -> bool:
@@ -213,8 +206,7 @@ def _reshaped(subject: Subject) -> Subject:
 
 def _touching_losses(exam: Examination) -> Iterable[Found]:
     """Does the loss of a row, where there is one for each, change with the outputs of others?"""
-    rows = exam.lab.gauge.take(slice(0, FEW))
-    shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    rows, shape = exam.few, exam.shape
     z = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     others = np.concatenate([z[:1], z[1:][::-1] * 1.5 + 0.1]).astype(np.float32)
     loss = quick(exam.subject.loss)
@@ -238,7 +230,7 @@ def _touching(exam: Examination) -> Iterable[Found]:
 
 
 def _sum(exam: Examination) -> Iterable[Found]:
-    rows = exam.lab.gauge.take(slice(0, FEW))
+    rows = exam.few
     z = np.asarray(exam.lab.apply(exam.start.params, jnp.asarray(rows.x)))
     if jax.eval_shape(exam.subject.loss, z, rows.y).shape != ():
         return

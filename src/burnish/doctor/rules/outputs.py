@@ -18,7 +18,7 @@ from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import PRACTICAL_SHARE, Examination
 from burnish.doctor.lab import quick
-from burnish.doctor.rule import FEW, ROUNDING, Found, Rule, Trial
+from burnish.doctor.rule import ROUNDING, Found, Rule, Trial
 from burnish.doctor.subject import Subject
 from burnish.stats import interval
 from burnish.units import percent
@@ -39,6 +39,12 @@ FAR = 10.0
 # How many times as large as what the last layer gives logits are where a probe asks for the reason.
 SCALED = 5.0
 
+
+def _by_rows(subject: Subject) -> Subject:
+    return subject.rewritten(loss=lambda outputs, y: subject.row_losses(outputs, y))
+
+
+BY_ROWS = Arm("the loss of each row, and their mean", subject=_by_rows)
 CROSS_ENTROPY = Arm("cross-entropy of the outputs", subject=lambda given: given.rewritten(loss=answers.cross_entropy))
 
 
@@ -48,15 +54,19 @@ def _made_up(exam: Examination) -> Iterable[Found]:
         yield NN8.found(why, arm=CROSS_ENTROPY)
         return
     yield from turned
+    idle, most = answers.idle_rows(exam)
+    if idle:
+        yield NN8.found(
+            idle,
+            remedy="Let the loss have one value for each row, or their mean, in which every row counts.",
+            arm=CROSS_ENTROPY if exam.subject.kind == "classification" else BY_ROWS,
+            severity=Severity.FAULT if most else Severity.LIMIT,
+        )
     if unasked := answers.unasked(exam):
         yield NN8.found(unasked, severity=Severity.LIMIT)
-    if unequal := answers.against_the_rare(exam):
-        yield NN8.found(
-            unequal,
-            remedy="Weights that grow with how rare a class is, if any: look whether they are the wrong way round.",
-            arm=CROSS_ENTROPY,
-            severity=Severity.LIMIT,
-        )
+    counted, remedy = answers.unequal(exam)
+    if counted:
+        yield NN8.found(counted, remedy=remedy, arm=CROSS_ENTROPY, severity=Severity.LIMIT)
     yield from _bounds(exam)
 
 
@@ -140,7 +150,7 @@ def _renamed(subject: Subject, names: np.ndarray, single: bool) -> Subject:
 
 def _last_layer(exam: Examination) -> Arm | None:
     """Its values as outputs; None where they are not as many, as where distances or thresholds follow."""
-    rows = jnp.asarray(exam.lab.gauge.x[:FEW])
+    rows = jnp.asarray(exam.few.x)
     outputs = jax.eval_shape(exam.subject.apply, exam.start.params, rows)
     layers = jax.eval_shape(partial(anatomy.empty_taps, exam.subject.apply), exam.start.params, rows)
     if not layers or layers[-1].size != outputs.size:
@@ -158,8 +168,7 @@ def _bounds(exam: Examination) -> Iterable[Found]:
 
 def _class_outputs(exam: Examination, far: reach.Reach | None) -> Iterable[Found]:
     y = np.asarray(exam.subject.train.y)
-    rows = exam.lab.gauge.take(slice(0, FEW))
-    shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(rows.x)).shape
+    shape = exam.shape
     width, classes = int(np.prod(shape[1:])), len(np.unique(y))
     if exam.subject.several:
         if told := beyond(exam):
@@ -185,7 +194,7 @@ def _class_outputs(exam: Examination, far: reach.Reach | None) -> Iterable[Found
 def beyond(exam: Examination) -> str:
     """What is wrong with classes that have no output, as a sentence; "": all have one."""
     y = exam.subject.train.y
-    shape = jax.eval_shape(exam.subject.apply, exam.start.params, jnp.asarray(exam.lab.gauge.x[:FEW])).shape
+    shape = exam.shape
     if exam.subject.several and len(shape) == y.ndim:
         return ""  # yes or no for each output
     width = shape[-1] if exam.subject.several else int(np.prod(shape[1:]))
@@ -196,7 +205,7 @@ def beyond(exam: Examination) -> str:
 
 def _bounded(exam: Examination, far: reach.Reach, shape: tuple[int, ...]) -> Iterable[Found]:
     """The loss of the best outputs that the network can give, against that of free ones."""
-    y = exam.lab.gauge.y[:FEW]
+    y = exam.few.y
     loss = quick(exam.subject.row_losses)
 
     def best(low: float, high: float) -> float:
@@ -277,9 +286,9 @@ NN8 = Rule(
     Evidence.PROOF,
     Severity.FAULT,
     "The outputs are too few, or stay within bounds in which the loss cannot come near 0, or the targets do not lie; "
-    "or the loss falls, and the answers are those of other classes, or wrong ones are cheaper, or some labels of a row "
-    "are no concern of it, or rows of a rarer class count for less. Or the outputs are bounded, and the dev error is "
-    "lower without the bound.",
+    "or the loss falls, and the answers are those of other classes, or wrong ones are cheaper, or some labels or rows "
+    "are no concern of it, or rows of a rarer class count for less, or for twice what makes up for how rare they are. "
+    "Or the outputs are bounded, and the dev error is lower without the bound.",
     "Pair them: softmax cross-entropy of logits, sigmoid cross-entropy of one logit, squared error of a free number.",
     "The first loss is near the entropy of the targets, and the last one lower.",
     "Definition of the losses.",

@@ -13,7 +13,7 @@ from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import anatomy
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import quick
-from burnish.doctor.rule import FEW, ROUNDING, Found, Rule
+from burnish.doctor.rule import ROUNDING, Found, Rule
 
 # Primitives that draw; others split a key or fold a number into it.
 DRAWING = ("random_bits", "random_gamma", "threefry2x32", "rng_")
@@ -25,7 +25,7 @@ def _key_ignored(exam: Examination) -> Iterable[Found]:
     Batch norm differs too, and rightly: of it a row's output changes with the other rows.
     """
     params = exam.start.params
-    x = exam.lab.gauge.x[:FEW]
+    x = exam.few.x
     if exam.subject.apply_training is None or len(x) < 2 or not jnp.issubdtype(x.dtype, jnp.floating):
         return
     if not _draws(exam.subject.outputs, params, jnp.asarray(x), jax.random.key(0)):
@@ -41,7 +41,7 @@ def _key_ignored(exam: Examination) -> Iterable[Found]:
 
 def _augmentation_ignores_key(exam: Examination) -> Iterable[Found]:
     """Random numbers that change the inputs, and the same ones in each step."""
-    augment, x = exam.subject.augment, jnp.asarray(exam.lab.gauge.x[:FEW])
+    augment, x = exam.subject.augment, jnp.asarray(exam.few.x)
     if augment is None or not _draws(augment, x, jax.random.key(0)):
         return
     own = quick(augment)

@@ -62,6 +62,8 @@ def _penalised(exam: Examination) -> Trial | None:
 def _what_it_does(exam: Examination) -> str:
     """That large parameters cost something, or are paid for: the penalty of those at the end, and of twice as large."""
     penalty = exam.subject.penalty
+    if exam.decays < 0:
+        return "Without a gradient the optimiser lets parameters grow: the sign of its decay is turned."
     if penalty is None or not exam.followed.finite:
         return "Large parameters cost something."
     params = exam.followed.end.params

@@ -1,4 +1,4 @@
-"""NN5 and NN6: units that died or saturated on the way.
+"""NN5 and NN6: units that died or saturated, on the way or from the start.
 
 Notes as a rule, not faults: nothing here shows that the units are missed. Sparse networks are healthy with a fifth of
 them dead.
@@ -14,7 +14,7 @@ from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor.examination import Examination
 from burnish.doctor.gauges import DEAD, SATURATED
 from burnish.doctor.rule import Found, Rule, Trial
-from burnish.doctor.rules.initialisation import CALLED_FOR, right_start
+from burnish.doctor.rules.initialisation import CALLED_FOR, rectified, right_start
 from burnish.units import percent
 
 
@@ -74,6 +74,23 @@ def _born_dead(exam: Examination) -> Trial | None:
     )
 
 
+def _born_saturated(exam: Examination) -> Trial | None:
+    """However the weights are drawn, as where something enlarges what is squashed."""
+    if not exam.gauger.layers:
+        return None
+    usual = np.min([exam.first.saturated, *(gauge.saturated for gauge in exam.null.gauges)], axis=0)
+    if not (usual > SATURATED).any():
+        return None
+    place = int(np.nanargmax(usual))
+    layer = exam.gauger.layers[place]
+    return Trial(
+        f"{percent(usual[place])} of the {layer.units} units of {layer.name} and more have lost 99 % of their slope on "
+        "nearly all rows before the first step, and with rightly drawn weights too.",
+        rectified(exam),
+        layer.name,
+    )
+
+
 NN5 = Rule(
     "NN5",
     "Units are dead",
@@ -91,11 +108,14 @@ NN6 = Rule(
     "NN6",
     "Units are saturated",
     Evidence.TEST,
-    Severity.NOTE,
-    "Over 30 % more of a layer's squashed units than right initialisation leaves have lost their slope.",
+    Severity.FAULT,
+    "Over 30 % more of a layer's squashed units than right initialisation leaves have lost their slope: a note, and a "
+    "fault where over 30 % have before the first step, however the weights are drawn, and ReLU in the place of what "
+    "squashes reaches a lower dev error.",
     "Normalised inputs, smaller initial weights, ReLU or GELU, batch norm.",
     "Fewer saturated units and a lower dev loss.",
     "Glorot and Bengio, 2010.",
     look=_saturated,
+    trial=_born_saturated,
 )
 UNITS = (NN5, NN6)

@@ -1,4 +1,4 @@
-"""NN17: a network that is to predict what comes next, and is shown it."""
+"""NN17 and NN22: a sequence whose network is shown what it is to predict, or cannot tell its places apart."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import null as nulls
-from burnish.doctor.examination import Examination
-from burnish.doctor.rule import FEW, Found, Rule
+from burnish.doctor import simple
+from burnish.doctor.examination import PROBE_ALARMS, PROBE_FAMILIES, Examination
+from burnish.doctor.rule import Found, Rule
+from burnish.stats import interval, paired
+from burnish.units import percent
 
 # Places after its own at which a target is looked for among the inputs: what is foretold is mostly the next one. A
 # choice.
@@ -36,7 +39,7 @@ def _foreseen(exam: Examination) -> Iterable[Found]:
         yield from _its_own(exam)
         return
     ahead, channel = found
-    x = np.asarray(exam.lab.gauge.x[:FEW])
+    x = np.asarray(exam.few.x)
     last = x.shape[1] - ahead
     places = np.unique(np.linspace(0, last - 1, PLACES).astype(int))
     params = [nulls.random_draw(exam.gauger, exam.start.params, draw) for draw in range(DRAWS)]
@@ -110,6 +113,43 @@ def _same(values: NDArray[Any], y: NDArray[Any]) -> bool:
     return bool(np.corrcoef(one, other)[0, 1] > 1 - EXACT)
 
 
+def _order_unseen(exam: Examination) -> Iterable[Found]:
+    """Outputs stay when places are exchanged: no harm where nothing hangs on their order. Linear models tell."""
+    subject = exam.subject
+    if not _exchangeable(exam) or not exam.followed.finite or (found := simple.with_places(subject)) is None:
+        return
+    placed, unplaced = found
+    own = exam.lab.errors(exam.followed.end.params, subject.dev)
+    statistic: interval.Statistic = "error" if subject.kind == "classification" else "rmse"
+    alpha = PROBE_ALARMS / PROBE_FAMILIES
+    gains = [paired.gain(other, placed, statistic=statistic, alpha=alpha) for other in (own, unplaced)]
+    errors = [float(np.mean(one)) for one in (placed, own, unplaced)]
+    errors = errors if subject.kind == "classification" else [one**0.5 for one in errors]
+    if all(gain.low > 0 and gain.value > exam.matters(errors[1]) for gain in gains):
+        sizes = [percent(one, 1) if subject.kind == "classification" else f"{one:.4g}" for one in errors]
+        yield NN22.found(
+            f"The outputs stay the same when places of a row are exchanged, and the order tells: a linear model that "
+            f"knows the places has a dev error of {sizes[0]}, the network {sizes[1]}, and a linear model that does not "
+            f"know them {sizes[2]}.",
+        )
+
+
+def _exchangeable(exam: Examination) -> bool:
+    """Whether the output of each row is the same in any order of its places: codes, or several numbers each."""
+    x = np.asarray(exam.few.x)
+    places = 2 if np.issubdtype(x.dtype, np.integer) else 3
+    if exam.subject.several or x.ndim != places or x.shape[1] < 2:
+        return False
+    moved = np.random.default_rng(0).permuted(x, axis=1) if x.ndim == 2 else x[:, ::-1]
+    for draw in range(DRAWS):
+        params = nulls.random_draw(exam.gauger, exam.start.params, draw)
+        before, after = (np.asarray(exam.lab.apply(params, rows)) for rows in (x, moved))
+        same = ROUNDED * float(np.abs(before).max())
+        if not float(np.abs(after - before).max()) <= same < float(np.ptp(before, axis=0).max()):
+            return False
+    return True
+
+
 NN17 = Rule(
     "NN17",
     "The network is shown what it is to predict",
@@ -124,4 +164,16 @@ NN17 = Rule(
     look=_foreseen,
     untrained=_foreseen,
 )
-PROOFS = (NN17,)
+NN22 = Rule(
+    "NN22",
+    "The network cannot tell places apart",
+    Evidence.TEST,
+    Severity.FAULT,
+    "The outputs stay the same when the places of a sequence are exchanged, and a linear model that knows the places "
+    "has a lower dev error than the network, and than one that does not.",
+    "Add a vector of each place to what stands there, learned or of sines; or let convolutions or recurrence see it.",
+    "The outputs change with the order, and the dev error is lower.",
+    "Vaswani et al., 2017, section 3.5 (attention alone sees no order).",
+    look=_order_unseen,
+)
+PROOFS = (NN17, NN22)

@@ -175,7 +175,7 @@ def _momentum(exam: Examination) -> Trial | None:
     found = optimisers.momentum(exam.answers, exam.gradient)
     if found is None:
         return _long_memory(exam)
-    if found[1] < LONG_MEMORY:
+    if 0 <= found[1] < LONG_MEMORY:
         return None
     rate, memory = found[0] * exam.subject.rate, found[1]
     same_sum = rate * (1 - USUAL_MEMORY) / max(1 - memory, 1e-6)
@@ -183,6 +183,8 @@ def _momentum(exam: Examination) -> Trial | None:
         Arm(f"a momentum of {USUAL_MEMORY} and a rate of {one:.2g}", subject=_with_momentum(one))
         for one in (rate, same_sum)
     )
+    if memory < 0:
+        return Trial(f"The momentum is {memory:.3g}: each step takes back a part of the one before.", arms)
     remembered = 1 / max(1 - memory, 1e-6)
     long = f"for {remembered:.0f} steps" if remembered < exam.subject.steps else "to the end of the training"
     return Trial(f"The momentum is {memory:.3g}: a gradient is remembered {long}.", arms)
@@ -311,10 +313,11 @@ OP10 = Rule(
 )
 OP13 = Rule(
     "OP13",
-    "The momentum is too long",
+    "The momentum is too long, or below 0",
     Evidence.PROBE,
     Severity.FAULT,
-    "A gradient is remembered for thirty steps and more, and a momentum of 0.9, or Adam, reaches a lower dev error.",
+    "A gradient is remembered for thirty steps and more, or with its sign turned, and a momentum of 0.9, or Adam, "
+    "reaches a lower dev error.",
     "A momentum of 0.9.",
     "The dev error of the whole training is lower.",
     "Sutskever, Martens, Dahl and Hinton, 2013.",

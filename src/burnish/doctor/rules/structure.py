@@ -1,22 +1,24 @@
-"""NN1, NN7, NN10, NN16: what is wrong with the network as it is built."""
+"""NN1, NN7, NN10, NN16, NN20, NN21: what is wrong with the network as it is built."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import anatomy, counting, networks, widths
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
-from burnish.doctor.examination import CHEAP, Examination
+from burnish.doctor.examination import CHEAP, FEW, Examination
 from burnish.doctor.lab import CHUNK, quick
-from burnish.doctor.rule import FEW, ROUNDING, Found, Rule, Trial
+from burnish.doctor.rule import ROUNDING, Found, Rule, Trial
 from burnish.doctor.rules.initialisation import right_start
 from burnish.doctor.subject import Subject
 from burnish.units import percent
@@ -28,6 +30,10 @@ FAR = 10.0
 # Units of a layer below which a network may be too small, and channels of a convolution, which has each of them at many
 # places; how much wider it is tried, and how wide at least. Choices.
 NARROW, NARROW_CHANNELS, WIDER, WIDE = 16, 4, 4, 32
+# Channels that images have at most, and points of a side at least; and shufflings of a side, all of which have to be
+# rougher than the side is for its points to be neighbours: a chance of 0.5 % where they are none. Points that are
+# looked at, which takes a second.
+COLOURS, SIDE, SHUFFLED, LOOKED_AT = 4, 8, 199, 2_000_000
 
 
 def _twins(exam: Examination) -> Iterable[Found]:
@@ -145,6 +151,54 @@ def _is_narrow(layer: anatomy.Layer, outputs: int) -> bool:
     return layer.units < (NARROW_CHANNELS if layer.convolution else max(NARROW, outputs))
 
 
+def _taken_apart(exam: Examination) -> Trial | None:
+    """A reshape keeps the order of entries: where an axis seems to have been moved by it, places are mixed."""
+    reshaped = _seen(exam).reshaped
+    if not reshaped:
+        return None
+    given, made = reshaped[0]
+    return Trial(f"The network reshapes {given} to {made}, which mixes entries of different places.", (MOVED,))
+
+
+def _seen(exam: Examination) -> anatomy.Seen:
+    """What a trace of the network shows; nothing is computed."""
+    kept: list[anatomy.Seen] = []
+    apply = exam.subject.apply
+    jax.eval_shape(lambda params, x: kept.append(anatomy.follow(apply, params, x)[1]), exam.start.params, exam.few.x)
+    return kept[0]
+
+
+def _side_for_channels(exam: Examination) -> Iterable[Found]:
+    """Of square images a convolution takes a side for the channels, and the few colours for a side."""
+    x = exam.lab.gauge.x
+    x = x[: max(1, LOOKED_AT // x[0].size)]
+    for shape, axis in _seen(exam).convolved:
+        sides = sorted(size for place, size in enumerate(shape[1:], 1) if place != axis)
+        if shape[1:] != x.shape[1:] or len(sides) != 2 or not (sides[0] <= COLOURS and SIDE <= sides[1] == shape[axis]):
+            continue
+        if _neighbours(x, axis):
+            colours, asked = shape.index(sides[0], 1), ", ".join(map(str, shape[1:]))
+            yield NN21.found(
+                f"Images of shape ({asked}) meet a convolution that takes axis {axis} for the channels (of rows, which "
+                f"are axis 0): it is a side, whose neighbours resemble each other more than in {SHUFFLED} shufflings. "
+                f"Axis {colours}, of {sides[0]}, is taken for a side.",
+            )
+            return
+
+
+def _neighbours(x: NDArray[Any], axis: int) -> bool:
+    """Whether entries next to each other along an axis are more alike than in any of many other orders."""
+    rng = np.random.default_rng(0)
+    moved = np.moveaxis(np.asarray(x, np.float32), axis, 0)
+
+    def rough(values: NDArray[Any]) -> float:
+        return float(np.square(np.diff(values, axis=0)).mean())
+
+    own = rough(moved)
+    return all(own < rough(rng.permutation(moved)) for _ in range(SHUFFLED))
+
+
+MOVED = Arm("axes moved in the place of a reshape", subject=partial(networks.edited, edit=anatomy.Edit(moved=True)))
 NN1 = Rule(
     "NN1",
     "Units are equal from the start",
@@ -197,4 +251,29 @@ NN16 = Rule(
     look=_beyond_tables,
     untrained=_beyond_tables,
 )
-PROOFS = (NN16, NN1, NN7)
+NN20 = Rule(
+    "NN20",
+    "A reshape stands where axes were to be moved",
+    Evidence.PROBE,
+    Severity.FAULT,
+    "An axis has another place after a reshape, such as the channels of images, or the heads of an attention, which "
+    "reshaping cannot do: it keeps the order of all entries. With the axis moved the dev error is lower.",
+    "`transpose` or `moveaxis`, before the reshape or in its place.",
+    "The dev error of the whole training is lower.",
+    "NumPy's documentation of `reshape`: entries keep their order, and axes are not moved.",
+    trial=_taken_apart,
+)
+NN21 = Rule(
+    "NN21",
+    "A side of the images is taken for their channels",
+    Evidence.TEST,
+    Severity.FAULT,
+    "A convolution of square images with four channels at most sums over one of the two sides, along which neighbours "
+    "are more alike than in 199 random orders.",
+    'Move the channels to where the convolution has them: `x.transpose(0, 2, 3, 1)`, or "NCHW" as its dimensions.',
+    "The convolution sums over the channels.",
+    "Definition of a convolution; a permutation test (Phipson and Smyth, 2010).",
+    look=_side_for_channels,
+    untrained=_side_for_channels,
+)
+PROOFS = (NN16, NN21, NN1, NN7)
