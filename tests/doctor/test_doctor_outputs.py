@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from burnish.diagnosis.finding import Severity
-from burnish.doctor import reach
+from burnish.doctor import answers, reach
 from burnish.doctor.course import Course
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import Lab
@@ -132,6 +132,19 @@ def test_rows_that_are_no_concern_of_the_loss_are_told(subject, said):
     found = [one.finding.evidence for one in RULE["NN8"].look(Examination(subject))]
 
     assert any(said in one for one in found)
+
+
+def test_a_loss_that_clips_probabilities_is_well():
+    """Numbers that are none would have no slope there."""
+
+    def loss(p, y):
+        inside = jnp.clip(p[:, 0], 1e-6, 1 - 1e-6)
+        return -jnp.log(jnp.where(y > 0, inside, 1 - inside))
+
+    network = two_classes()
+    assert answers.idle_rows(
+        Examination(replace(network, apply=lambda p, x: jax.nn.sigmoid(network.apply(p, x)), loss=loss))
+    ) == ("", False)
 
 
 def test_a_margin_that_some_rows_have_is_well():

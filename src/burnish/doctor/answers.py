@@ -12,6 +12,7 @@ from jaxtyping import Array
 from numpy.typing import NDArray
 
 from burnish.data.observation import counted, listed
+from burnish.doctor import null as nulls
 from burnish.doctor import reach
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import quick
@@ -145,15 +146,15 @@ def idle_rows(exam: Examination) -> tuple[str, bool]:
     """That the cost does not change with the outputs of some rows, and whether these are most, or all of a class; an
     empty sentence: it does.
 
-    A margin leaves rows alone that have it already, so several outputs are made up for each row.
+    A margin leaves rows alone that have it already, and a clip what lies outside: so by outputs of several random draws
+    of the network, which it can give.
     """
-    rows, shape, subject = exam.few, exam.shape, exam.subject
+    rows, subject = exam.few, exam.subject
     y = jnp.asarray(rows.y)
     slope = quick(jax.grad(lambda outputs: jnp.mean(subject.loss(outputs, y))))
-    draws = np.random.default_rng(0).normal(size=(ASKED, *shape))
-    if subject.kind == "regression":
-        draws = np.mean(rows.y, dtype=np.float64) + np.std(rows.y, dtype=np.float64) * draws
-    slopes = np.max([np.abs(np.asarray(slope(one.astype(np.float32)))) for one in draws], axis=0)
+    params = [nulls.random_draw(exam.gauger, exam.start.params, number) for number in range(ASKED)]
+    draws = [exam.lab.apply(one, jnp.asarray(rows.x)) for one in params]
+    slopes = np.max([np.abs(np.asarray(slope(one))) for one in draws], axis=0)
     idle = slopes.reshape(len(rows), -1).max(axis=1) == 0
     share = float(idle.mean())
     if subject.several or not IDLE <= share < 1 or not np.isfinite(slopes).all():
