@@ -174,8 +174,9 @@ def test_what_needs_no_target_is_not(well):
         ),  # other shares
         subjects.regression(),
         with_dev(lambda rows: Rows(rows.x + 1, rows.y)),  # another fault: DA2
+        with_dev(lambda rows: Rows(3 * rows.x + 9, rows.y)),  # so far away that any change is for the better
     ],
-    ids=["healthy", "variance", "shares", "numbers", "moved"],
+    ids=["healthy", "variance", "shares", "numbers", "moved", "far"],
 )
 def test_dev_rows_that_are_like_training_rows_are_not_nor_other_faults(rule, well):
     assert told(rule, well) == []

@@ -49,9 +49,13 @@ def _budget(exam: Examination) -> Iterable[Found]:
 
 
 def _held_out(exam: Examination) -> Errors | None:
-    """Errors of a network that learned from four fifths of the training rows; None: they are too few, or too dear."""
+    """Errors of a network that learned from four fifths of the training rows; None: they are too few, too dear, or some
+    were left out, as those are that are hard to tell.
+    """
     train = exam.subject.train
     if not exam.whole or len(train) < HELD_OUT * FEWEST or time.monotonic() > exam.until:
+        return None
+    if len(train) < len(exam.original.subject.train):
         return None
     order = np.random.default_rng([4, exam.subject.seed]).permutation(len(train))
     held_out, learned = np.split(order, [len(train) // HELD_OUT])

@@ -30,7 +30,8 @@ CHANCES, CORRELATIONS = 0.15, 0.3
 # Columns that may stand in another order, how far all of them may have moved, and evenly spaced quantiles by which
 # columns of training and dev are matched.
 COLUMNS, FARTHEST, QUANTILES = (3, 200), 3, np.linspace(0.05, 0.95, 19)
-# Share of the gap between training and dev rows that another order has to close: most of it. A choice.
+# Share of the gap between training and dev rows that another order has to close, and of what is known of training rows
+# that it has to leave known of dev rows: most of it. A choice.
 CLOSED = 0.5
 # Part of their standard error by which means of classes differ, by chance once in 1,250 times, and how many such
 # agreements are no chance: once in a million times.
@@ -151,7 +152,7 @@ def _other_order(exam: Examination) -> Iterable[Found]:
     subject, x = exam.subject, exam.subject.dev.x
     if x.ndim != 2 or not np.issubdtype(x.dtype, np.floating) or subject.several or not np.isfinite(x).all():
         return
-    if not (COLUMNS[0] <= x.shape[1] <= COLUMNS[1]) or (gap := _gap(exam)) is None:
+    if not (COLUMNS[0] <= x.shape[1] <= COLUMNS[1]) or (gap := _gap(exam)) is None or exam.measured is None:
         return
     params = exam.followed.end.params
     own = exam.lab.errors(params, subject.dev)
@@ -160,7 +161,10 @@ def _other_order(exam: Examination) -> Iterable[Found]:
     best = int(np.argmin([one.mean() for one in errors]))
     statistic: interval.Statistic = "error" if subject.kind == "classification" else "rmse"
     gain = paired.gain(own, errors[best], statistic=statistic, alpha=ALPHA / len(orders))
-    if gain.low > 0 and gain.value > CLOSED * gap:
+    left = float(errors[best].mean() if statistic == "error" else np.sqrt(errors[best].mean()))
+    # In a wrong order other rows may be answered as by someone who knows nothing, which is better than at all costs.
+    told = exam.uninformed_error - left > CLOSED * (exam.uninformed_error - exam.measured.train.value)
+    if told and gain.low > 0 and gain.value > CLOSED * gap:
         order = orders[best]
         moved = [f"input {place} stands at {at}" for place, at in enumerate(order) if place != at]
         yield DA33.found(
