@@ -71,6 +71,18 @@ def test_an_input_whose_sign_is_turned_in_dev_goes_otherwise_with_the_classes():
     assert "input 2 most of all" in evidence
 
 
+def test_an_input_that_is_mostly_one_value_says_nothing_of_it():
+    """A point at the edge of images: in training the few rows that have ink are all of one class, in dev of another."""
+
+    def inked(rows, code):
+        x = rows.x.copy()
+        x[:, 3] = 0
+        x[np.flatnonzero(rows.y == code)[:25], 3] = 1
+        return Rows(x, rows.y)
+
+    assert told(relations.DA5, replace(HEALTHY, train=inked(HEALTHY.train, 1), dev=inked(HEALTHY.dev, 2))) == []
+
+
 def test_so_does_one_of_numbers():
     subject = subjects.regression()
     tied = [abs(np.corrcoef(column, subject.train.y)[0, 1]) for column in subject.train.x.T]

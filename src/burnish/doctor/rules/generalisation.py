@@ -66,7 +66,10 @@ def _held_out(exam: Examination) -> Errors | None:
 def _stuck(exam: Examination) -> Iterable[Found]:
     """What else a curve shows, the probes have tried."""
     if worse := _worse_than_nothing(exam):
-        told = OP14.finding(worse, title="It ends worse than a constant answer", severity=Severity.FAULT)
+        # Of hardly separable classes a network that is too sure has the higher loss, and still the lower error.
+        knows = exam.measured is not None and exam.measured.train.high < exam.uninformed_error
+        severity = Severity.LIMIT if knows else Severity.FAULT
+        told = OP14.finding(worse, title="It ends worse than a constant answer", severity=severity)
         yield Found(told, Evidence.TEST)
     elif exam.followed.finite:
         found = training.read(
@@ -135,7 +138,7 @@ OP14 = Rule(
     Evidence.SIGNAL,
     Severity.LIMIT,
     "At the end the training loss is within 2 % of what is reached without a look at the inputs; a fault where it is "
-    "surely higher.",
+    "surely higher, and the error is no lower.",
     "Another learning rate, warm-up, or batch normalisation; if none helps, the inputs may hold nothing to learn.",
     "The training loss falls.",
     "Definition.",
