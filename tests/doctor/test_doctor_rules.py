@@ -378,6 +378,16 @@ def test_a_training_that_ends_worse_than_a_constant_answer_is_a_fault():
     assert told_of(shifted, "OP14") == []
 
 
+def test_a_training_that_ends_before_it_is_better_than_a_constant_answer_is_no_fault():
+    def apart(p, x):
+        return HEALTHY.apply(p, x) * 3
+
+    slow = replace(HEALTHY, apply=apart, optimizer=optax.sgd(1e-5))
+    (found,) = RULE["OP14"].look(Examination(slow))
+    assert found.finding.severity is Severity.LIMIT
+    assert "falls still" in found.finding.evidence
+
+
 @pytest.mark.parametrize(("times", "tried"), [(0.01, "100 times the logits"), (100.0, "0.01 times"), (1.0, "")])
 def test_logits_that_are_scaled_are_tried_without(times, tried):
     trial = outputs.NN19.trial(Examination(replace(HEALTHY, apply=lambda p, x: times * HEALTHY.apply(p, x))))

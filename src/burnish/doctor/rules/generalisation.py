@@ -68,8 +68,14 @@ def _stuck(exam: Examination) -> Iterable[Found]:
     if worse := _worse_than_nothing(exam):
         # Of hardly separable classes a network that is too sure has the higher loss, and still the lower error.
         knows = exam.measured is not None and exam.measured.train.high < exam.uninformed_error
-        severity = Severity.LIMIT if knows else Severity.FAULT
-        told = OP14.finding(worse, title="It ends worse than a constant answer", severity=severity)
+        falls = _on_its_way(exam)
+        why = (
+            "it falls still when the training ends."
+            if falls
+            else "what it does to its outputs is worse than nothing, and no cure that was tried helps enough."
+        )
+        severity = Severity.LIMIT if knows or falls else Severity.FAULT
+        told = OP14.finding(f"{worse}: {why}", title="It ends worse than a constant answer", severity=severity)
         yield Found(told, Evidence.TEST)
     elif exam.followed.finite:
         found = training.read(
@@ -91,9 +97,14 @@ def _worse_than_nothing(exam: Examination) -> str:
         return ""
     return (
         f"On rows that it learned from its loss is {mean:.3g} in the end, where the best constant answer has "
-        f"{exam.uninformed:.3g}: what it does to its outputs is worse than nothing, and no cure that was tried helps "
-        "enough."
+        f"{exam.uninformed:.3g}"
     )
+
+
+def _on_its_way(exam: Examination) -> bool:
+    """Whether its loss was lower at each reading of the second half than at the one before: it ended too early."""
+    losses = following.curve(exam.followed, exam.subject).train_loss
+    return bool((np.diff(losses[len(losses) // 2 :]) < 0).all())
 
 
 def _few(exam: Examination) -> Iterable[Found]:
@@ -138,7 +149,7 @@ OP14 = Rule(
     Evidence.SIGNAL,
     Severity.LIMIT,
     "At the end the training loss is within 2 % of what is reached without a look at the inputs; a fault where it is "
-    "surely higher, and the error is no lower.",
+    "surely higher, the error is no lower, and the loss does not fall all the time.",
     "Another learning rate, warm-up, or batch normalisation; if none helps, the inputs may hold nothing to learn.",
     "The training loss falls.",
     "Definition.",
