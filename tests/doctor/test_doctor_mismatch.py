@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from burnish.doctor import arms
 from burnish.doctor.examination import Examination
 from burnish.doctor.rules import generalisation
 from burnish.doctor.subject import Rows
@@ -62,6 +63,21 @@ def test_no_training_is_begun_for_it_once_the_time_is_up():
 def test_of_a_part_of_the_rows_there_are_as_many_as_before():
     rows = Rows(np.arange(10), np.arange(10))
     drawn = np.array([7, 1, 4])
-    part = generalisation._of_part(rows, drawn, "some").subject(replace(HEALTHY, train=rows)).train
+    part = arms.of_part(rows, drawn, "some").subject(replace(HEALTHY, train=rows)).train
 
     assert part.x.tolist() == [1, 1, 1, 1, 4, 4, 4, 7, 7, 7]
+
+
+def test_whole_groups_are_held_out_where_they_are_known():
+    rng = np.random.default_rng(0)
+    who = np.repeat(np.arange(60), 8)
+    place = rng.normal(size=(60, 8)) * 2
+    x, y = (place[who] + rng.normal(size=(480, 8)) * 0.3).astype(np.float32), rng.integers(0, 4, 60)[who]
+    rows = Rows(x, y.astype(np.int32), who)
+    train, dev = rows.take(np.flatnonzero(who < 40)), rows.take(np.flatnonzero(who >= 40))
+    grouped = replace(subjects.subject((8, 32, 4)), train=train, dev=dev, epochs=20)
+    unknown = replace(grouped, train=replace(train, groups=None))
+
+    assert "BV4" in read(unknown), "rows of one person answer for one another"
+    assert "BV4" not in read(grouped)
+    assert "BV2" in read(grouped)

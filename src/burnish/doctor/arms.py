@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import optax
 from jaxtyping import Array, PyTree
+from numpy.typing import NDArray
 
 from burnish.doctor.lab import NOTHING, Change
 from burnish.doctor.subject import Rows, Subject
@@ -73,6 +74,13 @@ class Arm:
     def without_inputs(self) -> Arm:
         """All that it does besides."""
         return replace(self, inputs=None, change=self.change._replace(shift=0.0, scale=1.0))
+
+
+def of_part(rows: Rows, drawn: NDArray[np.integer], name: str) -> Arm:
+    """Some training rows, in their order, as it may be trained in; some again, so that there are as many as before."""
+    kept = np.sort(drawn)
+    part = rows.take(kept[np.arange(len(rows)) * len(kept) // len(rows)])
+    return Arm(name, subject=lambda subject: replace(subject, train=part))
 
 
 def combined(arms: Sequence[Arm]) -> Arm:
@@ -206,8 +214,8 @@ def _inputs(subject: Subject, change: Change) -> Subject:
     augment = subject.augment
     return replace(
         subject,
-        train=Rows(change.inputs(subject.train.x), subject.train.y),
-        dev=Rows(change.inputs(subject.dev.x), subject.dev.y),
+        train=replace(subject.train, x=change.inputs(subject.train.x)),
+        dev=replace(subject.dev, x=change.inputs(subject.dev.x)),
         augment=None
         if augment is None
         else lambda x, key: change.inputs(augment(x / change.scale + change.shift, key)),
@@ -231,5 +239,5 @@ def _inputs_inside(subject: Subject, arms: Sequence[Arm]) -> Subject:
 
 def _rows(subject: Subject, inputs: Callable[[Any], Any]) -> Subject:
     """The rows themselves: the functions, and so the compiled programs, stay."""
-    train, dev = (Rows(np.asarray(inputs(rows.x), rows.x.dtype), rows.y) for rows in (subject.train, subject.dev))
+    train, dev = (replace(rows, x=np.asarray(inputs(rows.x), rows.x.dtype)) for rows in (subject.train, subject.dev))
     return replace(subject, train=train, dev=dev)

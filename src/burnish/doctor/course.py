@@ -262,7 +262,16 @@ class Course:
         except TimeUp:
             return None
         kind, steps = before.subject.kind, self.exam.subject.steps
-        return compare(arm, control, treatment, task=kind, steps=steps, whole=True, alpha=paired.ALPHA)
+        return compare(
+            arm,
+            control,
+            treatment,
+            task=kind,
+            steps=steps,
+            whole=True,
+            alpha=paired.ALPHA,
+            groups=before.subject.dev.groups,
+        )
 
     def _try(self) -> bool:
         if self.exam in self._tried or not self.exam.first.finite:

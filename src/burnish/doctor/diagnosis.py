@@ -6,7 +6,7 @@ import difflib
 import math
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -142,6 +142,7 @@ def diagnose(
     train: tuple[Any, Any],
     dev: tuple[Any, Any],
     *,
+    groups: tuple[Any, Any] | None = None,
     baseline_error: float | None = None,
     time_limit: float | str | None = None,
     tell: Tell = silent,
@@ -159,6 +160,8 @@ def diagnose(
         optimizer: An optax transformation, learning rate and all.
         train: Inputs and targets that it learns from; the first axis is the row.
         dev: The same that it does not learn from.
+        groups: What each training row and each dev row belongs to, such as a patient or a machine: two arrays of names
+            or numbers, shape (rows,). Rows of one group are one piece of evidence. None: each row is by itself.
         baseline_error: What is achievable, as an error; None: not known.
         time_limit: Seconds, or words such as "30s", after which no further training is begun; None: all rules are
             tried, which takes as long as some dozens of trainings. What there was no time to confirm is suspected, and
@@ -174,7 +177,7 @@ def diagnose(
     _check(optimizer, options)
     limit = units.seconds(time_limit)
     options |= {name: beginnings(options.get(name, ())) for name in ("frozen", "state")}
-    learned, held_out = _rows("train", train), _rows("dev", dev)
+    learned, held_out = _grouped(_rows("train", train), _rows("dev", dev), groups)
     subject = modules.parted(Subject(init, apply, loss, optimizer, learned, held_out, **options))
     exam = Examination(subject, baseline_error=baseline_error)
     exam.until = math.inf if limit is None else began + limit
@@ -214,6 +217,34 @@ def _rows(name: str, part: Any) -> Rows:
             f"Give {name}=(x, y).",
         ) from error
     return Rows(np.asarray(x), np.asarray(y))
+
+
+def _grouped(train: Rows, dev: Rows, groups: Any) -> tuple[Rows, Rows]:
+    """The rows, and which of them belong together."""
+    if groups is None:
+        return train, dev
+    try:
+        parts = [np.asarray(one) for one in groups]
+    except (TypeError, ValueError):
+        parts = []
+    if [one.shape for one in parts] != [(len(train),), (len(dev),)]:
+        found = f"the shapes {', '.join(str(one.shape) for one in parts)}" if parts else repr(groups)
+        raise errors.ConfigError(
+            f"groups has {found}, for {len(train)} training rows and {len(dev)} dev rows.",
+            "It is a pair: what each training row belongs to, and what each dev row does.",
+            "Give groups=(of_train, of_dev), two arrays of names or numbers.",
+        )
+    for name, one in zip(("training", "dev"), parts, strict=True):
+        missing = np.flatnonzero([value is None or value != value for value in one.tolist()])  # nan is not itself
+        if len(missing):
+            raise errors.ConfigError(
+                f"The group of {len(missing)} {name} rows is missing, of row {missing[0]} first.",
+                "Nobody knows what these belong to.",
+                "Leave them out, or give each a group of its own.",
+            )
+    parts = [one.astype(str) if one.dtype == object else one for one in parts]
+    numbers = np.unique(np.concatenate(parts), return_inverse=True)[1].astype(np.int64)
+    return replace(train, groups=numbers[: len(train)]), replace(dev, groups=numbers[len(train) :])
 
 
 def examine(exam: Examination, began: float, tell: Tell = silent) -> Diagnosis:

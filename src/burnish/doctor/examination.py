@@ -15,13 +15,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from burnish import cores
-from burnish.diagnosis.budget import (
-    ErrorBudget,
-    Errors,
-    error_budget,
-    floor,
-    practical_size,
-)
+from burnish.diagnosis.budget import ErrorBudget, Errors, error_budget, floor, practical_size
 from burnish.doctor import counting, following, ignorance, optimisers, probes, simple
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
@@ -323,6 +317,7 @@ class Examination:
             steps=self._steps(self.trainings.lab(arm)),
             whole=self.whole,
             alpha=alpha,
+            groups=self.subject.dev.groups,
         )
 
     @property

@@ -125,7 +125,9 @@ def errors(lab: Lab, params: PyTree, *held_out: Rows) -> Errors | None:
         held_out: Rows like those that it learned from, if there are any.
     """
     name: ErrorName = "misclassification rate" if lab.subject.kind == "classification" else "RMSE"
-    found = [lab.errors(params, rows) for rows in (lab.gauge, lab.subject.dev, *held_out)]
+    parts = (lab.gauge, lab.subject.dev, *held_out)
+    found = [lab.errors(params, rows) for rows in parts]
     if not all(np.isfinite(one).all() for one in found):
         return None
-    return Errors(name, *(Measured(name, one, one).estimate for one in found))
+    measured = (Measured(name, one, one, groups=rows.groups) for one, rows in zip(found, parts, strict=True))
+    return Errors(name, *(one.estimate for one in measured))

@@ -8,6 +8,7 @@ random keys.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cached_property, partial
 from threading import Lock
 from typing import Any, NamedTuple
@@ -69,7 +70,7 @@ class Change(NamedTuple):
 
     def rows(self, rows: Rows) -> Rows:
         """Both, on the host: JAX would compile each operation by itself."""
-        return Rows(self.inputs(rows.x), self.targets(rows.y))
+        return replace(rows, x=self.inputs(rows.x), y=self.targets(rows.y))
 
     def alike(self, subject: Subject) -> Change:
         """The same in arrays of one shape and type, whatever it changes, so that one program serves for all changes.

@@ -94,7 +94,7 @@ def _ended(lab: Lab, arm: Arm, seed: int, steps: int) -> object:
 
 def compare(
     arm: Arm, control: Sequence[Trained], treatment: Sequence[Trained], *, task: Task, steps: int, whole: bool,
-    alpha: float,
+    alpha: float, groups: NDArray[np.int64] | None = None,
 ) -> Probed:  # fmt: skip
     """What the treatment gained.
 
@@ -106,6 +106,7 @@ def compare(
         steps: That the treatment trained for.
         whole: Whether they were trained to the end, so that the error counts; else the loss does.
         alpha: One-sided chance of calling a useless change a gain.
+        groups: Dev rows of one number are one piece of evidence, shape (rows,); None: each is by itself.
     """
     statistic: Statistic = "error" if task == "classification" else "rmse"
     losses, errors = (
@@ -114,9 +115,9 @@ def compare(
     )
     counted = errors if whole else losses
     with np.errstate(over="ignore"):  # t at the smallest p-value, with one degree of freedom, squared
-        told = paired.gain(*counted, statistic=statistic if whole else "mean")
-        gain = paired.gain(*losses, alpha=alpha)
-        error_gain = paired.gain(*errors, statistic=statistic, alpha=alpha)
+        told = paired.gain(*counted, statistic=statistic if whole else "mean", groups=groups)
+        gain = paired.gain(*losses, alpha=alpha, groups=groups)
+        error_gain = paired.gain(*errors, statistic=statistic, alpha=alpha, groups=groups)
 
     def mean(side: Floats) -> float:
         return float(np.sqrt(side.mean(axis=1)).mean()) if whole and task == "regression" else float(side.mean())

@@ -102,5 +102,7 @@ def _alike(exam: Examination, one: Probed, best: Probed) -> bool:
     statistic: interval.Statistic = "error" if exam.subject.kind == "classification" else "rmse"
     starts = min(one.starts, best.starts)
     with np.errstate(over="ignore"):  # as in a probe
-        ahead = paired.gain(one.errors[:starts], best.errors[:starts], statistic=statistic)
+        ahead = paired.gain(
+            one.errors[:starts], best.errors[:starts], statistic=statistic, groups=exam.subject.dev.groups
+        )
     return ahead.value <= max(exam.matters(best.treatment), APART * ahead.standard_error)

@@ -14,6 +14,7 @@ from jaxtyping import Array, PyTree
 from numpy.typing import NDArray
 
 from burnish import errors
+from burnish.diagnosis.data_rules.rows import one_of_each
 from burnish.doctor import optimisers, targets
 
 Task = Literal["classification", "regression"]
@@ -30,13 +31,21 @@ class Rows:
 
     x: NDArray[Any]
     y: NDArray[Any]
+    groups: NDArray[np.int64] | None = (
+        None  # rows of one number belong together, in both parts; None: each is by itself
+    )
 
     def __len__(self) -> int:
         return len(self.y)
 
+    @property
+    def apart(self) -> Rows:
+        """One row of each group, drawn at random, for tests that take rows for independent ones."""
+        return self if self.groups is None else self.take(one_of_each(self.groups, 0))
+
     def take(self, places: NDArray[np.integer] | slice) -> Rows:
         """Some of the rows."""
-        return Rows(self.x[places], self.y[places])
+        return Rows(self.x[places], self.y[places], None if self.groups is None else self.groups[places])
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +232,8 @@ class Subject:
             found,
             loss=lambda outputs, y: loss(outputs, original(y)),
             gradient=None if gradient is None else lambda params, x, y, key: gradient(params, x, original(y), key),
-            train=Rows(self.train.x, train),
-            dev=Rows(self.dev.x, dev),
+            train=replace(self.train, y=train),
+            dev=replace(self.dev, y=dev),
         )
 
     def check(self, *, judged: bool = True) -> None:

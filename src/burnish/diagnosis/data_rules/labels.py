@@ -359,7 +359,7 @@ def _inputs_differ(rows: Rows) -> bool:
     likelier cause than they.
     """
     try:
-        found = two_sample.classifier_two_sample(rows.x_train, rows.x_dev, seed=rows.seed)
+        found = two_sample.classifier_two_sample(rows.apart.x_train, rows.apart.x_dev, seed=rows.seed)
         return found.p_value < SHIFTED and found.auc.low > distribution.AUC_MATTERS
     except errors.DataError:  # too few different rows to compare: nothing is known against the labels
         return False

@@ -42,6 +42,17 @@ class Rows:
     x_augmented: Floats | None = None  # the training rows once augmented, in their order
     prepared: bool = False  # inputs will be standardised, and their tails bent, before a network sees them
     row_ids: NDArray[np.integer] | None = None  # of the training rows, as a person knows them; None: counted from 0
+    groups: tuple[NDArray[np.integer], NDArray[np.integer]] | None = None  # training and dev rows of one number belong
+    # together; None: each is by itself
+
+    @property
+    def apart(self) -> Rows:
+        """One row of each group in each part, drawn at random, for tests that take rows for independent ones."""
+        if self.groups is None:
+            return self
+        train, dev = (one_of_each(groups, self.seed) for groups in self.groups)
+        chosen = replace(self, x_train=self.x_train[train], y_train=self.y_train[train], x_augmented=None, row_ids=None)
+        return replace(chosen, x_dev=self.x_dev[dev], y_dev=self.y_dev[dev], groups=None)
 
     @property
     def has_dev(self) -> bool:
@@ -75,6 +86,12 @@ class Rows:
         return Table("rows", (*columns, Column(target_name(self.names), Physical.NUMBER, y)), np.arange(len(y)))
 
 
+def one_of_each(groups: NDArray[np.integer], seed: int) -> NDArray[np.integer]:
+    """Places of one row of each group, drawn at random, in their order."""
+    order = np.random.default_rng([seed, 8]).permutation(len(groups))
+    return np.sort(order[np.unique(groups[order], return_index=True)[1]])
+
+
 def target_name(names: Sequence[str]) -> str:
     """A name for the target's column that no other has."""
     name = "target"
@@ -96,6 +113,7 @@ def of(
     seed: int = 0,
     x_augmented: ArrayLike | None = None,
     row_ids: NDArray[np.integer] | None = None,
+    groups: tuple[NDArray[np.integer], NDArray[np.integer]] | None = None,
     prepared: bool = False,
 ) -> Rows:
     """Rows from anything array-like.
@@ -112,6 +130,7 @@ def of(
         seed: Of samples, halves and permutations.
         x_augmented: The training rows as augmentation makes them once, in their order; None: there is none.
         row_ids: Numbers by which a person finds training rows again, such as lines of a file; None: counted from 0.
+        groups: What training rows and dev rows belong to, by numbers; None: each is by itself.
         prepared: Whether inputs are standardised, and their tails bent, before a network sees them.
 
     Raises:
@@ -130,6 +149,8 @@ def of(
         made = replace(made, x_augmented=_wide(x_augmented))
     if row_ids is not None:
         made = replace(made, row_ids=row_ids)
+    if groups is not None:
+        made = replace(made, groups=groups)
     _check(made)
     return made
 

@@ -49,6 +49,7 @@ MAPS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 
 def inputs_differ(rows: Rows, alpha: float) -> Iterator[Finding]:
     """DA3: a classifier tells dev from training rows, by more than matters; and whether the error says so too."""
+    rows = rows.apart
     if min(len(rows.y_train), len(rows.y_dev)) < FEWEST_ROWS or not rows.names:
         return
     rng = np.random.default_rng([rows.seed, 3])
@@ -98,6 +99,7 @@ def _plain(value: float) -> str:
 
 def targets_differ(rows: Rows, alpha: float) -> Iterator[Finding]:
     """DA4: the classes' shares, or the target's size, differ between training and dev rows."""
+    rows = rows.apart
     if min(len(rows.y_train), len(rows.y_dev)) < FEWEST_ROWS:
         return
     if rows.task == "regression":

@@ -16,6 +16,7 @@ from burnish.doctor.rules import (
     fitting,
     generalisation,
     gradients,
+    groups,
     initialisation,
     inputs,
     losses,
@@ -76,6 +77,7 @@ TRIALS: tuple[Rule, ...] = (
 READINGS: tuple[Rule, ...] = (
     *fitting.LIMITS,
     *endings.LIMITS,
+    groups.DA8,
     *generalisation.LIMITS,
     *predictions.LIMITS,
     *scales.UNITS,

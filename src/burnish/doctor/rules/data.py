@@ -18,7 +18,7 @@ from burnish.diagnosis.finding import Finding, Severity
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import FALSE_ALARMS, OF_ROWS, PROBE_ALARMS, Examination
 from burnish.doctor.rule import Found, Rule
-from burnish.doctor.subject import Rows, Subject
+from burnish.doctor.subject import Subject
 from burnish.stats import false_alarms
 
 Floats = NDArray[np.float64]
@@ -50,7 +50,8 @@ def looked(exam: Examination) -> tuple[Found, ...]:
         y, y_dev = _each_as_one(y, y_dev)
         unasked = [code for code in CODES if code not in codes]
         exam.unable |= dict.fromkeys(unasked, "rows of several labels each are not asked")
-    given = data_rows.of(train.x, y, dev.x, y_dev, task=exam.subject.kind)
+    groups = None if train.groups is None or dev.groups is None else (train.groups, dev.groups)
+    given = data_rows.of(train.x, y, dev.x, y_dev, task=exam.subject.kind, groups=groups)
     rules = {rule.code: rule for rule in register.RULES}
     found = list(register.look(given, codes=codes, false_alarm=FALSE_ALARMS - PROBE_ALARMS))
     found = _codes_at_once(found)
@@ -176,7 +177,7 @@ def _dev_as_train(subject: Subject) -> Subject:
     if shared is not None:
         by, plus = shared
         same = np.where(varied, wide * by + plus, same)
-    return replace(subject, dev=Rows(same.astype(wide.dtype), subject.dev.y))
+    return replace(subject, dev=replace(subject.dev, x=same.astype(wide.dtype)))
 
 
 def _unit(mean: Floats, own: Floats, spread: Floats, own_spread: Floats, share: float) -> tuple[float, float] | None:

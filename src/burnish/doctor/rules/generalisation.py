@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from burnish.diagnosis import bias_variance, training
 from burnish.diagnosis.budget import Errors
 from burnish.diagnosis.finding import Evidence, Severity
 from burnish.doctor import following
-from burnish.doctor.arms import Arm
+from burnish.doctor.arms import Arm, of_part
 from burnish.doctor.examination import (
     FRESH,
     LOOKS,
@@ -57,9 +56,13 @@ def _held_out(exam: Examination) -> Errors | None:
         return None
     if len(train) < len(exam.original.subject.train):
         return None
-    order = np.random.default_rng([4, exam.subject.seed]).permutation(len(train))
-    held_out, learned = np.split(order, [len(train) // HELD_OUT])
-    lab = exam.trainings.lab(_of_part(train, learned, "four fifths of the training rows"))
+    groups = np.arange(len(train)) if train.groups is None else train.groups  # whole ones, or others tell of them
+    turn = np.argsort(np.random.default_rng([4, exam.subject.seed]).permutation(groups.max() + 1))[groups]
+    held = turn <= np.sort(turn)[len(train) // HELD_OUT - 1]
+    held_out, learned = np.flatnonzero(held), np.flatnonzero(~held)
+    if not len(learned):
+        return None
+    lab = exam.trainings.lab(of_part(train, learned, "four fifths of the training rows"))
     return following.errors(lab, lab.train(lab.start(), lab.subject.steps)[0].params, train.take(held_out))
 
 
@@ -122,14 +125,7 @@ def _few(exam: Examination) -> Iterable[Found]:
 def _half(rows: Rows, number: int) -> Arm:
     """Drawn at random, as rows may come class by class."""
     drawn = np.random.default_rng([21, number]).permutation(len(rows))[: len(rows) // 2]
-    return _of_part(rows, drawn, f"half {number} of the training rows")
-
-
-def _of_part(rows: Rows, drawn: NDArray[np.integer], name: str) -> Arm:
-    """In their order, as it may be trained in, and some again, so that there are as many as before."""
-    kept = np.sort(drawn)
-    part = rows.take(kept[np.arange(len(rows)) * len(kept) // len(rows)])
-    return Arm(name, subject=lambda subject: replace(subject, train=part))
+    return of_part(rows, drawn, f"half {number} of the training rows")
 
 
 BV = Rule(

@@ -17,7 +17,7 @@ from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.rule import Rule, Trial
 from burnish.doctor.rules import data
-from burnish.doctor.subject import Rows, Subject
+from burnish.doctor.subject import Subject
 from burnish.units import percent
 
 # A condition number of the inputs' second moments, or a size, from which standardising is worth a probe. The probe
@@ -261,7 +261,7 @@ def _fences(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _with_targets(y: np.ndarray) -> Callable[[Subject], Subject]:
-    return lambda given: replace(given, train=Rows(given.train.x, y))
+    return lambda given: replace(given, train=replace(given.train, y=y))
 
 
 DA1 = Rule(

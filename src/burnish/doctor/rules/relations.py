@@ -47,15 +47,15 @@ ROUNDED = 1e-4
 
 def _otherwise(exam: Examination) -> Iterable[Found]:
     """A fault where rows learned from are surely predicted better than dev rows, too."""
-    parts = [_ranked(rows) for rows in (exam.subject.train, exam.subject.dev)]
-    train, dev = parts
+    learned, held_out = exam.subject.train.apart, exam.subject.dev.apart
+    train, dev = _ranked(learned), _ranked(held_out)
     if train is None or dev is None or exam.subject.several or train.shape[1] != dev.shape[1]:
         return
     if exam.subject.kind == "regression":
-        targets = [stats.rankdata(rows.y[:MOST_ROWS]) for rows in (exam.subject.train, exam.subject.dev)]
+        targets = [stats.rankdata(rows.y[:MOST_ROWS]) for rows in (learned, held_out)]
         found = _correlations(train, dev, targets[0], targets[1])
     else:
-        found = _chances(train, dev, exam.subject.train.y[:MOST_ROWS], exam.subject.dev.y[:MOST_ROWS])
+        found = _chances(train, dev, learned.y[:MOST_ROWS], held_out.y[:MOST_ROWS])
     sure, one, other = found
     if sure.any():
         apart = np.where(sure, np.abs(one - other), 0)
@@ -162,10 +162,10 @@ def _other_order(exam: Examination) -> Iterable[Found]:
     params = exam.followed.end.params
     own = exam.lab.errors(params, subject.dev)
     orders = list(_orders(subject))
-    errors = [exam.lab.errors(params, Rows(x[:, order], subject.dev.y)) for order in orders]
+    errors = [exam.lab.errors(params, replace(subject.dev, x=x[:, order])) for order in orders]
     best = int(np.argmin([one.mean() for one in errors]))
     statistic: interval.Statistic = "error" if subject.kind == "classification" else "rmse"
-    gain = paired.gain(own, errors[best], statistic=statistic, alpha=ALPHA / len(orders))
+    gain = paired.gain(own, errors[best], statistic=statistic, alpha=ALPHA / len(orders), groups=subject.dev.groups)
     left = float(errors[best].mean() if statistic == "error" else np.sqrt(errors[best].mean()))
     # In a wrong order other rows may be answered as by someone who knows nothing, which is better than at all costs.
     told = exam.uninformed_error - left > CLOSED * (exam.uninformed_error - exam.measured.train.value)
@@ -194,7 +194,7 @@ def _orders(subject: Subject) -> Iterator[NDArray[np.integer]]:
 
 
 def _moved(subject: Subject, order: NDArray[np.integer]) -> Subject:
-    return replace(subject, dev=Rows(subject.dev.x[:, order], subject.dev.y))
+    return replace(subject, dev=replace(subject.dev, x=subject.dev.x[:, order]))
 
 
 def _by_targets(exam: Examination) -> Iterable[Found]:
