@@ -93,11 +93,13 @@ def test_what_is_computed_again_for_the_gradient_is_seen():
     np.testing.assert_allclose(outputs, apply(params, x), rtol=1e-6)
 
 
-def test_a_network_in_a_loop_is_opaque():
-    def apply(params, x):
-        return jax.lax.scan(lambda h, w: (jnp.tanh(h @ w), None), x, params)[0]
+def test_a_loop_over_places_is_opaque():
+    """As of a recurrent network, whose layer is one and the same at all places."""
 
-    params = jnp.ones((3, 8, 8))
+    def apply(params, x):
+        return jax.lax.scan(lambda h, place: (jnp.tanh(h @ params + place[:, None]), None), jnp.ones((12, 8)), x.T)[0]
+
+    params = jnp.full((8, 8), 0.1)
 
     assert anatomy.layers(apply, params, X) == ()
     np.testing.assert_array_equal(anatomy.follow(apply, params, X)[0], apply(params, X))

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from burnish.diagnosis.finding import Severity
-from burnish.doctor import anatomy, networks
+from burnish.doctor import equations, networks
 from burnish.doctor.examination import Examination
 from burnish.doctor.rules import RULES
 from burnish.doctor.subject import Rows
@@ -238,7 +238,7 @@ def test_rules_of_jax_itself_are_not_the_persons_own():
     x = jnp.ones((2, 8))
     params = HEALTHY.init(jax.random.key(0))
 
-    assert not anatomy.own_rules(HEALTHY.apply, params, x)
-    assert anatomy.own_rules(with_rule(halving).apply, params, x)
-    assert anatomy.own_rules(with_rule(turning, inside=True).apply, params, x)
+    assert not equations.own_rules(HEALTHY.apply, params, x)
+    assert equations.own_rules(with_rule(halving).apply, params, x)
+    assert equations.own_rules(with_rule(turning, inside=True).apply, params, x)
     assert networks.plain(HEALTHY).apply is HEALTHY.apply

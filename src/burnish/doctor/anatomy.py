@@ -2,7 +2,8 @@
 
 A layer is where something that depends on the inputs meets something that depends on parameters alone, in a matrix
 product or a convolution. Nothing has to be marked or named: layers are called by the leaf that holds their weights.
-Loops inside the network (`lax.scan`) are opaque, and their layers are not found.
+A loop over layers whose parameters are stacked (`lax.scan` over them) is followed layer by layer; other loops, such as
+those over places of a sequence, are opaque, and their layers are not found.
 
 The trace is followed as JAX's own interpreters do; taps, which are zeros added to the pre-activations, give the
 gradient with respect to them.
@@ -10,10 +11,9 @@ gradient with respect to them.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from math import prod
 from typing import Any, NamedTuple
 
 import jax
@@ -23,18 +23,15 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, PyTree
 
-from burnish.doctor import forms
+from burnish.doctor import equations, forms
 from burnish.doctor.forms import Form
 
 PRODUCTS = ("dot_general", "conv_general_dilated")
 INLINED = ("pjit", "jit", "closed_call", "core_call", "remat2")
 # Primitives that squash: the input of each is what saturates.
 SQUASHING = ("tanh", "logistic")
-# Primitives that carry a rule of differentiation, and where the files are whose rules are JAX's own.
-OWN_RULES = ("custom_vjp_call", "custom_jvp_call")
-JAX_FILES = str(Path(jax.__file__).parent) + os.sep
-# Types with too few digits, or too small a range, to train in throughout.
-HALVES = ("float16", "bfloat16")
+# Equations of a loop over layers, all rounds together, above which it is not followed: compiling them takes a minute.
+UNROLLED = 4000
 # What a value goes through and still is the pre-activation of its layer.
 TRANSPARENT = ("reshape", "convert_element_type", "squeeze", "expand_dims", "copy", "transpose")
 
@@ -51,6 +48,18 @@ class Layer:
     squashing: bool  # whether its outputs go through tanh or the logistic function
     rectified: bool  # or through max(0, ·)
     follows: bool = False  # whether what it takes in comes from another layer
+    at: int | None = None  # which of the layers whose weights are stacked in this leaf; None: it is alone in it
+
+
+class Product(NamedTuple):
+    """A layer as it is met on the way."""
+
+    leaf: int
+    fan_in: int
+    units: int
+    convolution: bool
+    follows: bool
+    at: int | None
 
 
 class Lookup(NamedTuple):
@@ -70,7 +79,7 @@ class Seen:
     z: list[Array]  # pre-activations, biases included: (rows, …, units), wherever the network has them
     squashed: list[Array | None]  # what goes into tanh or the logistic function after it, likewise; None: nothing does
     rectified: list[bool]
-    layers: list[tuple[int, int, int, bool, bool]]  # leaf, fan-in, units, convolution, after another one
+    layers: list[Product]
     lookups: list[Lookup] = field(default_factory=list)  # in tables of parameters, by indices made of the inputs
     convolved: list[tuple[Shape, int]] = field(default_factory=list)  # inputs before any layer; axis of channels
     reshaped: list[tuple[Shape, Shape]] = field(default_factory=list)  # what a reshape mixes places of: `forms.moved`
@@ -87,6 +96,7 @@ class _Value:
     bare: bool = False  # is that layer's pre-activation still
     squashed: bool = False  # came out of tanh or the logistic function, scaled and shifted at most
     form: Form | None = None  # after a layer, where its units are; None: last, as far as is known
+    at: frozenset[tuple[int, int]] = frozenset()  # of leaves that stack layers, which layer's they are
 
     @property
     def usual(self) -> Array:
@@ -134,8 +144,8 @@ def follow(
     arguments = [_Value(leaf, frozenset({i})) for i, leaf in enumerate(leaves)]
     arguments += [_Value(leaf, data=True) for leaf in jax.tree.leaves(x)]
     seen = Seen([], [], [], [], [])
-    sizes = [jnp.size(leaf) for leaf in leaves]
-    found = _Walk(seen, taps, edit, sizes).run(closed.jaxpr, closed.consts, arguments)
+    shapes = [jnp.shape(leaf) for leaf in leaves]
+    found = _Walk(seen, taps, edit, shapes).run(closed.jaxpr, closed.consts, arguments)
     return jax.tree.unflatten(jax.tree.structure(shape), [one.value for one in found]), seen
 
 
@@ -151,24 +161,6 @@ def edited(function: Callable[..., Any], edit: Edit) -> Callable[..., Any]:
     return found
 
 
-def primitives(function: Callable[..., Any], *arguments: Any) -> set[str]:
-    """Names of all that a function does, and the types that its values have: "custom_vjp_call", "float16"."""
-    return _primitives(jax.make_jaxpr(function)(*arguments).jaxpr)
-
-
-def own_rules(function: Callable[..., Any], *arguments: Any) -> bool:
-    """Whether a function holds a `custom_vjp` or `custom_jvp` that is not one of JAX's own, such as that of ReLU."""
-    return any(_own_rule(equation) for equation in _equations(jax.make_jaxpr(function)(*arguments).jaxpr))
-
-
-def repeatable(function: Callable[..., Any], *arguments: Any) -> bool:
-    """Whether two traces of a function are the same to the last bit: it draws no random numbers outside JAX."""
-    # Two functions, as JAX would not trace one of them again.
-    one, other = (jax.make_jaxpr(lambda *given: function(*given))(*arguments) for _ in range(2))
-    constants, others = ([np.asarray(value).tobytes() for value in traced.consts] for traced in (one, other))
-    return str(one.jaxpr) == str(other.jaxpr) and constants == others
-
-
 def layers(apply: Callable[[PyTree, Array], Array], params: PyTree, x: Array) -> tuple[Layer, ...]:
     """The layers of a network, in the order in which they act; nothing is computed."""
     names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
@@ -182,11 +174,12 @@ def layers(apply: Callable[[PyTree, Array], Array], params: PyTree, x: Array) ->
     jax.eval_shape(traced, params, x)
     (seen,) = kept
     return tuple(
-        Layer(names[leaf], leaf, fan_in, units, convolution, squashed is not None, rectified, follows)
-        for (leaf, fan_in, units, convolution, follows), squashed, rectified in zip(
-            seen.layers, seen.squashed, seen.rectified, strict=True
+        Layer(
+            names[one.leaf] + ("" if one.at is None else f"[{one.at}]"), one.leaf, one.fan_in, one.units,
+            one.convolution, squashed is not None, rectified, one.follows, one.at,
         )
-    )
+        for one, squashed, rectified in zip(seen.layers, seen.squashed, seen.rectified, strict=True)
+    )  # fmt: skip
 
 
 def empty_taps(apply: Callable[[PyTree, Array], Array], params: PyTree, x: Array) -> list[Array]:
@@ -205,8 +198,8 @@ def empty_taps(apply: Callable[[PyTree, Array], Array], params: PyTree, x: Array
 class _Walk:
     """Evaluates a jaxpr, and remembers what each value was made of."""
 
-    def __init__(self, seen: Seen, taps: Sequence[Array] | None, edit: Edit, sizes: Sequence[int] = ()) -> None:
-        self.seen, self.taps, self.edit, self.sizes = seen, taps, edit, sizes  # those of each leaf of the parameters
+    def __init__(self, seen: Seen, taps: Sequence[Array] | None, edit: Edit, shapes: Sequence[Shape] = ()) -> None:
+        self.seen, self.taps, self.edit, self.shapes = seen, taps, edit, shapes  # those of the parameters' leaves
 
     def run(self, jaxpr: Any, constants: Sequence[Any], arguments: Sequence[_Value]) -> list[_Value]:
         known: dict[Any, _Value] = dict(zip(jaxpr.constvars, map(_Value, constants), strict=True))
@@ -226,7 +219,9 @@ class _Walk:
             inner = equation.params.get("jaxpr") or equation.params["call_jaxpr"]
             closed = hasattr(inner, "consts")  # what is recomputed for the gradient (`jax.checkpoint`) is not
             return self.run(inner.jaxpr if closed else inner, inner.consts if closed else (), inputs)
-        if (self.edit.plain and _own_rule(equation)) or (name == "custom_jvp_call" and self.edit.single):
+        if name == "scan" and _over_layers(equation, inputs):
+            return self._loop(equation, inputs)
+        if (self.edit.plain and equations.own_rule(equation)) or (name == "custom_jvp_call" and self.edit.single):
             inner = equation.params["call_jaxpr"]
             return self.run(inner.jaxpr, inner.consts, inputs)
         if name in PRODUCTS and self.edit.activate and (place := _weights(inputs)) is not None:
@@ -246,9 +241,9 @@ class _Walk:
             given = [moved.made(given[0], equation.params["new_sizes"])] if self.edit.moved else given
         outputs = equation.primitive.bind(*given, **equation.primitive.get_bind_params(parameters))
         outputs = list(outputs) if equation.primitive.multiple_results else [outputs]
-        made_of = frozenset().union(*(one.leaves for one in inputs))
+        made = _bare(*inputs)
         if not data:
-            return [_Value(output, made_of) for output in outputs]
+            return [replace(made, value=output) for output in outputs]
         if name in PRODUCTS and (weights := _weights(inputs)) is not None:
             return [self._product(equation, inputs, weights, outputs[0])]
         layer = max((one.layer for one in inputs if one.layer is not None), default=None)
@@ -258,7 +253,26 @@ class _Walk:
             squashed = self._still_squashed(name, inputs, layer)
         form = _form(equation, inputs, layer)
         bare = self._still_bare(name, inputs, layer, [_Value(output, form=form) for output in outputs])
-        return [_Value(output, made_of, True, layer, bare, squashed, form) for output in outputs]
+        return [_Value(output, made.leaves, True, layer, bare, squashed, form) for output in outputs]
+
+    def _loop(self, equation: Any, inputs: list[_Value]) -> list[_Value]:
+        """Round by round."""
+        body, fixed, carried = (equation.params[name] for name in ("jaxpr", "num_consts", "num_carry"))
+        constants, carry, over = inputs[:fixed], inputs[fixed : fixed + carried], inputs[fixed + carried :]
+        rounds: dict[int, list[_Value]] = {}
+        places = range(equation.params["length"])
+        for place in reversed(places) if equation.params["reverse"] else places:
+            own = [
+                replace(_bare(one), value=one.value[place], at=self._stacked(one, place, len(places))) for one in over
+            ]
+            found = self.run(body.jaxpr, body.consts, [*constants, *carry, *own])
+            carry, rounds[place] = found[:carried], found[carried:]
+        made = zip(*(rounds[place] for place in places), strict=True)
+        return [*carry, *(replace(_bare(*ones), value=jnp.stack([one.value for one in ones])) for ones in made)]
+
+    def _stacked(self, one: _Value, place: int, length: int) -> frozenset[tuple[int, int]]:
+        """Of a part of parameters: of which leaves it is the part at this place."""
+        return frozenset((leaf, place) for leaf in one.leaves if not one.data and self.shapes[leaf][:1] == (length,))
 
     def _look_up(self, equation: Any, inputs: list[_Value]) -> None:
         """Where the person says what is read beyond the end (`mode="clip"`, a value to fill in), it is meant so."""
@@ -274,18 +288,19 @@ class _Walk:
         if self.taps is not None:
             output = output + form.own(self.taps[place], output.shape).astype(output.dtype)
         kernel, convolution = inputs[weights].value, equation.primitive.name != "dot_general"
-        units = _units(equation, weights, kernel)
+        units = forms.units(equation, weights, kernel)
         self.seen.inputs.append(inputs[1 - weights].value)
         self.seen.z.append(form.usual(output))
         self.seen.squashed.append(None)
         self.seen.rectified.append(False)
         # Of several leaves, as of a direction and its length, the one with the most numbers holds the weights.
-        leaf = max(sorted(inputs[weights].leaves), key=lambda place: self.sizes[place])
+        leaf = max(sorted(inputs[weights].leaves), key=lambda leaf: prod(self.shapes[leaf]))
         follows = inputs[1 - weights].layer is not None
         if convolution and not follows:
             channels = equation.params["dimension_numbers"].lhs_spec[1]
             self.seen.convolved.append((inputs[1 - weights].value.shape, channels))
-        self.seen.layers.append((leaf, max(1, kernel.size // units), units, convolution, follows))
+        at = dict(inputs[weights].at).get(leaf)
+        self.seen.layers.append(Product(leaf, max(1, kernel.size // units), units, convolution, follows, at))
         return _Value(output, frozenset(), True, place, True, form=form)
 
     def _still_bare(self, name: str, inputs: list[_Value], layer: int | None, outputs: list[_Value]) -> bool:
@@ -311,7 +326,7 @@ class _Walk:
             return [instead if form is None else form.own(instead, outputs[0].shape)]
         if name == "max" and any(not one.data for one in inputs):
             self.seen.rectified[layer] = True
-        if name.startswith("custom_jvp") and "max" in _primitives(equation.params["call_jaxpr"].jaxpr):
+        if name.startswith("custom_jvp") and "max" in equations.names(equation.params["call_jaxpr"].jaxpr):
             self.seen.rectified[layer] = True
         return outputs
 
@@ -325,6 +340,24 @@ class _Walk:
             self.seen.squashed[layer] = None
             return False
         return name in TRANSPARENT or (name in ("add", "sub", "mul") and any(not one.data for one in inputs))
+
+
+def _bare(*ones: _Value) -> _Value:
+    """What is made of these, without a value of its own."""
+    leaves, at = (frozenset().union(*(getattr(one, name) for one in ones)) for name in ("leaves", "at"))
+    return _Value(None, leaves, any(one.data for one in ones), at=at)
+
+
+def _over_layers(equation: Any, inputs: Sequence[_Value]) -> bool:
+    """Whether a loop is one over layers: over stacked parameters, which meet the inputs in a product."""
+    body, rounds = equation.params["jaxpr"].jaxpr, equation.params["length"]
+    over = inputs[equation.params["num_consts"] + equation.params["num_carry"] :]
+    return (
+        any(one.leaves and not one.data for one in over)
+        and any(one.data for one in inputs)
+        and bool(equations.names(body) & set(PRODUCTS))
+        and 0 < rounds * sum(1 for _ in equations.each(body)) <= UNROLLED
+    )
 
 
 def _form(equation: Any, inputs: list[_Value], layer: int | None) -> Form | None:
@@ -344,38 +377,12 @@ def _activated(one: _Value) -> _Value:
 
 
 def _single(value: Any) -> Any:
-    return value.astype(jnp.float32) if str(getattr(value, "dtype", "")) in HALVES else value
+    return value.astype(jnp.float32) if str(getattr(value, "dtype", "")) in equations.HALVES else value
 
 
 def _single_type(parameter: Any) -> Any:
     """float32 where a primitive was told to give half precision."""
-    return np.dtype(np.float32) if isinstance(parameter, np.dtype) and str(parameter) in HALVES else parameter
-
-
-def _primitives(jaxpr: Any) -> set[str]:
-    """Names of all that a jaxpr does, and of its values' types, inner ones included."""
-    found = set()
-    for equation in _equations(jaxpr):
-        found.add(equation.primitive.name)
-        found.update(str(variable.aval.dtype) for variable in equation.outvars if hasattr(variable.aval, "dtype"))
-    return found
-
-
-def _equations(jaxpr: Any) -> Iterator[Any]:
-    """All equations of a jaxpr, those of loops, branches and inner functions included."""
-    for equation in jaxpr.eqns:
-        yield equation
-        for inner in equation.params.values():
-            for one in inner if isinstance(inner, tuple | list) else (inner,):
-                if isinstance(one, core.ClosedJaxpr | core.Jaxpr):
-                    yield from _equations(getattr(one, "jaxpr", one))
-
-
-def _own_rule(equation: Any) -> bool:
-    """Whether an equation has a rule of differentiation that somebody wrote outside JAX."""
-    if equation.primitive.name not in OWN_RULES:
-        return False
-    return not str(equation.params["call_jaxpr"].jaxpr.debug_info.func_filename).startswith(JAX_FILES)
+    return np.dtype(np.float32) if isinstance(parameter, np.dtype) and str(parameter) in equations.HALVES else parameter
 
 
 def _weights(inputs: Sequence[_Value]) -> int | None:
@@ -386,14 +393,3 @@ def _weights(inputs: Sequence[_Value]) -> int | None:
         if one.leaves and not one.data and other.data:
             return place
     return None
-
-
-def _units(equation: Any, weights: int, kernel: Array) -> int:
-    """How many outputs the kernel makes of its fan-in."""
-    if equation.primitive.name != "dot_general":
-        return int(kernel.shape[equation.params["dimension_numbers"].rhs_spec[0]])
-    contracted, _ = equation.params["dimension_numbers"]
-    summed = 1
-    for axis in contracted[weights]:
-        summed *= kernel.shape[axis]
-    return max(1, kernel.size // max(1, summed))

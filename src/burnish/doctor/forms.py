@@ -53,6 +53,17 @@ def of_product(equation: Any, weights: int) -> Form:
     return Form((*of_inputs, *range(shared), *of_weights), len(of_inputs))
 
 
+def units(equation: Any, weights: int, kernel: Array) -> int:
+    """How many outputs the kernel makes of its fan-in."""
+    if equation.primitive.name != "dot_general":
+        return int(kernel.shape[equation.params["dimension_numbers"].rhs_spec[0]])
+    contracted, _ = equation.params["dimension_numbers"]
+    summed = 1
+    for axis in contracted[weights]:
+        summed *= kernel.shape[axis]
+    return max(1, kernel.size // max(1, summed))
+
+
 class Move(NamedTuple):
     """An axis of a value that has another place after a reshape, which keeps the order of entries and moves none."""
 

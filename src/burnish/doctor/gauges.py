@@ -43,6 +43,8 @@ COMMON = 0.1
 # for that. Of thirty layers it halves the time to compile; each reading takes half as long again.
 ALIKE = 4
 COPIED = 1 << 20
+# The least size of weights that a gradient is held against.
+TINY = 1e-30
 # Units that are compared with all others at once.
 BLOCK = 256
 
@@ -56,7 +58,7 @@ class Gauge:
     z: Floats  # root mean square of the pre-activations
     delta: Floats  # root mean square of ∂(mean loss)/∂z, times the rows
     gradient: Floats  # root mean square of ∂(mean loss)/∂θ, an entry a leaf
-    weight: Floats  # root mean square of θ, an entry a leaf
+    update: Floats  # of each layer's weights: that of their gradient over that of themselves
     dead: Floats  # share of rectified units with no gradient on any row; nan where nothing rectifies
     saturated: Floats  # share of squashed units saturated on nearly all rows; nan where nothing squashes
     twins: Floats  # largest share of units of a layer that all say, and are told, the same on every row
@@ -120,14 +122,21 @@ class Gauger:
         squashes = np.array([layer.squashing for layer in self.layers])
         rectifies = np.array([layer.rectified for layer in self.layers])
         scales = {k: np.asarray(found[k], np.float64) for k in ("inputs", "z", "delta", "gradient", "weight", "twins")}
+        weight = self._of_layers(scales.pop("weight"), found["stacked weight"])
         return Gauge(
             self.layers,
             **scales,
+            update=self._of_layers(scales["gradient"], found["stacked gradient"]) / np.maximum(weight, TINY),
             dead=np.where(rectifies, found["dead"], np.nan),
             saturated=np.where(squashes, found["saturated"], np.nan),
             loss=float(found["loss"]),
-            finite=all(np.isfinite(values).all() for values in (*scales.values(), found["loss"])),
+            finite=all(np.isfinite(values).all() for values in (*scales.values(), weight, found["loss"])),
         )
+
+    def _of_layers(self, leaves: Floats, stacked: Floats) -> Floats:
+        """Entries of the layers' weights, of those of leaves and those of layers that are stacked in one."""
+        rest = iter(np.asarray(stacked, np.float64))
+        return np.array([leaves[one.leaf] if one.at is None else next(rest) for one in self.layers])
 
 
 def _rectified(name: str, value: Array) -> Array:
@@ -144,21 +153,28 @@ def _normalised(name: str, value: Array) -> Array:
 
 def _read(subject: Any, params: PyTree, x: Array, y: Array, mixing: Array) -> dict[str, Any]:
     taps = anatomy.empty_taps(subject.apply, params, x)
+    kept: list[anatomy.Seen] = []
 
     def cost(params: PyTree, taps: list[Array]) -> tuple[Array, tuple[Any, ...]]:
         outputs, seen = anatomy.follow(subject.apply, params, x, taps)
+        kept.append(seen)
         return jnp.mean(subject.row_losses(outputs, y)), (seen.inputs, seen.z, seen.squashed)
 
     (loss, (inputs, z, squashed)), (gradients, deltas) = jax.value_and_grad(cost, argnums=(0, 1), has_aux=True)(
         params, taps
     )
+    of_leaves = {"gradient": jax.tree.leaves(gradients), "weight": jax.tree.leaves(params)}
+    stacked = [(one.leaf, one.at) for one in kept[-1].layers if one.at is not None]
     return {
         "loss": loss,
         "inputs": _each(_rms, inputs),
         "z": _each(_rms, z),
         "delta": _each(_rms, deltas) * x.shape[0],
-        "gradient": _each(_rms, jax.tree.leaves(gradients)),
-        "weight": _each(_rms, jax.tree.leaves(params)),
+        **{name: _each(_rms, leaves) for name, leaves in of_leaves.items()},
+        **{
+            f"stacked {name}": _each(_rms, [leaves[leaf][at] for leaf, at in stacked])
+            for name, leaves in of_leaves.items()
+        },
         "dead": _each(_silent, deltas) * _told(deltas, x.shape[0]),
         "saturated": _each(_saturated, [jnp.zeros((1, 1)) if one is None else one for one in squashed]),
         "twins": _each(partial(_twins, mixing), z, deltas),

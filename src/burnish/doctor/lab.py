@@ -21,7 +21,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int32, PyTree
 from numpy.typing import NDArray
 
-from burnish.doctor import anatomy, optimisers
+from burnish.doctor import anatomy, equations, optimisers
 from burnish.doctor.subject import Rows, Subject
 
 # Rows on which arms are compared and scales are read: the least with which a unit that never fires is one with 95 %
@@ -275,7 +275,7 @@ def _drawing(init: Callable[[Array], PyTree], seed: int) -> Callable[[Array], Py
     def arrays(key: Array) -> PyTree:
         return jax.tree.map(jnp.asarray, init(key))
 
-    return quick(arrays) if anatomy.repeatable(arrays, jax.random.key(seed)) else arrays
+    return quick(arrays) if equations.repeatable(arrays, jax.random.key(seed)) else arrays
 
 
 def program(subject: Subject) -> tuple[Any, ...]:
@@ -291,7 +291,7 @@ def _training(subject: Subject) -> Callable[..., Any]:
     """
     shapes = jax.eval_shape(subject.init, jax.random.key(0))
     x = jax.ShapeDtypeStruct((1, *subject.train.x.shape[1:]), jax.dtypes.canonicalize_dtype(subject.train.x.dtype))
-    if jax.default_backend() == "cpu" and "conv_general_dilated" in anatomy.primitives(subject.apply, shapes, x):
+    if jax.default_backend() == "cpu" and "conv_general_dilated" in equations.primitives(subject.apply, shapes, x):
         return partial(_stepwise, jax.jit(partial(_step, subject)))
     return jax.jit(partial(_stretch, subject))
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from burnish.doctor import anatomy
+from burnish.doctor import anatomy, equations
 from burnish.doctor.subject import Subject
 
 Follow = Callable[[Callable[[PyTree, Array], Any], PyTree, Array], Any]
@@ -62,7 +62,7 @@ def plain(subject: Subject) -> Subject:
 
 
 def _without_own_rules(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
-    if not anatomy.own_rules(function, *arguments):
+    if not equations.own_rules(function, *arguments):
         return function
     return anatomy.edited(function, anatomy.Edit(plain=True))
 
@@ -75,4 +75,4 @@ def in_single(subject: Subject) -> Subject:
 
 def _single(leaf: Any) -> Array:
     leaf = jnp.asarray(leaf)
-    return leaf.astype(jnp.float32) if str(leaf.dtype) in anatomy.HALVES else leaf
+    return leaf.astype(jnp.float32) if str(leaf.dtype) in equations.HALVES else leaf

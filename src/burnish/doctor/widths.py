@@ -37,6 +37,8 @@ def resized(subject: Subject, layers: Sequence[Layer], params: PyTree, times: fl
         times: How many times as wide; below 1: narrower.
         least: Units of a hidden layer, at least.
     """
+    if any(layer.at is not None for layer in layers):  # of stacked layers all have to be of one width
+        return None
     leaves, tree = jax.tree.flatten(params)
     shapes = [jnp.shape(leaf) for leaf in leaves]
     few = jnp.asarray(subject.train.x[:2])

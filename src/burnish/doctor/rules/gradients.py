@@ -16,7 +16,7 @@ from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.diagnosis.gradient_check import check_gradients
 from burnish.diagnosis.gradient_reading import Verdict
 from burnish.diagnosis.gradient_record import GradientCheck, LeafCheck
-from burnish.doctor import anatomy, networks, optimisers
+from burnish.doctor import equations, networks, optimisers
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import CHECKED_ROWS, Examination
@@ -145,7 +145,7 @@ def _hidden(exam: Examination) -> bool:
     """
     outputs = networks.plain(exam.subject).outputs
     arguments = (exam.start.params, jnp.asarray(exam.lab.gauge.x[:2]), jax.random.key(0))
-    return anatomy.own_rules(outputs, *arguments) and not anatomy.primitives(outputs, *arguments) & HOLDING
+    return equations.own_rules(outputs, *arguments) and not equations.primitives(outputs, *arguments) & HOLDING
 
 
 def _meant(leaves: Sequence[LeafCheck], checked: GradientCheck, *, ruled: bool) -> Found:
@@ -296,8 +296,8 @@ def _named(exam: Examination, chosen: NDArray[np.bool_]) -> list[str]:
 
 def _half_precision(exam: Examination) -> Trial | None:
     params, x = exam.start.params, jnp.asarray(exam.lab.gauge.x[:2])
-    types = {str(leaf.dtype) for leaf in jax.tree.leaves(params)} | anatomy.primitives(exam.subject.apply, params, x)
-    halves = [name for name in anatomy.HALVES if name in types]
+    types = {str(leaf.dtype) for leaf in jax.tree.leaves(params)} | equations.primitives(exam.subject.apply, params, x)
+    halves = [name for name in equations.HALVES if name in types]
     if not halves:
         return None
     return Trial(f"The network computes in {' and '.join(halves)}.", (Arm("float32", subject=networks.in_single),))

@@ -12,7 +12,7 @@ from burnish.doctor import anatomy, networks
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import PRACTICAL_SHARE, Examination
-from burnish.doctor.gauges import DEEP, Gauge
+from burnish.doctor.gauges import DEEP
 from burnish.doctor.rule import Rule, Trial
 
 # A first layer that is told to change less than a thousandth of what the last one is, relative to its weights.
@@ -45,17 +45,11 @@ def _signals(exam: Examination) -> dict[str, tuple[float, float]]:
     }
 
 
-def _relative_updates(gauge: Gauge) -> np.ndarray:
-    """Gradient over weight, of each layer's weights."""
-    leaves = [layer.leaf for layer in gauge.layers]
-    return gauge.gradient[leaves] / np.maximum(gauge.weight[leaves], 1e-30)
-
-
 def _vanishing(exam: Examination) -> Trial | None:
     layers, delta = exam.gauger.layers, exam.first.delta
     if len(layers) < DEEP:
         return None
-    updates = _relative_updates(exam.first)
+    updates = exam.first.update
     if updates[0] >= VANISHING * updates[-1] or delta[0] >= VANISHING * delta[-2]:
         return None
 

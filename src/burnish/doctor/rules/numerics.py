@@ -13,7 +13,7 @@ from jaxtyping import PyTree
 from numpy.typing import NDArray
 
 from burnish.diagnosis.finding import Evidence, Severity
-from burnish.doctor import anatomy, answers, reach
+from burnish.doctor import answers, equations, reach
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import Examination
 from burnish.doctor.gauges import Gauger
@@ -136,7 +136,7 @@ def _diverged(exam: Examination) -> Found:
 def _not_repeatable(exam: Examination) -> Iterable[Found]:
     params, x = exam.start.params, jnp.asarray(exam.few.x)
     one, other = (np.asarray(exam.lab.apply(params, x)) for _ in range(2))
-    if not anatomy.repeatable(exam.subject.apply, params, x) or (one != other).any():
+    if not equations.repeatable(exam.subject.apply, params, x) or (one != other).any():
         yield NU6.found("Two evaluations of the same parameters on the same rows differ.")
 
 

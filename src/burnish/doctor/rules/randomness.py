@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from burnish.diagnosis.finding import Evidence, Severity
-from burnish.doctor import anatomy
+from burnish.doctor import equations
 from burnish.doctor.examination import Examination
 from burnish.doctor.lab import quick
 from burnish.doctor.rule import ROUNDING, Found, Rule
@@ -54,8 +54,8 @@ def _augmentation_ignores_key(exam: Examination) -> Iterable[Found]:
 
 def _draws(function: Callable[..., Any], *arguments: Any) -> bool:
     """Whether a function draws random numbers, by JAX or outside it."""
-    drawn = any(name.startswith(DRAWING) for name in anatomy.primitives(function, *arguments))
-    return drawn or not anatomy.repeatable(function, *arguments)
+    drawn = any(name.startswith(DRAWING) for name in equations.primitives(function, *arguments))
+    return drawn or not equations.repeatable(function, *arguments)
 
 
 def _same_numbers(exam: Examination) -> Iterable[Found]:
@@ -64,7 +64,7 @@ def _same_numbers(exam: Examination) -> Iterable[Found]:
 
 
 def _not_from_key(exam: Examination) -> Iterable[Found]:
-    if not anatomy.repeatable(exam.subject.init, jax.random.key(0)):
+    if not equations.repeatable(exam.subject.init, jax.random.key(0)):
         yield NU11.found("Two calls of init with the same key give different parameters.")
 
 

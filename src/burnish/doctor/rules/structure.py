@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burnish.diagnosis.finding import Evidence, Severity
-from burnish.doctor import anatomy, counting, networks, widths
+from burnish.doctor import anatomy, counting, equations, networks, widths
 from burnish.doctor import null as nulls
 from burnish.doctor.arms import Arm
 from burnish.doctor.examination import CHEAP, FEW, Examination
@@ -99,7 +99,7 @@ def _affine(exam: Examination, params: Any, x: Any) -> bool:
 def _beyond_tables(exam: Examination) -> Iterable[Found]:
     """Indices that a table has no row for: JAX reads the last one in their place, and says nothing."""
     subject, params = exam.subject, exam.start.params
-    if "gather" not in anatomy.primitives(subject.apply, params, subject.train.x[:1]):
+    if "gather" not in equations.primitives(subject.apply, params, subject.train.x[:1]):
         return
     names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
     look_up = quick(lambda params, x: anatomy.follow(subject.apply, params, x)[1].lookups)
