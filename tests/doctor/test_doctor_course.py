@@ -11,10 +11,12 @@ import optax
 import pytest
 
 from burnish.diagnosis.finding import Evidence, Severity
-from burnish.doctor import course, screening
+from burnish.doctor import course, examination, screening
+from burnish.doctor.arms import Arm
 from burnish.doctor.course import Course
 from burnish.doctor.diagnosis import examine
 from burnish.doctor.examination import NOTHING_CHANGED, OF_ROWS, OF_STEPS, Examination, TimeUp
+from burnish.doctor.lab import Change
 from burnish.doctor.rule import Trial
 from burnish.doctor.rules import TRIALS
 from burnish.doctor.screening import Candidate
@@ -92,6 +94,18 @@ def test_a_rate_that_spares_the_first_starts_and_ruins_others_is_screened_on_all
     errors = [exam.trained(NOTHING_CHANGED, start).errors.mean() for start in exam.screening]
     assert max(errors[: len(exam.glance)]) < 0.15 < max(errors)
     assert "OP1" in [one.rule.code for one in screening.candidates(exam, set())]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("share", "sure"), [(1 / 3, True), (2.0, False)])
+def test_what_ruins_some_starts_of_a_dear_training_has_the_last_look_if_it_is_grave(share, sure, monkeypatch):
+    monkeypatch.setattr(examination, "LOOKED_LAST", 0.0)
+    monkeypatch.setattr(examination, "FAULTY_ERROR", share)
+    exam = Examination(replace(HEALTHY, optimizer=optax.sgd(1.5)))
+    slower = exam.screen(Arm("a tenth of the rate", Change(rate=0.1)), thorough=True)
+    probed, confirmed = exam.confirm(slower, arms=5)
+
+    assert (confirmed, probed.starts == examination.LOOKS[-1]) == (sure, sure)
 
 
 def test_parameters_that_never_move_are_no_finding_where_the_inputs_are_ignored():

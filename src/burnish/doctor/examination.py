@@ -40,8 +40,8 @@ PROBE_FAMILIES = 37
 # is left.
 SCREENED, SCREENED_DEAR = 4, 2
 GLANCED, GLANCED_DEAR = 2, 1
-# Starts that confirm an arm, look by look: the first finds what ruins every start, the last, for cheap trainings only,
-# what ruins some and spares others.
+# Starts that confirm an arm, look by look: the first finds what ruins every start, the last what ruins some and spares
+# others; of dear trainings where that would be a fault.
 LOOKS = (6, 10, 30)
 # Seeds of the starts that confirm begin here: those that screened chose the arm, and would flatter it.
 FRESH = 1000
@@ -49,8 +49,8 @@ FRESH = 1000
 MEASURED = range(FRESH, FRESH + 10)
 # Steps of a probe of a dear training: enough for an ill start to show.
 PROBE_STEPS = 200
-# Operations of a training up to which probes train to the end, up to which they have the last look, and up to which
-# two starts screen at first. A choice: a perceptron of 17,000 parameters, 1,140 steps of 32 rows, has 4e9.
+# Operations of a training up to which probes train to the end, up to which they always have the last look, and up to
+# which two starts screen at first. A choice: a perceptron of 17,000 parameters, 1,140 steps of 32 rows, has 4e9.
 CHEAP, LOOKED_LAST, AT_ONCE = 2e10, 5e9, 1e9
 # An effect on the loss that matters: 10 % of it. A choice, as in the error budget.
 PRACTICAL_SHARE = 0.10
@@ -348,7 +348,7 @@ class Examination:
             screened: What the arm that screening chose gained there; where that leaves little hope, it is all.
             arms: Among how many it was chosen.
         """
-        looks = LOOKS if self.operations <= LOOKED_LAST else LOOKS[:-1]
+        looks = LOOKS if self.whole else LOOKS[:-1]
         alpha = PROBE_ALARMS / PROBE_FAMILIES / arms / len(LOOKS)
         probed = screened
         for starts in looks:
@@ -356,6 +356,8 @@ class Examination:
             # first look is had without hope.
             asked = probed is not screened or self.operations > AT_ONCE
             if asked and self._counted(probed).hopeless(looks[-1], alpha=alpha):
+                break
+            if starts == LOOKS[-1] and self.operations > LOOKED_LAST and not self._grave(probed):
                 break
             probed = self.probe(screened.arm, range(FRESH, FRESH + starts), alpha)
             if not self.promising(probed):
@@ -375,6 +377,10 @@ class Examination:
         other = self.trainings.lab(probed.arm).subject.loss != self.subject.loss  # with which nothing can be compared
         return probed.error_gain.value > self.practical and (other or probed.gain.value > 0)
 
+    def _grave(self, probed: Probed) -> bool:
+        """Whether so large a share of the error is removed, by the estimate, as of a fault."""
+        return probed.told.value > FAULTY_ERROR * probed.control
+
     def faulty(self, probed: Probed, *, general: bool) -> bool:
         """Whether so much is gained that the training cannot be called healthy without it, and surely what matters.
 
@@ -388,7 +394,7 @@ class Examination:
         gained, left = probed.told.value, probed.control - probed.told.value
         numbers = self.subject.kind == "regression"  # whose short probes are compared by squared errors
         most = self.uninformed_error if self.whole else self.uninformed_error**2 if numbers else self.uninformed
-        return (not general and gained > FAULTY_ERROR * probed.control) or gained > FAULTY_SKILL * (most - left) > 0
+        return (not general and self._grave(probed)) or gained > FAULTY_SKILL * (most - left) > 0
 
     def said(self, probed: Probed) -> str:
         """What a probe gained, as the end of a sentence."""
