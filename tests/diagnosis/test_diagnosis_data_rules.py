@@ -78,10 +78,26 @@ def test_a_column_in_another_unit_is_proven():
     assert "input 1 = 2 × input 0 + 1, in every row" in seen.evidence
 
 
-def test_copies_with_a_little_noise_are_suspected():
-    [seen] = found(cases.copied_into_dev(cases.well(), jitter=0.005), "DA7")
+@pytest.mark.parametrize(("share", "severity"), [(0.25, Severity.FAULT), (0.05, Severity.LIMIT)])
+def test_copies_with_a_little_noise_are_suspected_and_a_fault_where_they_are_many(share, severity):
+    """A few may be there by nature: houses of one builder, in a real table."""
+    [seen] = found(cases.copied_into_dev(cases.well(4000), share, jitter=0.005), "DA7")
 
     assert "(suspected)" in seen.title
+    assert seen.severity is severity
+
+
+def test_classes_that_dev_has_far_more_of_do_not_go_by_other_names():
+    """Where one row in twenty is of the rare class a model hardly says it; where most are, it is mostly wrong."""
+    rng = np.random.default_rng(19)
+
+    def part(count, rare):
+        y = (rng.random(count) < rare).astype(int)
+        return rng.normal(size=(count, 4)) + 1.2 * y[:, None] * np.array([1, 0.8, 0, 0]), y
+
+    (x, y), (x_dev, y_dev) = part(1300, 0.05), part(700, 0.65)
+
+    assert found(rows.of(x, y, x_dev, y_dev), "DA19") == []
 
 
 def test_the_honest_error_is_that_of_dev_rows_without_a_copy():

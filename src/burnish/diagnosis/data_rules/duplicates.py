@@ -19,6 +19,9 @@ from burnish.diagnosis.finding import Evidence, Finding, Severity
 from burnish.stats import interval
 from burnish.units import percent
 
+# Share of dev rows with a near copy from which these, known by heart, make the dev error too low by 10 %, which is what
+# matters. Fewer may be there by nature, such as houses of one builder.
+MANY_NEAR = 0.10
 # Rows whose neighbours are looked for, in how many others.
 ASKED, AMONG = 1_000, 5_000
 # The distance to the nearest row is compared with that to this neighbour: one that several near copies do not reach.
@@ -88,6 +91,7 @@ def across(rows: Rows, alpha: float, *, wrong: NDArray[np.bool_] | None = None) 
             "so close that chance would not put it there: a network can know the answer by heart.",
             title="Some dev rows are all but copies of training rows (suspected)",
             where="dev",
+            severity=Severity.FAULT if near.low >= MANY_NEAR else Severity.LIMIT,
         )
 
 
@@ -250,8 +254,9 @@ DA7 = DataRule(
     "Some dev rows are also in the training rows",
     Evidence.PROOF,
     Severity.FAULT,
-    "Dev rows equal training rows in every column, more than training rows equal each other by chance; or nearly so. A "
-    "note where a network was seen and copies cannot move its dev error by what matters.",
+    "Dev rows equal training rows in every column, more than training rows equal each other by chance; or nearly so, "
+    "which is a limit below a tenth of them. A note where a network was seen and copies cannot move its dev error by "
+    "what matters.",
     "Remove them from the training rows or from dev. The honest dev error, without them, is most often higher.",
     "The dev error on rows without a copy.",
     "Newcombe, 1998 (shares); Facco et al., 2017 (ratios of neighbours' distances).",

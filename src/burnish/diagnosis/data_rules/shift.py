@@ -230,10 +230,15 @@ def _renamed(rows: Rows, alpha: float) -> Iterator[Finding]:
 
 
 def _best_names(said: NDArray[np.int64], y: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """For each class that a model says, the dev class that it then means, one to one (Kuhn 1955)."""
+    """For each class that a model says, the dev class that it then means, one to one (Kuhn 1955).
+
+    Each dev class counts alike: where one is far more frequent than in training, and seldom said, all others would be
+    taken for it.
+    """
     table = np.zeros((classes, classes))
     np.add.at(table, (said, y), 1.0)
     table[np.arange(classes), np.arange(classes)] += 0.5  # a class keeps its name where another is no better
+    table /= np.maximum(np.bincount(y, minlength=classes), 1)
     return np.asarray(optimize.linear_sum_assignment(-table)[1], np.int64)
 
 
