@@ -357,7 +357,7 @@ class Examination:
             asked = probed is not screened or self.operations > AT_ONCE
             if asked and self._counted(probed).hopeless(looks[-1], alpha=alpha):
                 break
-            if starts == LOOKS[-1] and self.operations > LOOKED_LAST and not self._grave(probed):
+            if starts == LOOKS[-1] and self.operations > LOOKED_LAST and probed.share <= FAULTY_ERROR:
                 break
             probed = self.probe(screened.arm, range(FRESH, FRESH + starts), alpha)
             if not self.promising(probed):
@@ -377,10 +377,6 @@ class Examination:
         other = self.trainings.lab(probed.arm).subject.loss != self.subject.loss  # with which nothing can be compared
         return probed.error_gain.value > self.practical and (other or probed.gain.value > 0)
 
-    def _grave(self, probed: Probed) -> bool:
-        """Whether so large a share of the error is removed, by the estimate, as of a fault."""
-        return probed.told.value > FAULTY_ERROR * probed.control
-
     def faulty(self, probed: Probed, *, general: bool) -> bool:
         """Whether so much is gained that the training cannot be called healthy without it, and surely what matters.
 
@@ -394,7 +390,7 @@ class Examination:
         gained, left = probed.told.value, probed.control - probed.told.value
         numbers = self.subject.kind == "regression"  # whose short probes are compared by squared errors
         most = self.uninformed_error if self.whole else self.uninformed_error**2 if numbers else self.uninformed
-        return (not general and self._grave(probed)) or gained > FAULTY_SKILL * (most - left) > 0
+        return (not general and probed.share > FAULTY_ERROR) or gained > FAULTY_SKILL * (most - left) > 0
 
     def said(self, probed: Probed) -> str:
         """What a probe gained, as the end of a sentence."""

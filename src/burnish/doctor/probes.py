@@ -54,6 +54,11 @@ class Probed:
     steps: int
     starts: int
 
+    @property
+    def share(self) -> float:
+        """Of the error without the change, that which is removed."""
+        return self.told.value / self.control if self.control > 0 else 0.0
+
 
 def train(lab: Lab, arm: Arm, seed: int, *, steps: int, uninformed: float) -> Trained:
     """Train one arm from one start.
