@@ -87,6 +87,17 @@ def test_copies_with_a_little_noise_are_suspected_and_a_fault_where_they_are_man
     assert seen.severity is severity
 
 
+def test_rows_of_yes_and_no_and_of_categories_as_columns_are_no_copies():
+    """Ten such columns have a few hundred different rows: leaving one out hardly doubles those that are equal."""
+    rng = np.random.default_rng(7)
+    flags = rng.random((5000, 4)) < [0.2, 0.5, 0.3, 0.6]
+    kinds = np.eye(3)[rng.integers(0, 3, 5000)], np.eye(3)[rng.choice(3, 5000, p=[0.5, 0.3, 0.2])]
+    x = np.concatenate([flags, *kinds], axis=1).astype(float)
+    y = (rng.random(5000) < 0.2 + 0.3 * flags[:, 1]).astype(int)
+
+    assert found(rows.of(x[:3000], y[:3000], x[3000:], y[3000:]), "DA6", "DA7") == []
+
+
 def test_classes_that_dev_has_far_more_of_do_not_go_by_other_names():
     """Where one row in twenty is of the rare class a model hardly says it; where most are, it is mostly wrong."""
     rng = np.random.default_rng(19)

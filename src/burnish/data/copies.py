@@ -15,8 +15,9 @@ from burnish.stats import false_alarms, interval
 from burnish.units import percent
 
 # Leaving out a column of values that meet by chance makes many more rows meet; leaving one out of copies makes none.
-# Copies: less than so many times as many equal pairs without any one column.
-PAIRS_GROW = 2.0
+# Copies: less than so many times as many equal pairs without any one column. One of few values, such as yes and no,
+# cannot bring about so many: of it half of what chance brings about is enough, where that is a fifth or more. Choices.
+PAIRS_GROW, LEAST_GROW = 2.0, 1.2
 COLUMNS_LEFT_OUT = 10  # so many columns with the most distinct values are left out in turn; the others tell less
 
 PROBE_ROWS = 10_000  # rows that distinct values are counted in
@@ -69,8 +70,9 @@ def find(features: Sequence[Column], target: Column) -> Copies:
     answer = _mixed([target], len(features))[0]
     places = sorted(range(len(features)), key=lambda place: -_distinct(features[place]))[:COLUMNS_LEFT_OUT]
     kept = ~_usual(features, ids)
-    telling = [_mixed([features[place]], place)[0][kept] for place in places]
-    copied = _copied(total[kept], telling) or _copied((total + answer)[kept], [*telling, answer[kept]])
+    telling = [(_mixed([features[place]], place)[0][kept], _grow(features[place])) for place in places]
+    answers = (answer[kept], _grow(target))
+    copied = _copied(total[kept], telling) or _copied((total + answer)[kept], [*telling, answers])
     return Copies(ids, distinct, len(ids) - len(_sizes(total + answer)), copied)
 
 
@@ -245,10 +247,20 @@ def _mixed(columns: Sequence[Column], first: int) -> Hashes:
     return bits ^ (bits >> np.uint64(31))
 
 
-def _copied(total: Hashes, parts: Sequence[Hashes]) -> bool:
-    """Whether equal rows stay about as many when any one part is left out of the comparison."""
+def _copied(total: Hashes, parts: Sequence[tuple[Hashes, float]]) -> bool:
+    """Whether equal rows stay about as many, less than so many times, when any one part is left out."""
     pairs = _pairs(total)
-    return pairs > 0 and all(_pairs(total - part) < PAIRS_GROW * pairs for part in parts)
+    return pairs > 0 and all(_pairs(total - part) < grow * pairs for part, grow in parts)
+
+
+def _grow(column: Column) -> float:
+    """Times as many equal pairs without it from which these are no copies.
+
+    Without a column that has nothing to do with the others there are 1/Σp² times as many, p being its values' shares.
+    """
+    counts = np.unique(_values(column, PROBE_ROWS), return_counts=True)[1]
+    half = 1 + (1 / float(np.square(counts / counts.sum()).sum()) - 1) / 2
+    return half if LEAST_GROW <= half < PAIRS_GROW else PAIRS_GROW
 
 
 def _pairs(hashes: Hashes) -> float:
