@@ -386,6 +386,8 @@ def test_a_training_that_ends_before_it_is_better_than_a_constant_answer_is_no_f
     (found,) = RULE["OP14"].look(Examination(slow))
     assert found.finding.severity is Severity.LIMIT
     assert "falls still" in found.finding.evidence
+    (short,) = RULE["OP14"].look(Examination(replace(slow, epochs=1, batch_size=len(slow.train))))
+    assert short.finding.severity is Severity.FAULT, "one reading falls nowhere"
 
 
 @pytest.mark.parametrize(("times", "tried"), [(0.01, "100 times the logits"), (100.0, "0.01 times"), (1.0, "")])

@@ -27,6 +27,8 @@ from burnish.train.work import Ending
 
 # Standard errors above which a loss is surely higher: a chance of 1 in 30,000, if it were normal.
 SURELY = 4.0
+# Readings one after the other, each lower than the last, that are no accident: a chance of 1 in 24. A choice.
+FEWEST_FALLS = 3
 # Rows of which a half can still be learned from; and into how many parts they are dealt, of which one is held out.
 FEWEST, HELD_OUT = 20, 5
 COMPARE = (
@@ -107,7 +109,8 @@ def _worse_than_nothing(exam: Examination) -> str:
 def _on_its_way(exam: Examination) -> bool:
     """Whether its loss was lower at each reading of the second half than at the one before: it ended too early."""
     losses = following.curve(exam.followed, exam.subject).train_loss
-    return bool((np.diff(losses[len(losses) // 2 :]) < 0).all())
+    falls = np.diff(losses[len(losses) // 2 :]) < 0
+    return len(falls) >= FEWEST_FALLS and bool(falls.all())
 
 
 def _few(exam: Examination) -> Iterable[Found]:
